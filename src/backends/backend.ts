@@ -1,0 +1,97 @@
+/**
+ * The contract of a medium that keeps named, immutable objects. It knows names and bytes, nothing else. The clauses B1 to
+ * B10 are judged by one conformance suite (test/backends), run against every backend and every wrapper:
+ *
+ * B1  atomic: readers see an object whole or not at all, also after a crash
+ * B2  durable when `write` resolves; after a failed fsync the staged bytes are abandoned, never fsynced again
+ * B3  create-only: writing an existing name rejects with ObjectExistsError and changes nothing; of two concurrent writers
+ *     exactly one wins; after an ambiguous failure the object is read back: the same bytes mean success
+ * B4  exact: a ranged read returns exactly those bytes or rejects; an absent object is an ObjectNotFoundError
+ * B5  read and list after write
+ * B6  `list` yields every object once, never temporaries
+ * B7  `remove` is idempotent
+ * B8  every other failure is a BackendError that says whether it is retryable
+ * B9  names are those made by cbr only: see `objectPath`
+ * B10 aborting leaves nothing or everything
+ */
+
+export const OBJECT_KINDS = [
+  'config',
+  'keys',
+  'snapshots',
+  'forgotten',
+  'index',
+  'packs',
+  'sessions',
+  'marks',
+  'leases',
+  'notes',
+  'policies',
+  'catalog',
+  'parity',
+] as const;
+
+export type ObjectKind = (typeof OBJECT_KINDS)[number];
+
+export interface ListedObject {
+  /** The name within its kind: `<sha256>` for a pack, `<sid>/<n>` for a heartbeat. */
+  readonly name: string;
+  /** Stored length in bytes. */
+  readonly size: number;
+}
+
+/** Bytes from `offset` on, `length` of them; with `suffix`, the last bytes of the object (all of it if it is shorter). */
+export type ByteRange = { readonly offset: number; readonly length: number } | { readonly suffix: number };
+
+/**
+ * An object staged in a file. `write` takes the file over: when it resolves the file is gone, when it rejects the file is
+ * the caller's to remove.
+ */
+export interface StagedFile {
+  readonly path: string;
+  readonly size: number;
+}
+
+export interface CallOptions {
+  readonly signal?: AbortSignal;
+}
+
+export interface Capabilities {
+  /** Whether B3 is the store's own guarantee. */
+  readonly createOnly: boolean;
+  /** Whether objects may be written and removed. */
+  readonly writable: boolean;
+}
+
+/** What reads asks for only this. */
+export interface ObjectReader {
+  /** How the user names this repository; for messages. */
+  readonly location: string;
+  /** Useful number of calls at the same time. */
+  readonly concurrency: number;
+  readonly capabilities: Capabilities;
+  list(kind: ObjectKind, options?: CallOptions): AsyncIterable<ListedObject>;
+  /** Rejects with ObjectNotFoundError if there is no such object. */
+  stat(kind: ObjectKind, name: string, options?: CallOptions): Promise<ListedObject>;
+  read(kind: ObjectKind, name: string, range?: ByteRange, options?: CallOptions): Promise<Uint8Array>;
+  close(): Promise<void>;
+}
+
+export interface Backend extends ObjectReader {
+  /** A folder in which files staged for `write` are adopted without copying. */
+  readonly stagingFolder?: string;
+  write(kind: ObjectKind, name: string, data: Uint8Array | StagedFile, options?: CallOptions): Promise<void>;
+  remove(kind: ObjectKind, name: string, options?: CallOptions): Promise<void>;
+  /** Removes many objects; as `remove` for each, in any order. */
+  removeMany(kind: ObjectKind, names: readonly string[], options?: CallOptions): Promise<void>;
+}
+
+/** The path of an object below the root of a repository, the same on every medium: `packs/<2 hex>/<sha256>`, else `<kind>/<name>`. */
+export function objectPath(kind: ObjectKind, name: string): string {
+  return kind === 'packs' ? `packs/${name.slice(0, 2)}/${name}` : `${kind}/${name}`;
+}
+
+/** Names that cbr makes: one or two parts of letters, digits, dots and dashes, starting with a letter or digit. */
+export function isObjectName(name: string): boolean {
+  return /^[0-9a-z][0-9A-Za-z._-]*(\/[0-9a-z][0-9A-Za-z._-]*)?$/.test(name) && name.length <= 200;
+}

@@ -1,0 +1,6 @@
+export * from './bytes.js';
+export * from './errors.js';
+export * from './ids.js';
+export * from './limits.js';
+export * from './messagepack.js';
+export * from './record.js';
