@@ -10,7 +10,7 @@ interface OptionalField<T> {
   readonly optional: Codec<T>;
 }
 
-type Field = Codec<never> | OptionalField<never>;
+type Field = Codec<unknown> | OptionalField<unknown>;
 type Fields = Record<string, Field>;
 type Required<F extends Fields> = { [K in keyof F]: F[K] extends { optional: unknown } ? never : K }[keyof F];
 type ValueOf<F> = F extends { optional: Codec<infer T> } ? T : F extends Codec<infer T> ? T : never;
@@ -106,12 +106,12 @@ export function optional<T>(codec: Codec<T>): OptionalField<T> {
  * A map whose keys are the given names, written in the given order, absent ones left out. Reading rejects keys out of
  * order, missing ones and unknown ones.
  */
-export function record<const F extends Record<string, Codec<never> | OptionalField<never>>>(
+export function record<const F extends Record<string, Codec<unknown> | OptionalField<unknown>>>(
   fields: F,
 ): Codec<RecordOf<F>> {
   const table = Object.entries(fields).map(([name, field]) => {
     const isOptional = 'optional' in field;
-    return { name, isOptional, codec: (isOptional ? field.optional : field) as unknown as Codec<unknown> };
+    return { name, isOptional, codec: (isOptional ? field.optional : field) as Codec<unknown> };
   });
   return {
     write: (writer, value) => {

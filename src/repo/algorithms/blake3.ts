@@ -1,0 +1,78 @@
+import { createRequire } from 'node:module';
+import { blake3 } from '@noble/hashes/blake3.js';
+import { asBuffer } from '../../core/index.js';
+
+/** Hashes one byte string after another under one fixed key or context. */
+export interface Blake3 {
+  /** The 32-byte digest; a fresh buffer. */
+  digest(bytes: Uint8Array): Buffer;
+  /** The digest of parts put one behind the other. */
+  digestOf(parts: readonly Uint8Array[]): Buffer;
+}
+
+/** Keyed with 32 bytes, or in derive-key mode under a context string. */
+export type Blake3Mode = { readonly key: Uint8Array } | { readonly context: string };
+
+export interface Blake3Implementation {
+  readonly name: string;
+  create(mode: Blake3Mode): Blake3;
+}
+
+interface NativeHasher {
+  reset(): void;
+  update(input: Uint8Array): NativeHasher;
+  digestBuffer(): Buffer;
+}
+
+interface NativeModule {
+  readonly Blake3Hasher: {
+    newKeyed(key: Buffer): NativeHasher;
+    newDeriveKey(context: string): NativeHasher;
+  };
+}
+
+/** One hasher is reset and used again: a new one for each input costs four times as much on small chunks. */
+function nativeHash(native: NativeModule, mode: Blake3Mode): Blake3 {
+  const hasher =
+    'key' in mode
+      ? native.Blake3Hasher.newKeyed(asBuffer(mode.key))
+      : native.Blake3Hasher.newDeriveKey(mode.context);
+  const digestOf = (parts: readonly Uint8Array[]): Buffer => {
+    hasher.reset();
+    for (const part of parts) hasher.update(part);
+    return hasher.digestBuffer();
+  };
+  return {
+    digest: (bytes) => {
+      hasher.reset();
+      hasher.update(bytes);
+      return hasher.digestBuffer();
+    },
+    digestOf,
+  };
+}
+
+function portableHash(mode: Blake3Mode): Blake3 {
+  const options = 'key' in mode ? { key: mode.key } : { context: new TextEncoder().encode(mode.context) };
+  return {
+    digest: (bytes) => asBuffer(blake3(bytes, options)),
+    digestOf: (parts) => {
+      const hasher = blake3.create(options);
+      for (const part of parts) hasher.update(part);
+      return asBuffer(hasher.digest());
+    },
+  };
+}
+
+export const portableBlake3: Blake3Implementation = { name: '@noble/hashes', create: portableHash };
+
+/** The native implementation where it loads, else the portable one; both give the same digests. */
+export function loadBlake3(portable: boolean): Blake3Implementation {
+  if (portable) return portableBlake3;
+  try {
+    const native = createRequire(import.meta.url)('@napi-rs/blake-hash') as NativeModule;
+    return { name: '@napi-rs/blake-hash', create: (mode) => nativeHash(native, mode) };
+  } catch {
+    return portableBlake3;
+  }
+}

@@ -1,0 +1,86 @@
+import { createHash } from 'node:crypto';
+import type { ObjectReader } from '../backends/index.js';
+import { DamagedError, LIMITS, sameBytes } from '../core/index.js';
+import type { Zstd } from './algorithms/zstd.js';
+import type { PackSeal } from './block.js';
+import type { BlockSummary, PackKind } from './index-segment.js';
+import { type Keys, TABLE_NONCE } from './keys.js';
+import { decodeHeader, HEADER_BYTES } from './object-header.js';
+import { decodeTail, packKindOf, TAIL_BYTES } from './pack-format.js';
+import { decodePackTable, type PackTable } from './pack-table.js';
+import { readPayload } from './payload.js';
+
+export interface OpenedPack extends PackSeal {
+  readonly kind: PackKind;
+}
+
+/** Reads the header of a pack from its first bytes. */
+export function openPackHeader(start: Uint8Array, keys: Keys, object: string): OpenedPack {
+  const header = decodeHeader(start, 'pack', keys.encrypted, object);
+  return {
+    kind: packKindOf(header.kind, object),
+    salt: header.salt,
+    header: Uint8Array.from(start.subarray(0, HEADER_BYTES)),
+    seal: keys.sealFor('pack', header.keyEpoch, header.salt),
+  };
+}
+
+/** Where each block of a pack begins; the first stands behind the header. */
+export function blockOffsets(blocks: readonly BlockSummary[]): number[] {
+  let at = HEADER_BYTES;
+  return blocks.map((block) => {
+    const offset = at;
+    at += block.stored;
+    return offset;
+  });
+}
+
+/** The table of a pack whose whole stored bytes are at hand; checks its name, both headers and the tail. */
+export function openWholePack(
+  bytes: Uint8Array,
+  name: string,
+  keys: Keys,
+  zstd: Zstd,
+): { pack: OpenedPack; table: PackTable } {
+  const object = `packs/${name}`;
+  const digest = createHash('sha256').update(bytes).digest('hex');
+  if (digest !== name)
+    throw new DamagedError(object, 'its bytes are not those that were written (SHA-256 differs)');
+  const pack = openPackHeader(bytes, keys, object);
+  const size = bytes.byteLength;
+  const tableBytes = decodeTail(bytes.subarray(Math.max(0, size - TAIL_BYTES)), object);
+  const tableStart = size - TAIL_BYTES - HEADER_BYTES - tableBytes;
+  if (tableStart < HEADER_BYTES) throw new DamagedError(object, 'is shorter than its tail says');
+  const copy = bytes.subarray(size - TAIL_BYTES - HEADER_BYTES, size - TAIL_BYTES);
+  if (!sameBytes(copy, pack.header)) throw new DamagedError(object, 'its two headers differ');
+  const sealed = bytes.subarray(tableStart, tableStart + tableBytes);
+  return { pack, table: openTable(sealed, pack, zstd, object) };
+}
+
+function openTable(sealed: Uint8Array, pack: OpenedPack, zstd: Zstd, object: string): PackTable {
+  const subject = `${object}, table`;
+  const payload = pack.seal.open(TABLE_NONCE, [pack.header], sealed, subject);
+  return decodePackTable(readPayload(payload, zstd, LIMITS.record, subject).plain, subject);
+}
+
+/** Bytes read from the end at first: the table of a pack of the default size fits. */
+const SUFFIX_BYTES = 64 * 1024;
+
+/** Reads only the table of a pack: one read, two for packs with very many chunks. */
+export async function readPackTable(
+  backend: ObjectReader,
+  name: string,
+  keys: Keys,
+  zstd: Zstd,
+): Promise<{ kind: PackKind; table: PackTable }> {
+  const object = `packs/${name}`;
+  let end = await backend.read('packs', name, { suffix: SUFFIX_BYTES });
+  const tableBytes = decodeTail(end.subarray(Math.max(0, end.byteLength - TAIL_BYTES)), object);
+  const needed = tableBytes + HEADER_BYTES + TAIL_BYTES;
+  if (needed > end.byteLength) end = await backend.read('packs', name, { suffix: needed });
+  if (needed > end.byteLength) throw new DamagedError(object, 'is shorter than its tail says');
+  const headerStart = end.byteLength - TAIL_BYTES - HEADER_BYTES;
+  const pack = openPackHeader(end.subarray(headerStart), keys, object);
+  const sealed = end.subarray(headerStart - tableBytes, headerStart);
+  return { kind: pack.kind, table: openTable(sealed, pack, zstd, object) };
+}

@@ -1,0 +1,218 @@
+import { createHash, type Hash } from 'node:crypto';
+import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
+import { CbrError, CHUNK_ID_BYTES, LIMITS, type ObjectDigest, sameBytes } from '../core/index.js';
+import type { Algorithms } from './algorithms/algorithms.js';
+import type { Blake3 } from './algorithms/blake3.js';
+import { BLOCK_HEADER_BYTES, encodeBlockHeader, openBlock, type PackSeal } from './block.js';
+import type { BlockSummary, PackKind, PackSummary } from './index-segment.js';
+import { type Keys, TABLE_NONCE } from './keys.js';
+import { encodeHeader, newHeader } from './object-header.js';
+import { encodeTail, PACK_KIND_NUMBER } from './pack-format.js';
+import { encodePackTable, type PackTable } from './pack-table.js';
+import { type Compression, payloadBound, writePayload } from './payload.js';
+import { TAG_BYTES } from './seal.js';
+
+export interface PackWriterOptions {
+  readonly kind: PackKind;
+  readonly keys: Keys;
+  readonly algorithms: Algorithms;
+  readonly compressionLevel: number;
+  /** Round stored blocks up (Padmé). */
+  readonly pad: boolean;
+  /** Plain bytes after which a block is sealed. */
+  readonly blockBytes: number;
+  /** Stored bytes after which a pack is finished. */
+  readonly packBytes: number;
+  /** Open each sealed block again and compare its chunk ids before an index may name it. */
+  readonly verify: boolean;
+  /** A path for the next staged file, in a folder that exists. */
+  readonly stagingPath: () => string;
+}
+
+/** A whole pack, staged in a file, not yet in the repository. */
+export interface FinishedPack {
+  readonly path: string;
+  readonly summary: PackSummary;
+  readonly table: PackTable;
+  /** Plain bytes of its chunks. */
+  readonly plainBytes: number;
+}
+
+/** The pack being written. */
+interface OpenPack extends PackSeal {
+  readonly path: string;
+  readonly fd: number;
+  readonly hash: Hash;
+  readonly blocks: BlockSummary[];
+  readonly ids: Buffer[];
+  readonly lengths: number[];
+  size: number;
+}
+
+/**
+ * Gathers chunks into blocks and blocks into packs, staged in files. Synchronous: it runs in a worker thread, or on the
+ * main thread for trees. Each pack has a salt of its own and is never continued: after any failure, `abandon` and begin a
+ * new writer.
+ */
+export class PackWriter {
+  private readonly ids: Blake3;
+  private readonly compression: Compression;
+  private readonly verifyBuffer: Buffer | undefined;
+  private blockBuffer: Buffer;
+  private payloadBuffer: Buffer;
+  private used = 0;
+  private chunkLengths: number[] = [];
+  private chunkIds: Buffer[] = [];
+  private open: OpenPack | undefined;
+
+  constructor(private readonly options: PackWriterOptions) {
+    this.ids = options.keys.chunkIds(options.kind);
+    this.compression = { zstd: options.algorithms.zstd, level: options.compressionLevel, pad: options.pad };
+    this.blockBuffer = Buffer.allocUnsafeSlow(options.blockBytes);
+    this.payloadBuffer = Buffer.allocUnsafeSlow(payloadBound(options.blockBytes, 1024));
+    this.verifyBuffer = options.verify ? Buffer.allocUnsafeSlow(options.blockBytes) : undefined;
+  }
+
+  /** Plain bytes that wait for their block to fill. */
+  get waiting(): number {
+    return this.used;
+  }
+
+  /** Takes a copy of one chunk. Returns the pack that this finished, if it did. */
+  add(id: Uint8Array, content: Uint8Array): FinishedPack | undefined {
+    const length = content.byteLength;
+    if (length < 1 || length > LIMITS.chunk) throw new RangeError(`chunk of ${length} bytes`);
+    let finished: FinishedPack | undefined;
+    const full = this.used + length > this.options.blockBytes || this.chunkIds.length === LIMITS.blockChunks;
+    if (full && this.used > 0) finished = this.sealBlock();
+    if (length > this.blockBuffer.length) this.blockBuffer = Buffer.allocUnsafeSlow(length);
+    this.blockBuffer.set(content, this.used);
+    this.used += length;
+    this.chunkLengths.push(length);
+    this.chunkIds.push(Buffer.from(id));
+    return finished;
+  }
+
+  /** Seals what waits and finishes the pack; undefined when there is nothing. */
+  finish(): FinishedPack | undefined {
+    if (this.used > 0) {
+      const finished = this.sealBlock();
+      if (finished !== undefined) return finished;
+    }
+    return this.open === undefined ? undefined : this.finishPack(this.open);
+  }
+
+  /** Throws away the pack being written and all that waits. */
+  abandon(): void {
+    const open = this.open;
+    this.open = undefined;
+    this.clearBlock();
+    if (open === undefined) return;
+    closeSync(open.fd);
+    rmSync(open.path, { force: true });
+  }
+
+  private clearBlock(): void {
+    this.used = 0;
+    this.chunkLengths = [];
+    this.chunkIds = [];
+  }
+
+  private begin(): OpenPack {
+    const { kind, keys } = this.options;
+    const header = newHeader('pack', PACK_KIND_NUMBER[kind], keys.encrypted);
+    const path = this.options.stagingPath();
+    const open: OpenPack = {
+      path,
+      fd: openSync(path, 'wx', 0o600),
+      hash: createHash('sha256'),
+      salt: header.salt,
+      header: encodeHeader(header),
+      seal: keys.sealFor('pack', header.keyEpoch, header.salt),
+      blocks: [],
+      ids: [],
+      lengths: [],
+      size: 0,
+    };
+    this.open = open;
+    this.write(open, open.header);
+    return open;
+  }
+
+  private write(open: OpenPack, bytes: Uint8Array): void {
+    open.hash.update(bytes);
+    for (let done = 0; done < bytes.byteLength; ) done += writeSync(open.fd, bytes, done);
+    open.size += bytes.byteLength;
+  }
+
+  private sealBlock(): FinishedPack | undefined {
+    const open = this.open ?? this.begin();
+    const plain = this.blockBuffer.subarray(0, this.used);
+    const needed = payloadBound(plain.byteLength, this.chunkLengths.length);
+    if (needed > this.payloadBuffer.length) this.payloadBuffer = Buffer.allocUnsafeSlow(needed);
+    const payload = writePayload(this.payloadBuffer, plain, this.chunkLengths, this.compression);
+    const number = open.blocks.length;
+    const header = encodeBlockHeader(number, payload.byteLength + TAG_BYTES, open.salt);
+    const stored = Buffer.concat([header, ...open.seal.seal(number, [open.header, header], payload)]);
+    if (this.options.verify) this.verifyBlock(stored, number, open);
+    this.write(open, stored);
+    open.blocks.push({ stored: stored.byteLength, plain: this.used, chunks: this.chunkIds.length });
+    for (const id of this.chunkIds) open.ids.push(id);
+    for (const length of this.chunkLengths) open.lengths.push(length);
+    this.clearBlock();
+    const next = BLOCK_HEADER_BYTES + stored.byteLength;
+    const full = open.size + next / 2 > this.options.packBytes || open.blocks.length === LIMITS.packBlocks;
+    return full ? this.finishPack(open) : undefined;
+  }
+
+  /** Faults of a compressor, of memory or of a processor would otherwise be found at restore, too late. */
+  private verifyBlock(stored: Buffer, number: number, open: OpenPack): void {
+    const { zstd } = this.options.algorithms;
+    const { plain, chunkLengths } = openBlock(
+      stored,
+      number,
+      open,
+      zstd,
+      'a block just sealed',
+      this.verifyBuffer,
+    );
+    let at = 0;
+    for (const [i, length] of chunkLengths.entries()) {
+      if (!sameBytes(this.ids.digest(plain.subarray(at, at + length)), this.chunkIds[i]!)) {
+        throw new CbrError(
+          'internal',
+          'a block that was just sealed does not open to the chunks put into it',
+          {
+            hint: 'The memory, the processor or the compressor of this machine is at fault: test its memory. Nothing wrong was stored.',
+          },
+        );
+      }
+      at += length;
+    }
+  }
+
+  private finishPack(open: OpenPack): FinishedPack {
+    const { kind } = this.options;
+    const table: PackTable = {
+      blocks: open.blocks,
+      ids: Buffer.concat(open.ids, CHUNK_ID_BYTES * open.ids.length),
+      lengths: Uint32Array.from(open.lengths),
+    };
+    const encoded = encodePackTable(table);
+    const room = Buffer.allocUnsafe(payloadBound(encoded.byteLength, 0));
+    const payload = writePayload(room, encoded, [], this.compression);
+    const sealed = Buffer.concat(open.seal.seal(TABLE_NONCE, [open.header], payload));
+    this.write(open, sealed);
+    this.write(open, open.header);
+    this.write(open, encodeTail(sealed.byteLength));
+    closeSync(open.fd);
+    this.open = undefined;
+    const name = open.hash.digest('hex') as ObjectDigest;
+    return {
+      path: open.path,
+      summary: { name, kind, size: open.size, blocks: open.blocks },
+      table,
+      plainBytes: open.lengths.reduce((sum, length) => sum + length, 0),
+    };
+  }
+}

@@ -1,0 +1,101 @@
+import {
+  bytes,
+  bytesOf,
+  type Decoded,
+  encoded,
+  flag,
+  int,
+  LIMITS,
+  list,
+  optional,
+  record,
+  seconds,
+  size,
+  text,
+  u32,
+  word,
+} from '../core/index.js';
+
+/** The records of a repository and their fields in the order in which they are written (docs/format.md, "Records"). */
+
+const ids = (idBytes: number) => list(bytesOf(idBytes));
+
+export const configRecord = record({
+  repository: bytesOf(16),
+  created: seconds,
+  encrypted: flag,
+  /** Bytes. Cut points of equal content are the same only with equal numbers. */
+  chunkMin: u32,
+  chunkTarget: u32,
+  chunkMax: u32,
+  blockBytes: u32,
+  packBytes: u32,
+  compression: int(0, 22),
+  pad: flag,
+});
+export type ConfigRecord = Decoded<typeof configRecord>;
+
+/** The config with what vouches for it. */
+export const sealedConfig = record({ config: bytes(65_536), mac: bytesOf(32) });
+
+export const keyRecord = record({
+  label: text(1024),
+  created: seconds,
+  kdf: word('argon2id'),
+  salt: bytesOf(32),
+  memoryKiB: int(32 * 1024, 1024 * 1024),
+  passes: int(1, 16),
+  lanes: int(1, 16),
+  /** Tells a wrong password from a damaged key. */
+  commitment: bytesOf(32),
+  /** The master key with its tag. */
+  wrapped: bytesOf(48),
+});
+export type KeyRecord = Decoded<typeof keyRecord>;
+
+export const treeReference = record({ id: bytesOf(32), length: int(1, LIMITS.chunk) });
+
+/** What ends a session: a commit makes a snapshot, a fence does not. */
+export const outcomeRecord = record({
+  outcome: word('commit', 'fence'),
+  /** A commit's root tree. */
+  root: optional(treeReference),
+  /** Names of index segments that this session wrote (commit) or that count (fence). */
+  segments: ids(32),
+  /** Snapshots this session saw that no other one it saw names. */
+  seen: ids(16),
+  /** A commit: the snapshot's own record. */
+  about: optional(encoded),
+});
+export type OutcomeRecord = Decoded<typeof outcomeRecord>;
+
+export const sessionRecord = record({
+  host: text(1024),
+  pid: u32,
+  /** Identity of the process, to tell it from a later one of the same number. */
+  startTime: optional(text(64)),
+  bootId: optional(text(64)),
+  pidNamespace: optional(text(64)),
+  started: seconds,
+  program: text(256),
+});
+export type SessionRecord = Decoded<typeof sessionRecord>;
+
+export const heartbeatRecord = record({ number: size });
+
+export const forgottenRecord = record({
+  /** The outcome record of the snapshot, whole. */
+  outcome: encoded,
+  by: text(1024),
+  time: seconds,
+});
+
+export const markRecord = record({ packs: ids(32) });
+
+/** A holder of an epoch, or the closing record of the one before it; both list the segments of that one that count. */
+export const leaseRecord = record({
+  role: word('holder', 'closing'),
+  holder: optional(sessionRecord),
+  segments: ids(32),
+});
+export type LeaseRecord = Decoded<typeof leaseRecord>;
