@@ -6,13 +6,14 @@
  * B2  durable when `write` resolves; after a failed fsync the staged bytes are abandoned, never fsynced again
  * B3  create-only: writing an existing name rejects with ObjectExistsError and changes nothing; of two concurrent writers
  *     exactly one wins; after an ambiguous failure the object is read back: the same bytes mean success
- * B4  exact: a ranged read returns exactly those bytes or rejects; an absent object is an ObjectNotFoundError
+ * B4  exact: a ranged read returns exactly those bytes or rejects, with DamagedError when the object ends before the range;
+ *     an absent object is an ObjectNotFoundError
  * B5  read and list after write
  * B6  `list` yields every object once, never temporaries
  * B7  `remove` is idempotent
  * B8  every other failure is a BackendError that says whether it is retryable
- * B9  names are those made by cbr only: see `objectPath`
- * B10 aborting leaves nothing or everything
+ * B9  names are those made by cbr only: see `objectPath`; any other name is a BackendError
+ * B10 aborting rejects with the signal's reason and leaves nothing or everything
  */
 
 export const OBJECT_KINDS = [
@@ -53,6 +54,7 @@ export interface StagedFile {
 }
 
 export interface CallOptions {
+  /** Aborting it makes the call reject with the signal's reason. */
   readonly signal?: AbortSignal;
 }
 

@@ -1,1 +1,11 @@
 export * from './backend.js';
+export * from './faults.js';
+export * from './local-folder.js';
+export * from './locations.js';
+export { MemoryBackend } from './memory.js';
+export type { Operation } from './operation.js';
+export * from './process-identity.js';
+export { readOnly } from './read-only.js';
+export * from './retry.js';
+export { newStagingPath, removeStaleTemporaries } from './staging.js';
+export * from './traffic.js';

@@ -205,6 +205,12 @@ export class MessagePackReader {
     return value;
   }
 
+  /** Whether the next value is an array. */
+  isArray(): boolean {
+    const tag = this.buffer[this.position];
+    return tag !== undefined && ((tag >= 0x90 && tag <= 0x9f) || tag === 0xdc || tag === 0xdd);
+  }
+
   /** An integer of any size as a bigint or, where it is safe, a number. */
   private integer(): number | bigint {
     const tag = this.buffer[this.advance(1)]!;

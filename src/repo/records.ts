@@ -73,9 +73,9 @@ export const sessionRecord = record({
   host: text(1024),
   pid: u32,
   /** Identity of the process, to tell it from a later one of the same number. */
-  startTime: optional(text(64)),
+  startTime: optional(size),
   bootId: optional(text(64)),
-  pidNamespace: optional(text(64)),
+  pidNamespace: optional(size),
   started: seconds,
   program: text(256),
 });

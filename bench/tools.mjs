@@ -1,0 +1,113 @@
+/** The programs compared: what each one runs for the same piece of work, everything else at its defaults. */
+import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { CBR } from './cbr-json.mjs';
+
+const PASSWORD = 'correct horse battery staple';
+
+/**
+ * The commands of one tool on one repository. `snapshot` is run as 'first' and as 'second'; `restore` restores the second.
+ * @typedef {import('./measure.mjs').Command} Command
+ * @typedef {{init: Command, snapshot: (name: string) => Command, restore: (target: string) => Command, check: Command}} Commands
+ * @typedef {{name: string, version: string, commands: (place: string, source: string) => Commands}} Tool
+ */
+
+/** @returns {Tool} */
+export function cbr() {
+  const version = execFileSync(process.execPath, [CBR, '--version'], { encoding: 'utf8' }).trim();
+  return {
+    name: 'cbr',
+    version: version.replace(/^cbr /, ''),
+    commands: (place, source) => {
+      const env = {
+        ...cleanEnvironment(),
+        CBR_REPO: join(place, 'repository'),
+        CBR_CACHE_DIR: join(place, 'cache'),
+        CBR_PASSWORD: PASSWORD,
+      };
+      const command = (...args) => ({ file: process.execPath, args: [CBR, ...args], env });
+      return {
+        init: command('init'),
+        snapshot: () => command('snapshot', source, '--json', '--no-progress'),
+        restore: (target) => command('restore', 'latest', '--target', target),
+        check: command('check', '--read-data'),
+      };
+    },
+  };
+}
+
+/** @param {string} file @returns {Tool} */
+function restic(file) {
+  return {
+    name: 'restic',
+    version: execFileSync(file, ['version'], { encoding: 'utf8' }).split(' ')[1] ?? '?',
+    commands: (place, source) => {
+      const env = {
+        ...cleanEnvironment(),
+        RESTIC_REPOSITORY: join(place, 'repository'),
+        RESTIC_CACHE_DIR: join(place, 'cache'),
+        RESTIC_PASSWORD: PASSWORD,
+      };
+      const command = (...args) => ({ file, args, env });
+      return {
+        init: command('init'),
+        snapshot: () => command('backup', source),
+        restore: (target) => command('restore', 'latest', '--target', target),
+        check: command('check', '--read-data'),
+      };
+    },
+  };
+}
+
+/** @param {string} file @returns {Tool} */
+function borg(file) {
+  return {
+    name: 'borg',
+    version: `${execFileSync(file, ['--version'], { encoding: 'utf8' }).trim().split(' ')[1] ?? '?'} (zstd,3)`,
+    commands: (place, source) => {
+      const env = {
+        ...cleanEnvironment(),
+        BORG_REPO: join(place, 'repository'),
+        BORG_BASE_DIR: join(place, 'cache'),
+        BORG_PASSPHRASE: PASSWORD,
+      };
+      const command = (...args) => ({ file, args, env });
+      return {
+        init: command('init', '--encryption', 'repokey'),
+        snapshot: (name) => command('create', '--compression', 'zstd,3', `::${name}`, source),
+        restore: (target) => ({ ...command('extract', '::second'), cwd: target }),
+        check: command('check', '--verify-data'),
+      };
+    },
+  };
+}
+
+/** The environment without what would configure one of the tools. */
+function cleanEnvironment() {
+  return Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !/^(CBR|RESTIC|BORG)_/.test(name)),
+  );
+}
+
+const MAKERS = { restic, borg };
+export const PEER_NAMES = Object.keys(MAKERS);
+
+/** Where a peer is: $RESTIC or $BORG, the PATH, /opt/peers. @param {string} name */
+function locate(name) {
+  const candidates = [
+    process.env[name.toUpperCase()],
+    ...(process.env.PATH ?? '').split(delimiter).map((folder) => join(folder, name)),
+    join('/opt/peers/usr/bin', name),
+  ];
+  return candidates.find((path) => path !== undefined && existsSync(path));
+}
+
+/**
+ * The peer, or undefined when it is not installed.
+ * @param {string} name @returns {Tool | undefined}
+ */
+export function peer(name) {
+  const file = locate(name);
+  return file === undefined ? undefined : MAKERS[name](file);
+}

@@ -1,0 +1,18 @@
+import type { Backend } from './backend.js';
+
+/** A backend that hands every call to `inner`: what wrappers start from. */
+export function forwardTo(inner: Backend): Backend {
+  return {
+    location: inner.location,
+    concurrency: inner.concurrency,
+    capabilities: inner.capabilities,
+    ...(inner.stagingFolder === undefined ? {} : { stagingFolder: inner.stagingFolder }),
+    list: (...call) => inner.list(...call),
+    stat: (...call) => inner.stat(...call),
+    read: (...call) => inner.read(...call),
+    write: (...call) => inner.write(...call),
+    remove: (...call) => inner.remove(...call),
+    removeMany: (...call) => inner.removeMany(...call),
+    close: () => inner.close(),
+  };
+}

@@ -1,0 +1,69 @@
+import { randomBytes } from 'node:crypto';
+import { readdir, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { errnoOf } from '../core/index.js';
+import { localFailure } from './local-errors.js';
+import { hasEnded, type ProcessIdentity, thisProcess } from './process-identity.js';
+
+/** What /proc says does not change while the process lives; every small write would pay for asking again. */
+const owner = ((identity?: ProcessIdentity) => () => {
+  identity ??= thisProcess();
+  return identity;
+})();
+
+/** Separates the parts of a staged file's name; cannot occur in any of them. */
+const SEPARATOR = '~';
+
+/**
+ * A path for a new staged file in `folder`. Its name tells its owner, so that whoever finds it later can prove that the
+ * owner has ended, and is random, so that it is not in use.
+ */
+export function newStagingPath(folder: string): string {
+  const { host, boot, namespace, pid, start } = owner();
+  const parts = [encodeURIComponent(host).replaceAll(SEPARATOR, '%7E'), boot, namespace, pid, start];
+  return join(folder, [...parts, randomBytes(8).toString('hex')].join(SEPARATOR));
+}
+
+function ownerOf(name: string): ProcessIdentity | undefined {
+  const [host, boot, namespace, pid, start, random, ...rest] = name.split(SEPARATOR);
+  if (host === undefined || boot === undefined || namespace === undefined || start === undefined)
+    return undefined;
+  if (random === undefined || rest.length > 0 || !/^[1-9]\d*$/.test(pid ?? '')) return undefined;
+  try {
+    return { host: decodeURIComponent(host), boot, namespace, pid: Number(pid), start };
+  } catch {
+    return undefined; // not percent-encoded by newStagingPath: not ours
+  }
+}
+
+/**
+ * Removes from `folder` the staged files of runs that have ended: those whose owner provably ended on this host and that
+ * were last written at least `olderThanMs` before `nowMs` (milliseconds since 1970). Files of other hosts, of running
+ * processes and of unknown makers stay. Yields the number of files removed; a missing folder has none.
+ */
+export async function removeStaleTemporaries(
+  folder: string,
+  olderThanMs: number,
+  nowMs: number,
+): Promise<number> {
+  const observer = owner();
+  let removed = 0;
+  try {
+    for (const name of await readdir(folder)) {
+      const maker = ownerOf(name);
+      if (maker === undefined || !hasEnded(maker, observer)) continue;
+      const path = join(folder, name);
+      const found = await stat(path).catch(ifAbsent);
+      if (found === undefined || nowMs - found.mtimeMs < olderThanMs) continue;
+      await rm(path, { force: true });
+      removed++;
+    }
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw localFailure(`cannot clean ${folder}`, error);
+  }
+  return removed;
+}
+
+function ifAbsent(error: unknown): undefined {
+  if (errnoOf(error) !== 'ENOENT') throw error;
+}

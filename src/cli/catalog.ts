@@ -1,0 +1,116 @@
+import type { CommandModule } from './command.js';
+
+/** A command by name: a module that is loaded when it is needed, or a group of further commands. */
+export type CatalogEntry = CatalogCommand | CatalogGroup;
+
+export interface CatalogCommand {
+  readonly name: string;
+  readonly summary: string;
+  readonly load: () => Promise<CommandModule>;
+}
+
+export interface CatalogGroup {
+  readonly name: string;
+  readonly summary: string;
+  readonly commands: readonly CatalogCommand[];
+}
+
+/** All commands, in the order in which the help lists them. */
+export const CATALOG: readonly CatalogEntry[] = [
+  {
+    name: 'init',
+    summary: 'make a repository',
+    load: async () => (await import('./commands/init.js')).init,
+  },
+  {
+    name: 'snapshot',
+    summary: 'take a snapshot of files and folders',
+    load: async () => (await import('./commands/snapshot.js')).snapshot,
+  },
+  {
+    name: 'snapshots',
+    summary: 'list the snapshots',
+    load: async () => (await import('./commands/snapshots.js')).snapshots,
+  },
+  {
+    name: 'ls',
+    summary: 'list what is in a snapshot',
+    load: async () => (await import('./commands/ls.js')).ls,
+  },
+  {
+    name: 'restore',
+    summary: 'restore files and folders from a snapshot',
+    load: async () => (await import('./commands/restore.js')).restore,
+  },
+  {
+    name: 'check',
+    summary: 'verify the repository',
+    load: async () => (await import('./commands/check.js')).check,
+  },
+  {
+    name: 'stats',
+    summary: 'show what the repository holds and how much room it takes',
+    load: async () => (await import('./commands/stats.js')).stats,
+  },
+  {
+    name: 'key',
+    summary: 'add, list, remove and change passwords',
+    commands: [
+      {
+        name: 'add',
+        summary: 'add a password',
+        load: async () => (await import('./commands/key-add.js')).keyAdd,
+      },
+      {
+        name: 'list',
+        summary: 'list the keys, one for each password',
+        load: async () => (await import('./commands/key-list.js')).keyList,
+      },
+      {
+        name: 'remove',
+        summary: 'remove a key, so that its password opens nothing any more',
+        load: async () => (await import('./commands/key-remove.js')).keyRemove,
+      },
+      {
+        name: 'change',
+        summary: 'replace the password that is given by a new one',
+        load: async () => (await import('./commands/key-change.js')).keyChange,
+      },
+    ],
+  },
+  {
+    name: 'cache',
+    summary: 'list and clear the caches on this machine',
+    commands: [
+      {
+        name: 'list',
+        summary: 'list the caches',
+        load: async () => (await import('./commands/cache-list.js')).cacheList,
+      },
+      {
+        name: 'clear',
+        summary: 'remove the caches; they are made again when they are needed',
+        load: async () => (await import('./commands/cache-clear.js')).cacheClear,
+      },
+    ],
+  },
+  {
+    name: 'sessions',
+    summary: 'show who is writing to the repository, and who looks dead',
+    load: async () => (await import('./commands/sessions.js')).sessions,
+  },
+  {
+    name: 'version',
+    summary: 'show the version; with -v also the algorithms in use',
+    load: async () => (await import('./commands/version.js')).version,
+  },
+];
+
+/** What other programs call our commands. */
+export const OTHER_WORDS: Readonly<Record<string, string>> = {
+  backup: 'snapshot',
+  create: 'snapshot',
+  list: 'snapshots',
+  extract: 'restore',
+  verify: 'check',
+};

@@ -1,0 +1,31 @@
+import { displayPath } from '../fs/index.js';
+import type { ItemEvent, Listener } from '../snapshot/index.js';
+import type { Output } from './output.js';
+import { problemOf } from './problem.js';
+import { rawField } from './raw-names.js';
+import { sizeText } from './sizes.js';
+
+/** Shows what a running operation tells; `about` is what its errors are about. */
+export function shownBy(output: Output, about: 'source' | 'target' | 'repository'): Listener {
+  return (event) => {
+    switch (event.type) {
+      case 'progress':
+        return output.progress(event);
+      case 'problem':
+        return output.problem(problemOf(event, about));
+      case 'item':
+        return output.item(itemFields(event), () => itemLine(event));
+    }
+  };
+}
+
+function itemFields({ action, path, bytes }: ItemEvent): Readonly<Record<string, unknown>> {
+  return { action, ...rawField('path', path), size: bytes };
+}
+
+const WORD_WIDTH = 'unchanged'.length;
+
+function itemLine({ action, path, bytes }: ItemEvent): string {
+  const size = bytes === undefined ? '' : `  (${sizeText(bytes)})`;
+  return `${action.padEnd(WORD_WIDTH)}  ${displayPath(path)}${size}`;
+}

@@ -1,0 +1,171 @@
+import { CbrError, messageOf } from '../core/index.js';
+import type { ProgressEvent } from '../snapshot/index.js';
+import { EXIT, type ExitCode } from './exit-codes.js';
+import { LineWriter } from './line-writer.js';
+import { errorText, type Problem, problemFields, problemLines } from './problem.js';
+import { type Progress, ProgressMeter } from './progress.js';
+import { ProgressBar } from './progress-bar.js';
+import { rawField } from './raw-names.js';
+
+export interface OutputSettings {
+  readonly json: boolean;
+  readonly quiet: boolean;
+  readonly verbose: boolean;
+  readonly progress: boolean;
+  /** Columns of the terminal that standard error is; undefined when it is none. */
+  readonly columns: () => number | undefined;
+}
+
+type Fields = Readonly<Record<string, unknown>>;
+
+const PROGRESS_MS = 200;
+const USUAL_COLUMNS = 80;
+/** This many problems are named again at the end; more would only hide the summary. */
+const MOST_REPEATED = 20;
+
+/**
+ * The one place that prints. Standard output carries results, or with `--json` one object per line; standard error carries
+ * progress and problems for people.
+ */
+export class Output {
+  private readonly stdout: LineWriter;
+  private readonly stderr: LineWriter;
+  private readonly meter = new ProgressMeter();
+  private readonly bar: ProgressBar | undefined;
+  private readonly repeated: Problem[] = [];
+  private readonly started = performance.now();
+  private counts = { error: 0, warning: 0, note: 0 };
+  private lastProgress = Number.NEGATIVE_INFINITY;
+
+  constructor(private readonly settings: OutputSettings) {
+    const clearBar = (): void => this.bar?.clear();
+    this.stdout = new LineWriter(1, clearBar);
+    this.stderr = new LineWriter(2, clearBar);
+    const { columns, json, progress, quiet } = settings;
+    if (columns() !== undefined && progress && !json && !quiet) {
+      this.bar = new ProgressBar({
+        write: (text) => this.stderr.write(text),
+        columns: () => columns() ?? USUAL_COLUMNS,
+      });
+    }
+  }
+
+  get isVerbose(): boolean {
+    return this.settings.verbose;
+  }
+
+  /** Nobody reads what is printed: a listing may stop. */
+  get isOver(): boolean {
+    return this.stdout.failure !== undefined;
+  }
+
+  get errorCount(): number {
+    return this.counts.error;
+  }
+
+  /** A line of the result for people. */
+  line(text = ''): void {
+    if (!this.settings.json && !this.settings.quiet) this.stdout.line(text);
+  }
+
+  /** One thing of a list, or one entry worked on: an object for programs, a line for people. */
+  item(fields: Fields, text: () => string): void {
+    if (this.settings.json) this.object({ type: 'item', ...fields });
+    else if (!this.settings.quiet) this.stdout.line(text());
+  }
+
+  /** Something for people that is neither result nor problem; `-q` and `--json` silence it. */
+  remark(text: string): void {
+    if (!this.settings.json && !this.settings.quiet) this.stderr.line(text);
+  }
+
+  problem(problem: Problem): void {
+    this.counts[problem.severity]++;
+    if (this.settings.json) {
+      this.object(problemFields(problem));
+      return;
+    }
+    if (this.settings.quiet && problem.severity === 'note') return;
+    const [first, ...further] = problemLines(problem);
+    this.stderr.line(`cbr: ${problem.severity === 'note' ? 'note: ' : ''}${first}`);
+    for (const line of further) this.stderr.line(line);
+    if (problem.severity !== 'note' && this.repeated.length <= MOST_REPEATED) this.repeated.push(problem);
+  }
+
+  progress(event: ProgressEvent): void {
+    if (this.bar === undefined && !(this.settings.json && this.settings.progress)) return;
+    const now = performance.now();
+    if (now - this.lastProgress < PROGRESS_MS) return;
+    this.lastProgress = now;
+    const progress = this.meter.add(event, now / 1000);
+    if (this.settings.json) this.object(progressFields(progress));
+    else this.bar?.show(progress);
+  }
+
+  /** Names the problems once more where they are few, so that the last lines say all that matters. */
+  repeatProblems(): void {
+    const { error, warning } = this.counts;
+    if (error + warning === 0) return;
+    this.line(`Problems: ${error + warning}${this.repeated.length > MOST_REPEATED ? ', see above' : ''}`);
+    if (this.repeated.length > MOST_REPEATED) return;
+    for (const problem of this.repeated) for (const line of problemLines(problem)) this.line(`  ${line}`);
+  }
+
+  /** The last word of a run that an error stopped. */
+  fail(command: string, exitCode: ExitCode, error: unknown): ExitCode {
+    const { code, message, hint } = errorText(error);
+    if (!this.settings.json) {
+      this.stderr.line(`cbr: ${message}`);
+      if (hint !== undefined) this.stderr.line(hint);
+      const stack = error instanceof Error && !(error instanceof CbrError) ? error.stack : undefined;
+      if (stack !== undefined && this.settings.verbose) this.stderr.line(stack);
+    }
+    return this.end(command, exitCode, { error: { code, message, hint } });
+  }
+
+  /** The last word of a run; returns the exit code, which is not 0 when its result could not be printed. */
+  end(command: string, exitCode: ExitCode, fields: Fields): ExitCode {
+    if (this.settings.json) {
+      this.object({
+        type: 'summary',
+        command,
+        exitCode,
+        seconds: Math.round(performance.now() - this.started) / 1000,
+        problems: this.counts.error,
+        warnings: this.counts.warning + this.counts.note,
+        ...fields,
+      });
+    }
+    this.stdout.flush();
+    let code = exitCode;
+    if (this.stdout.failure !== undefined && !this.stdout.isClosed) {
+      this.stderr.line(`cbr: cannot write to standard output: ${messageOf(this.stdout.failure)}`);
+      if (code === EXIT.done) code = EXIT.failed;
+    }
+    this.stderr.flush();
+    this.bar?.clear();
+    return code;
+  }
+
+  private object(fields: Fields): void {
+    this.stdout.line(JSON.stringify(fields));
+  }
+}
+
+/** The names of docs/json.md. */
+function progressFields(progress: Progress): Fields {
+  const { phase, files, totalFiles, bytes, totalBytes, newBytes, current } = progress;
+  return {
+    type: 'progress',
+    phase: phase === 'snapshot' ? 'store' : phase,
+    share: progress.share,
+    files,
+    filesTotal: totalFiles,
+    bytes,
+    bytesTotal: totalBytes,
+    bytesNew: newBytes,
+    bytesPerSecond: progress.bytesPerSecond,
+    secondsLeft: progress.secondsLeft,
+    ...(current === undefined ? {} : rawField('path', current)),
+  };
+}

@@ -1,0 +1,28 @@
+import { InvalidArgumentError } from 'commander';
+
+/** Parsers of option values, for commander: each rejects with InvalidArgumentError, which says what is expected. */
+
+/** A whole number within bounds. */
+export function wholeNumber(least: number, most: number): (text: string) => number {
+  return (text) => {
+    const value = /^[0-9]{1,15}$/.test(text) ? Number(text) : Number.NaN;
+    if (!(value >= least && value <= most)) {
+      throw new InvalidArgumentError(`A whole number from ${least} to ${most} is expected.`);
+    }
+    return value;
+  };
+}
+
+/** A share in percent, above 0 and up to 100; '%' may follow. */
+export function percentage(text: string): number {
+  const value = /^[0-9]+(\.[0-9]+)?%?$/.test(text) ? Number.parseFloat(text) : Number.NaN;
+  if (!(value > 0 && value <= 100)) {
+    throw new InvalidArgumentError('A percentage above 0 and up to 100 is expected.');
+  }
+  return value;
+}
+
+/** Gathers the values of an option that may be given several times. */
+export function gathered(value: string, before: readonly string[] = []): readonly string[] {
+  return [...before, value];
+}

@@ -1,0 +1,109 @@
+import { spawn } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { CbrError, messageOf } from '../core/index.js';
+import { askHidden, canAsk } from './prompt.js';
+
+/** Where a password comes from. */
+export type PasswordSource =
+  | { readonly kind: 'file'; readonly path: string }
+  | { readonly kind: 'command'; readonly command: string }
+  | { readonly kind: 'text'; readonly text: string }
+  | { readonly kind: 'prompt' };
+
+/** The password to open with, or one that is to be set: that one is asked for twice. */
+export type PasswordPurpose = 'open' | 'new';
+
+const MOST_BYTES = 64 * 1024;
+const NEWLINE = 0x0a;
+const RETURN = 0x0d;
+
+const QUESTIONS: Readonly<Record<PasswordPurpose, string>> = { open: 'Password: ', new: 'New password: ' };
+
+const WAYS: Readonly<Record<PasswordPurpose, string>> = {
+  open: 'Use --password-file, --password-command, CBR_PASSWORD_FILE or CBR_PASSWORD, or run cbr on a terminal.',
+  new: 'Use --new-password-file, --new-password-command or CBR_NEW_PASSWORD_FILE, or run cbr on a terminal.',
+};
+
+/**
+ * The bytes of the password. Rejects with `usage` when there is none to be had or it is empty, with `interrupted` when the
+ * user breaks off at the prompt.
+ */
+export async function readPassword(
+  source: PasswordSource,
+  purpose: PasswordPurpose,
+  signal: AbortSignal,
+): Promise<Uint8Array> {
+  const password = await bytesFrom(source, purpose, signal);
+  if (password.length === 0) {
+    throw new CbrError('usage', 'the password is empty', { hint: 'A repository without one: cbr init --no-encryption.' });
+  }
+  if (password.length > MOST_BYTES) {
+    throw new CbrError('usage', `the password is longer than ${MOST_BYTES} bytes`, {
+      hint: 'Is it the right file?',
+    });
+  }
+  return password;
+}
+
+async function bytesFrom(source: PasswordSource, purpose: PasswordPurpose, signal: AbortSignal): Promise<Buffer> {
+  switch (source.kind) {
+    case 'text':
+      return Buffer.from(source.text, 'utf8');
+    case 'file':
+      return withoutLineEnd(await readPasswordFile(source.path));
+    case 'command':
+      return withoutLineEnd(await printedBy(source.command, signal));
+    case 'prompt':
+      return Buffer.from(await asked(purpose, signal), 'utf8');
+  }
+}
+
+/** Without the line end that editors and `echo` add: one, no more. */
+function withoutLineEnd(bytes: Buffer): Buffer {
+  if (bytes.at(-1) !== NEWLINE) return bytes;
+  return bytes.subarray(0, bytes.at(-2) === RETURN ? -2 : -1);
+}
+
+async function readPasswordFile(path: string): Promise<Buffer> {
+  try {
+    return await readFile(path);
+  } catch (cause) {
+    throw new CbrError('usage', `cannot read the password file: ${messageOf(cause)}`, {
+      cause,
+      hint: 'Check its path and permissions.',
+    });
+  }
+}
+
+/** Standard input and error stay those of cbr: such a command may have to ask as well. */
+function printedBy(command: string, signal: AbortSignal): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const child = spawn('/bin/sh', ['-c', command], { stdio: ['inherit', 'pipe', 'inherit'], signal });
+    const printed: Buffer[] = [];
+    child.stdout.on('data', (bytes: Buffer) => printed.push(bytes));
+    const fail = (why: string): void =>
+      reject(
+        signal.aborted
+          ? signal.reason
+          : new CbrError('usage', `the password command failed: ${why}`, {
+              hint: 'Run it alone to see why: it must print the password and exit with 0.',
+            }),
+      );
+    child.on('error', (error) => fail(messageOf(error)));
+    child.on('close', (code, killedBy) => {
+      if (code === 0) resolve(Buffer.concat(printed));
+      else fail(killedBy ?? `exit code ${code}`);
+    });
+  });
+}
+
+async function asked(purpose: PasswordPurpose, signal: AbortSignal): Promise<string> {
+  if (!canAsk()) {
+    throw new CbrError('usage', `no ${purpose === 'new' ? 'new ' : ''}password was given`, { hint: WAYS[purpose] });
+  }
+  const password = await askHidden(QUESTIONS[purpose], signal);
+  if (purpose === 'new' && password !== '' && (await askHidden('Again: ', signal)) !== password) {
+    throw new CbrError('usage', 'the two passwords differ', { hint: 'Nothing was changed: try again.' });
+  }
+  return password;
+}

@@ -1,0 +1,92 @@
+import { CbrError, errnoOf, messageOf } from '../core/index.js';
+import { displayPath } from '../fs/index.js';
+import type { ProblemEvent } from '../snapshot/index.js';
+import { rawField, rawListField } from './raw-names.js';
+
+/** Something that went wrong or deserves a word; the run goes on. */
+export interface Problem {
+  /** error: counts for the exit code. note: nothing is wrong, and `-q` does not mention it. */
+  readonly severity: 'error' | 'warning' | 'note';
+  readonly about: 'source' | 'target' | 'metadata' | 'repository' | 'cache';
+  readonly code?: string;
+  /** Why, for people: without path and object. */
+  readonly reason: string;
+  readonly hint?: string;
+  /** Raw. */
+  readonly path?: string;
+  readonly object?: string;
+  /** Raw paths that the problem reaches. */
+  readonly affected?: readonly string[];
+}
+
+const MOST_PATHS_IN_JSON = 20;
+const MOST_PATHS_SHOWN = 5;
+
+/** The errno that reasons carry at their end: `permission denied (EACCES)`. */
+const ERRNO = /\((E[A-Z0-9]+)\)$/;
+
+/** An event of a running operation as a problem; `about` is what its errors are about. */
+export function problemOf(event: ProblemEvent, about: 'source' | 'target' | 'repository'): Problem {
+  const { subject, reason, severity } = event;
+  const code = ERRNO.exec(reason)?.[1];
+  const isObject = about === 'repository' || !subject.startsWith('/');
+  return {
+    severity: severity === 'error' || severity === 'note' ? severity : 'warning',
+    about: severity === 'metadata' ? 'metadata' : isObject ? 'repository' : about,
+    reason,
+    ...(code === undefined ? {} : { code }),
+    ...(subject === '' ? {} : isObject ? { object: subject } : { path: subject }),
+  };
+}
+
+/** What the CLI says of an error that stops a run. */
+export interface ErrorText {
+  readonly code: string;
+  readonly message: string;
+  readonly hint?: string;
+}
+
+export function errorText(error: unknown): ErrorText {
+  if (error instanceof CbrError) {
+    return {
+      code: error.code,
+      message: error.message,
+      ...(error.hint === undefined ? {} : { hint: error.hint }),
+    };
+  }
+  return { code: errnoOf(error) ?? 'internal', message: messageOf(error) };
+}
+
+/** The lines for people. */
+export function problemLines(problem: Problem): string[] {
+  const { reason, path, object, hint, affected = [] } = problem;
+  const about = path === undefined ? object : displayPath(path);
+  const shown = affected.slice(0, MOST_PATHS_SHOWN).map((each) => `  affects ${displayPath(each)}`);
+  const more = affected.length - shown.length;
+  return [
+    about === undefined ? reason : `${about}: ${reason}`,
+    ...shown,
+    ...(more > 0 ? [`  affects ${more} more`] : []),
+    ...(hint === undefined ? [] : [`  ${hint}`]),
+  ];
+}
+
+/** The object for programs (docs/json.md, "problem"). */
+export function problemFields(problem: Problem): Readonly<Record<string, unknown>> {
+  const { severity, about, code, reason, hint, path, object, affected } = problem;
+  const subject = path === undefined ? object : displayPath(path);
+  return {
+    type: 'problem',
+    severity,
+    about,
+    code,
+    message: subject === undefined ? reason : `${subject}: ${reason}`,
+    hint,
+    ...(path === undefined ? {} : rawField('path', path)),
+    object,
+    ...(affected === undefined ? {} : rawListField('paths', affected.slice(0, MOST_PATHS_IN_JSON))),
+    ...(affected !== undefined && affected.length > MOST_PATHS_IN_JSON
+      ? { pathsMore: affected.length - MOST_PATHS_IN_JSON }
+      : {}),
+  };
+}

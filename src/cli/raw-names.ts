@@ -1,0 +1,35 @@
+import { fromLatin1 } from '../core/index.js';
+import { displayPath } from '../fs/index.js';
+
+/** Raw names (bytes as latin1 text) in the output for programs. */
+
+/**
+ * A field for a raw name: the text when it is UTF-8, else a form for display and the bytes in Base64 (docs/json.md).
+ */
+export function rawField<K extends string>(
+  field: K,
+  raw: string,
+): Readonly<Partial<Record<K | `${K}Base64`, string>>> {
+  const bytes = fromLatin1(raw);
+  const text = bytes.toString('utf8');
+  if (Buffer.from(text, 'utf8').equals(bytes)) return { [field]: text } as Record<K, string>;
+  return { [field]: text, [`${field}Base64`]: bytes.toString('base64') } as Record<K, string>;
+}
+
+/** A list of raw names for programs: the texts, and all of them in Base64 beside when one is not UTF-8. */
+export function rawListField<K extends string>(
+  field: K,
+  raw: readonly string[],
+): Readonly<Partial<Record<K | `${K}Base64`, readonly string[]>>> {
+  const texts = raw.map((each) => fromLatin1(each).toString('utf8'));
+  const isExact = texts.every((text, i) => Buffer.from(text, 'utf8').equals(fromLatin1(raw[i]!)));
+  const plain = { [field]: texts } as Record<K, readonly string[]>;
+  if (isExact) return plain;
+  const encoded = raw.map((each) => fromLatin1(each).toString('base64'));
+  return { ...plain, [`${field}Base64`]: encoded };
+}
+
+/** Text of strangers (host names, tags, comments) for people: nothing in it can steer a terminal. */
+export function displayText(text: string): string {
+  return displayPath(Buffer.from(text, 'utf8').toString('latin1'));
+}

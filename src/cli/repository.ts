@@ -1,0 +1,63 @@
+import { hostname } from 'node:os';
+import { CbrError } from '../core/index.js';
+import {
+  type InitParameters,
+  initRepository,
+  type OpenOptions,
+  openRepository,
+  type Repository,
+} from '../repo/index.js';
+import type { CommandContext } from './command.js';
+import { type PasswordPurpose, readPassword } from './password.js';
+
+/** The location that was given. Rejects with `usage` when there is none. */
+export function requireLocation({ options }: CommandContext): string {
+  if (options.location !== undefined) return options.location;
+  throw new CbrError('usage', 'no repository was given', { hint: 'Use -r FOLDER, or set CBR_REPO.' });
+}
+
+function openOptions(context: CommandContext, purpose: PasswordPurpose): OpenOptions {
+  const { options, output, signal } = context;
+  return {
+    location: requireLocation(context),
+    password: () => readPassword(options.password, purpose, signal),
+    cacheRoot: options.cacheRoot,
+    portable: options.portable,
+    host: hostname(),
+    now: () => Date.now(),
+    report: (reason, weight) => {
+      if (weight === 'notice' || options.verbose) output.problem({ severity: 'note', about: 'cache', reason });
+    },
+  };
+}
+
+/** Makes the repository; a password that has to be typed is asked for twice. */
+export async function makeRepository(
+  context: CommandContext,
+  parameters: InitParameters,
+): Promise<Repository> {
+  return initRepository(openOptions(context, 'new'), parameters);
+}
+
+/** Opens the repository, lets `use` work with it, and closes it whatever happens. */
+export async function withRepository<T>(
+  context: CommandContext,
+  use: (repository: Repository) => Promise<T>,
+): Promise<T> {
+  const repository = await openRepository(openOptions(context, 'open'));
+  return closingAfter(repository, context, use);
+}
+
+/** As `withRepository` for one that is open already. */
+export async function closingAfter<T>(
+  repository: Repository,
+  { signal }: CommandContext,
+  use: (repository: Repository) => Promise<T>,
+): Promise<T> {
+  try {
+    signal.throwIfAborted();
+    return await use(repository);
+  } finally {
+    await repository.close();
+  }
+}

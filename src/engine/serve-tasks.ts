@@ -1,0 +1,35 @@
+import { parentPort } from 'node:worker_threads';
+import { serializeError } from './serialized-error.js';
+import type { TaskReply, TaskRequest, TaskTable, Transfer } from './tasks.js';
+
+/** What a task returns: its output and the buffers handed over with it instead of being copied. */
+export interface TaskResult<Output> {
+  readonly output: Output;
+  readonly transfer?: Transfer;
+}
+
+export type TaskHandlers<T extends TaskTable> = {
+  readonly [K in keyof T]: (
+    input: T[K]['input'],
+  ) => TaskResult<T[K]['output']> | Promise<TaskResult<T[K]['output']>>;
+};
+
+/** The worker's side: answers requests one after the other. Call once, at the end of the worker's start. */
+export function serveTasks<T extends TaskTable>(handlers: TaskHandlers<T>): void {
+  const port = parentPort;
+  if (port === null) throw new Error('serveTasks runs in a worker thread only');
+  let queue: Promise<void> = Promise.resolve();
+  const answer = async ({ id, task, input }: TaskRequest): Promise<void> => {
+    try {
+      const result = await handlers[task]!(input as never);
+      const reply: TaskReply = { id, output: result.output };
+      port.postMessage(reply, [...(result.transfer ?? [])]);
+    } catch (error) {
+      const reply: TaskReply = { id, error: serializeError(error) };
+      port.postMessage(reply);
+    }
+  };
+  port.on('message', (request: TaskRequest) => {
+    queue = queue.then(() => answer(request));
+  });
+}

@@ -1,0 +1,134 @@
+import { Worker } from 'node:worker_threads';
+import { CbrError } from '../core/index.js';
+import { reviveError } from './serialized-error.js';
+import type { TaskReply, TaskRequest, TaskTable, Transfer } from './tasks.js';
+
+export interface WorkerPoolOptions {
+  /** The module each worker runs; it calls `serveTasks`. */
+  readonly script: URL;
+  readonly threads: number;
+  /** Given to each worker with its number under `number`. */
+  readonly data: object;
+}
+
+interface Job {
+  readonly task: string;
+  readonly input: unknown;
+  readonly transfer: Transfer;
+  readonly resolve: (output: never) => void;
+  readonly reject: (error: Error) => void;
+}
+
+interface Member {
+  readonly worker: Worker;
+  /** Jobs that only this worker may do. */
+  readonly own: Job[];
+  running: Job | undefined;
+}
+
+/**
+ * Worker threads that take tasks from two queues, urgent ones first. Workers start when there is first something to do:
+ * each costs 40 ms. A worker that dies rejects its task and all that follow: what it held in memory is gone.
+ */
+export class WorkerPool<T extends TaskTable> {
+  private readonly members: Member[] = [];
+  private readonly urgent: Job[] = [];
+  private readonly normal: Job[] = [];
+  private failure: Error | undefined;
+  private nextId = 0;
+  private closed = false;
+
+  constructor(private readonly options: WorkerPoolOptions) {}
+
+  /** Workers that run. */
+  get started(): number {
+    return this.members.length;
+  }
+
+  /** Starts a worker ahead of its first task. */
+  warmUp(): void {
+    if (this.members.length < this.options.threads) this.start();
+  }
+
+  run<K extends keyof T & string>(
+    task: K,
+    input: T[K]['input'],
+    options: { readonly urgent?: boolean; readonly transfer?: Transfer } = {},
+  ): Promise<T[K]['output']> {
+    return this.enqueue(
+      options.urgent === true ? this.urgent : this.normal,
+      task,
+      input,
+      options.transfer ?? [],
+    );
+  }
+
+  /** Runs a task once on every worker that has started. */
+  async runOnEach<K extends keyof T & string>(task: K, input: T[K]['input']): Promise<T[K]['output'][]> {
+    return Promise.all(this.members.map((member) => this.enqueue(member.own, task, input, [])));
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    this.fail(new CbrError('interrupted', 'the worker threads were stopped'));
+    await Promise.all(this.members.map(({ worker }) => worker.terminate()));
+  }
+
+  private enqueue(queue: Job[], task: string, input: unknown, transfer: Transfer): Promise<never> {
+    if (this.failure !== undefined) return Promise.reject(this.failure);
+    return new Promise((resolve, reject) => {
+      queue.push({ task, input, transfer, resolve, reject });
+      this.dispatch();
+    });
+  }
+
+  private dispatch(): void {
+    for (const member of this.members) {
+      if (member.running === undefined) this.give(member);
+    }
+    while ((this.urgent.length > 0 || this.normal.length > 0) && this.members.length < this.options.threads) {
+      this.give(this.start());
+    }
+  }
+
+  private give(member: Member): void {
+    const job = this.urgent.shift() ?? member.own.shift() ?? this.normal.shift();
+    if (job === undefined) return;
+    member.running = job;
+    const request: TaskRequest = { id: this.nextId++, task: job.task, input: job.input };
+    member.worker.postMessage(request, [...job.transfer]);
+  }
+
+  private start(): Member {
+    const number = this.members.length;
+    const worker = new Worker(this.options.script, { workerData: { ...this.options.data, number } });
+    const member: Member = { worker, own: [], running: undefined };
+    worker.on('message', (reply: TaskReply) => this.settle(member, reply));
+    worker.on('error', (error) => this.fail(error instanceof Error ? error : new Error(String(error))));
+    worker.on('exit', (code) => {
+      if (!this.closed) this.fail(new CbrError('internal', `a worker thread ended with code ${code}`));
+    });
+    this.members.push(member);
+    return member;
+  }
+
+  private settle(member: Member, reply: TaskReply): void {
+    const job = member.running;
+    member.running = undefined;
+    this.give(member);
+    if (job === undefined) return;
+    if ('error' in reply) job.reject(reviveError(reply.error));
+    else job.resolve(reply.output as never);
+  }
+
+  private fail(error: Error): void {
+    this.failure ??= error;
+    const jobs = [...this.urgent.splice(0), ...this.normal.splice(0)];
+    for (const member of this.members) {
+      jobs.push(...member.own.splice(0));
+      if (member.running !== undefined) jobs.push(member.running);
+      member.running = undefined;
+    }
+    for (const job of jobs) job.reject(this.failure);
+  }
+}

@@ -1,0 +1,52 @@
+export { dataExtents, type Extent, SMALLEST_HOLE } from './data-extents.js';
+export type { DeviceNumber, EntryMetadata, FileTime } from './entry-metadata.js';
+export { checkEntryName, isEntryName } from './entry-name.js';
+export { ENTRY_TYPES, type EntryType, entryTypeOf, MODE_BITS, TYPE_BITS, TYPE_MODES } from './entry-type.js';
+export { FileError, reasonOf } from './file-error.js';
+export { type FileSystem, fileSystemOf } from './file-system.js';
+export { inodeFlags, RESTORABLE_FLAGS } from './inode-flags.js';
+export { type FolderListing, listFolder } from './list-folder.js';
+export { withShortPath } from './long-path.js';
+export { MetadataWriter } from './metadata-writer.js';
+export { missingAbilities } from './native.js';
+export { Owners } from './owners.js';
+export {
+  compileFilter,
+  compileInclude,
+  type PathFilter,
+  type PathSelection,
+  patternsIn,
+} from './path-filter.js';
+export type { Problem } from './problem.js';
+export {
+  baseName,
+  displayPath,
+  joinRaw,
+  type NodePath,
+  parentPath,
+  type RawPath,
+  rawPath,
+  toNodePath,
+} from './raw-path.js';
+export { openSource, openSourceFolder, readLink } from './source-file.js';
+export { statFd, statPath } from './stat.js';
+export { STAT_CHANGE_BYTES, STAT_ROW_BYTES, StatTable } from './stat-table.js';
+export {
+  commit,
+  createTemporary,
+  discard,
+  hardLink,
+  makeSpecial,
+  makeSymlink,
+  removeLeftovers,
+  type TemporaryFile,
+} from './target-entry.js';
+export {
+  existingType,
+  makeFolder,
+  openFolder,
+  openTarget,
+  TargetFolder,
+  type TargetFolderHandle,
+} from './target-folder.js';
+export { readXattrs, readXattrsOfPath, type Xattr } from './xattrs.js';

@@ -1,0 +1,58 @@
+import { resolve } from 'node:path';
+import { CbrError, fromLatin1, toLatin1 } from '../core/index.js';
+import { decodeRaw, isAscii } from './raw-text.js';
+
+/** An absolute path of raw bytes as latin1 text, one character per byte, without '.', '..', '//' or a '/' at its end. */
+export type RawPath = string & { readonly fsBrand: 'RawPath' };
+
+/** What node:fs takes. Node encodes strings as UTF-8, so only ASCII may be given as a string. */
+export type NodePath = string | Buffer;
+
+/** The raw path of what a user wrote, made absolute against the working folder. Rejects (usage) a path with a NUL. */
+export function rawPath(userPath: string): RawPath {
+  if (userPath === '') throw new CbrError('usage', 'an empty path names nothing', { hint: 'Give a path.' });
+  if (userPath.includes('\0')) {
+    throw new CbrError('usage', `a path cannot contain a NUL: ${JSON.stringify(userPath)}`);
+  }
+  return toLatin1(Buffer.from(resolve(userPath), 'utf8')) as RawPath;
+}
+
+/** The path of the entry `name` (raw bytes, not checked) of a folder. */
+export function joinRaw(folder: RawPath, name: string): RawPath {
+  return (folder === '/' ? `/${name}` : `${folder}/${name}`) as RawPath;
+}
+
+/** The form in which a raw path reaches node:fs unchanged. */
+export function toNodePath(raw: string): NodePath {
+  return isAscii(raw) ? raw : fromLatin1(raw);
+}
+
+/** The last name of a path; '' for the root. */
+export function baseName(path: RawPath): string {
+  return path.slice(path.lastIndexOf('/') + 1);
+}
+
+/** The folder that holds a path; the root is its own. */
+export function parentPath(path: RawPath): RawPath {
+  return (path.slice(0, path.lastIndexOf('/')) || '/') as RawPath;
+}
+
+/**
+ * What must not reach a terminal or a log as it is: control characters (C1 too), line and paragraph separators, and the
+ * controls that reorder what is displayed; also a backslash that would read as one of our escapes.
+ */
+const UNSAFE = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]|\\(?=x[0-9a-f]{2})/gu;
+
+const escapeByte = (byte: number): string => `\\x${byte.toString(16).padStart(2, '0')}`;
+
+/**
+ * Raw bytes for people: UTF-8 where it is valid, everything else and all control characters as `\x1b`. Different bytes
+ * always display differently.
+ */
+export function displayPath(raw: string): string {
+  // A backslash before a stray byte is not followed by "x" yet; marking strays by lone surrogates keeps the two apart.
+  const text = decodeRaw(raw, (byte) => String.fromCharCode(0xdc00 + byte));
+  return text
+    .replace(UNSAFE, (unsafe) => Array.from(Buffer.from(unsafe, 'utf8'), escapeByte).join(''))
+    .replace(/[\udc80-\udcff]/gu, (stray) => escapeByte(stray.charCodeAt(0) - 0xdc00));
+}

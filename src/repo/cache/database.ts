@@ -1,0 +1,242 @@
+import type { Database as LmdbDatabase, RootDatabase } from 'lmdb';
+import { CbrError, messageOf } from '../../core/index.js';
+import { CHUNK_KEY_BYTES } from './layout.js';
+
+/**
+ * The LMDB environment of a cache, with binary keys and values only. All of it belongs to the main thread. Nothing is
+ * flushed while it runs: the mark of an open cache (open-mark.ts) stands for that.
+ */
+
+/** A chunk id as text or as bytes; only its first 20 bytes are the key. */
+export type ChunkKey = string | Buffer;
+
+const chunkKeys = {
+  writeKey(id: ChunkKey, target: Buffer, at: number): number {
+    if (typeof id === 'string') return at + target.write(id, at, CHUNK_KEY_BYTES, 'latin1');
+    return at + id.copy(target, at, 0, CHUNK_KEY_BYTES);
+  },
+  readKey(source: Buffer, start: number, end: number): string {
+    return source.toString('latin1', start, end);
+  },
+};
+
+const APPEND = { append: true };
+const NEW_ONLY = { noOverwrite: true };
+
+/** LMDB's own errors (MDB_CORRUPTED and its like) are numbers far below zero; errno values are positive. */
+function isDamage(error: unknown): boolean {
+  const code = (error as { code?: unknown } | null)?.code;
+  return typeof code === 'number' && code <= -30_000;
+}
+
+export class Table<K extends string | Buffer> {
+  constructor(
+    private readonly store: LmdbDatabase<Buffer, K>,
+    private readonly owner: Database,
+  ) {}
+
+  /**
+   * The bytes of the value at the front of a buffer that is longer, valid only until the next read of this database: for
+   * values of a fixed length, at the price of no allocation.
+   */
+  peek(key: K): Uint8Array | undefined {
+    try {
+      return this.store.getBinaryFast(key);
+    } catch (error) {
+      throw this.owner.failure(error);
+    }
+  }
+
+  /** A view of the value, valid only until the next read of this database. */
+  view(key: K): Uint8Array | undefined {
+    const found = this.peek(key);
+    if (found === undefined) return undefined;
+    // lmdb-js gives its one buffer a false `length`, or (16 MiB and above) the mapped file itself: that one is copied,
+    // because touching it after the database was closed would end the process.
+    const value = found.subarray(0, found.length);
+    return (found as { isGlobal?: boolean }).isGlobal === true ? value : Uint8Array.from(value);
+  }
+
+  /** A copy of the value. */
+  get(key: K): Buffer | undefined {
+    const found = this.view(key);
+    return found && Buffer.from(found);
+  }
+
+  put(key: K, value: Uint8Array): void {
+    this.store.putSync(key, value as Buffer);
+  }
+
+  /** Writes unless the key is there; says whether it wrote. Inside a transaction only. */
+  putNew(key: K, value: Uint8Array): boolean {
+    return (this.store.putSync(key, value as Buffer, NEW_ONLY) as unknown) === true;
+  }
+
+  /** Writes behind all other keys: fast, dense, and false when the key does not belong there. Inside a transaction only. */
+  append(key: K, value: Uint8Array): boolean {
+    return (this.store.putSync(key, value as Buffer, APPEND) as unknown) === true;
+  }
+
+  remove(key: K): void {
+    this.store.removeSync(key);
+  }
+
+  /** Of a table that keeps several values a key. */
+  removeValue(key: K, value: Uint8Array): void {
+    this.store.removeSync(key, value as Buffer);
+  }
+
+  /** Of a table that keeps several values a key: copies of all of them. */
+  values(key: K): Buffer[] {
+    try {
+      return [...this.store.getValues(key)].map((value) => Buffer.from(value));
+    } catch (error) {
+      throw this.owner.failure(error);
+    }
+  }
+
+  /** Entries in the order of their keys, at and after `start`; keys and values are copies. Not to be changed meanwhile. */
+  *entries(
+    start: K,
+    limit = Number.MAX_SAFE_INTEGER,
+  ): Iterable<{ readonly key: K; readonly value: Uint8Array }> {
+    try {
+      yield* this.store.getRange({ start, limit });
+    } catch (error) {
+      throw this.owner.failure(error);
+    }
+  }
+
+  *keys(start: K, limit = Number.MAX_SAFE_INTEGER): Iterable<K> {
+    try {
+      yield* this.store.getKeys({ start, limit });
+    } catch (error) {
+      throw this.owner.failure(error);
+    }
+  }
+
+  /** Number of entries; each value of a key counts. */
+  get count(): number {
+    return (this.store.getStats() as { entryCount: number }).entryCount;
+  }
+
+  clear(): void {
+    this.store.clearSync();
+  }
+}
+
+/** The start of a range over all keys of a table. */
+export const FIRST_KEY = Buffer.from([0]);
+export const FIRST_CHUNK_KEY = '\0';
+
+type Tables = ReturnType<typeof tablesOf>;
+
+function tablesOf(root: RootDatabase, owner: Database) {
+  const table = (name: string): Table<Buffer> =>
+    new Table(root.openDB<Buffer, Buffer>(name, { encoding: 'binary', keyEncoding: 'binary' }), owner);
+  const chunkTable = (name: string, dupSort: boolean): Table<ChunkKey> => {
+    // lmdb-js takes a key encoder, though its types do not say so.
+    const options = { encoding: 'binary' as const, dupSort, keyEncoder: chunkKeys };
+    return new Table(root.openDB<Buffer, ChunkKey>(name, options), owner);
+  };
+  return {
+    meta: table('meta'),
+    /** id prefix -> place */
+    chunks: chunkTable('chunks', false),
+    /** id prefix -> places beyond the first */
+    copies: chunkTable('copies', true),
+    packs: table('packs'),
+    packNames: table('pack-names'),
+    segments: table('segments'),
+    verified: table('verified'),
+    records: table('records'),
+    roots: table('roots'),
+    directories: table('directories'),
+  };
+}
+
+export class Database {
+  readonly tables: Tables;
+  private damaged = false;
+  private inTransaction = false;
+
+  constructor(private readonly root: RootDatabase) {
+    this.tables = tablesOf(root, this);
+  }
+
+  /** Runs `action` as one transaction, or as part of the one it is called in: when that throws nothing has changed. */
+  transact<T>(action: () => T): T {
+    if (this.inTransaction) return action();
+    this.inTransaction = true;
+    try {
+      return this.root.transactionSync(action);
+    } catch (error) {
+      throw this.failure(error);
+    } finally {
+      this.inTransaction = false;
+    }
+  }
+
+  /** Whether something unsound was read: such a database must not be used again. */
+  get isDamaged(): boolean {
+    return this.damaged;
+  }
+
+  /** Notes that a value is unsound. */
+  noteDamage(): void {
+    this.damaged = true;
+  }
+
+  /** The error for an unsound value. */
+  damage(what: string): CbrError {
+    this.damaged = true;
+    return new CbrError('internal', `the cache is damaged: ${what}`, {
+      hint: 'run the command again: the cache is rebuilt from the repository',
+    });
+  }
+
+  /** What to throw for an error that LMDB raised; other errors pass unchanged. */
+  failure(error: unknown): unknown {
+    if (isDamage(error)) return this.damage(messageOf(error));
+    if (typeof (error as { code?: unknown } | null)?.code !== 'number') return error;
+    return new CbrError('internal', `the cache cannot be written: ${messageOf(error)}`, {
+      hint: 'make room in the cache folder, or choose another one with --cache-dir',
+      cause: error,
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.root.close();
+  }
+}
+
+/** Address space for the file to grow into; it is reserved, not used. 100 million chunks take some 15 GiB. */
+const MAP_BYTES = 2 ** 40;
+const TABLES = 16;
+
+/** Opens the data file at `path`, creating it if need be. Whether it is safe to open is for the caller to know. */
+export async function openDatabase(path: string, access: 'read' | 'write'): Promise<Database> {
+  const { open } = await import('lmdb');
+  const options = {
+    path,
+    noSubdir: true,
+    maxDbs: TABLES,
+    noSync: true,
+    overlappingSync: false,
+    readOnly: access === 'read',
+    encoding: 'binary' as const,
+    keyEncoding: 'binary' as const,
+  };
+  let root: RootDatabase;
+  try {
+    root = open({ ...options, mapSize: MAP_BYTES });
+  } catch {
+    root = open(options); // where address space is limited LMDB starts small and maps again as it grows
+  }
+  try {
+    return new Database(root);
+  } catch (error) {
+    await root.close();
+    throw error;
+  }
+}

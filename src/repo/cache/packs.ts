@@ -1,0 +1,207 @@
+import type { ObjectDigest } from '../../core/index.js';
+import type { Author, IndexSegment } from '../index-segment.js';
+import { type Database, FIRST_KEY } from './database.js';
+import {
+  type CachedPack,
+  type CachedSegment,
+  type Counters,
+  chunksOf,
+  decodeCounters,
+  decodePack,
+  decodeSegment,
+  digestKey,
+  digestOf,
+  encodeCounters,
+  encodePack,
+  encodeSegment,
+  type StoredPack,
+  u32Key,
+} from './layout.js';
+import type { NamedValues } from './named-values.js';
+
+/** A segment that was given its numbers and is not yet in the cache. */
+export interface PlannedSegment {
+  readonly name: ObjectDigest;
+  readonly author: Author;
+  readonly number: number;
+  /** For every pack of the segment's table: the number it gets, or 0 if the cache has it already. */
+  readonly packNumbers: Uint32Array;
+  readonly packs: readonly StoredPack[];
+  /** The first number that is given to packs of this segment. */
+  readonly firstNumber: number;
+}
+
+/**
+ * The packs and the segments that name them. The record of a pack is what makes its chunks exist: a place that names a
+ * pack without a record says nothing, and numbers are never given twice. So writing and removing pack records are the
+ * moments at which chunks come and go, all at once, whatever is left to be tidied up in the chunk index.
+ */
+export class Packs {
+  /** By number; null where there is no such pack. */
+  private readonly memo: (CachedPack | null | undefined)[] = [];
+
+  constructor(
+    private readonly database: Database,
+    private readonly meta: NamedValues,
+  ) {}
+
+  counters(): Counters {
+    return decodeCounters(this.meta.get('cache', 'counters'));
+  }
+
+  private setCounters(counters: Counters): void {
+    this.meta.put('cache', 'counters', encodeCounters(counters));
+  }
+
+  byNumber(number: number): CachedPack | undefined {
+    const known = this.memo[number];
+    if (known !== undefined) return known ?? undefined;
+    const stored = this.database.tables.packs.view(u32Key(number));
+    const pack = stored === undefined ? null : decodePack(number, stored);
+    if (pack === undefined) throw this.database.damage(`the record of pack ${number}`);
+    this.memo[number] = pack;
+    return pack ?? undefined;
+  }
+
+  byName(name: ObjectDigest): CachedPack | undefined {
+    const number = this.numberOf(name);
+    return number === undefined ? undefined : this.byNumber(number);
+  }
+
+  private numberOf(name: ObjectDigest): number | undefined {
+    return this.database.tables.packNames.get(digestKey(name))?.readUInt32BE(0);
+  }
+
+  /** Sorted. */
+  names(): ObjectDigest[] {
+    return [...this.database.tables.packNames.keys(FIRST_KEY)].map(digestOf);
+  }
+
+  /** By name. */
+  segments(): Map<ObjectDigest, CachedSegment> {
+    const segments = new Map<ObjectDigest, CachedSegment>();
+    for (const { key, value } of this.database.tables.segments.entries(FIRST_KEY)) {
+      const segment = decodeSegment(value);
+      if (segment === undefined) throw this.database.damage('the record of an index segment');
+      segments.set(digestOf(key), segment);
+    }
+    return segments;
+  }
+
+  get segmentCount(): number {
+    return this.database.tables.segments.count;
+  }
+
+  hasSegment(name: ObjectDigest): boolean {
+    return this.database.tables.segments.peek(digestKey(name)) !== undefined;
+  }
+
+  /** Gives the segment and those packs of it that are new their numbers, for good. Inside a transaction. */
+  plan(name: ObjectDigest, segment: IndexSegment): PlannedSegment {
+    const counters = this.counters();
+    const number = counters.nextSegment;
+    const packNumbers = new Uint32Array(segment.packs.length);
+    const packs: StoredPack[] = [];
+    const met = new Map<ObjectDigest, StoredPack>();
+    let nextChunk = counters.nextChunk;
+    segment.packs.forEach((pack, position) => {
+      const known = this.byName(pack.name);
+      let stored = met.get(pack.name);
+      if (stored === undefined && known !== undefined) {
+        stored = { ...known, segments: [...known.segments, number] };
+      } else if (stored === undefined) {
+        packNumbers[position] = counters.nextPack + position;
+        stored = { ...pack, segments: [number], firstChunk: nextChunk };
+        nextChunk += chunksOf(pack);
+      }
+      met.set(pack.name, stored);
+      packs.push(stored);
+    });
+    const nextPack = counters.nextPack + segment.packs.length;
+    this.setCounters({ ...counters, nextPack, nextSegment: number + 1, nextChunk });
+    return { name, author: segment.author, number, packNumbers, packs, firstNumber: counters.nextPack };
+  }
+
+  /** Writes the records of a planned segment: from the end of this transaction on its chunks exist. */
+  commit(planned: PlannedSegment): void {
+    const { packs, packNames, segments } = this.database.tables;
+    const counters = this.counters();
+    let { packBytes } = counters;
+    planned.packs.forEach((pack, position) => {
+      const newNumber = planned.packNumbers[position]!;
+      const number = newNumber || this.numberOf(pack.name)!;
+      packs.put(u32Key(number), encodePack(pack));
+      if (newNumber === 0) return;
+      packNames.put(digestKey(pack.name), u32Key(number));
+      packBytes += pack.size;
+    });
+    const { number, author } = planned;
+    segments.put(digestKey(planned.name), encodeSegment({ number, author }));
+    this.setCounters({ ...counters, packBytes });
+  }
+
+  /** Removes packs and the segments themselves; packs that other segments name too stay. Inside a transaction. */
+  removeSegments(names: readonly ObjectDigest[]): void {
+    const { segments, packs } = this.database.tables;
+    const known = this.segments();
+    const gone = new Set<number>();
+    for (const name of names) {
+      const segment = known.get(name);
+      if (segment === undefined) continue;
+      gone.add(segment.number);
+      segments.remove(digestKey(name));
+    }
+    if (gone.size === 0) return;
+    const touched = this.all().filter((pack) => pack.segments.some((number) => gone.has(number)));
+    const left = touched.map((pack) => ({
+      ...pack,
+      segments: pack.segments.filter((number) => !gone.has(number)),
+    }));
+    for (const pack of left) {
+      if (pack.segments.length > 0) packs.put(u32Key(pack.number), encodePack(pack));
+    }
+    this.removeRecords(left.filter((pack) => pack.segments.length === 0));
+  }
+
+  /** Removes packs whatever names them. Inside a transaction. */
+  removeNamed(names: Iterable<ObjectDigest>): void {
+    const found = [...names].map((name) => this.byName(name)).filter((pack) => pack !== undefined);
+    this.removeRecords(found);
+  }
+
+  private removeRecords(gone: readonly CachedPack[]): void {
+    const { packs, packNames, verified } = this.database.tables;
+    const counters = this.counters();
+    let { packBytes } = counters;
+    for (const pack of gone) {
+      packs.remove(u32Key(pack.number));
+      packNames.remove(digestKey(pack.name));
+      verified.remove(digestKey(pack.name));
+      packBytes -= pack.size;
+    }
+    this.setCounters({ ...counters, packBytes });
+  }
+
+  private all(): CachedPack[] {
+    const found: CachedPack[] = [];
+    for (const { key, value } of this.database.tables.packs.entries(FIRST_KEY)) {
+      const number = Buffer.from(key).readUInt32BE(0);
+      const pack = decodePack(number, value);
+      if (pack === undefined) throw this.database.damage(`the record of pack ${number}`);
+      found.push(pack);
+    }
+    return found;
+  }
+
+  /** To be called after every transaction that wrote or removed records, also when it failed. */
+  forget(): void {
+    this.memo.length = 0;
+  }
+
+  /** Removes all records. Inside a transaction. */
+  clear(): void {
+    const { packs, packNames, segments } = this.database.tables;
+    for (const table of [packs, packNames, segments]) table.clear();
+    this.setCounters({ ...this.counters(), packBytes: 0 });
+  }
+}

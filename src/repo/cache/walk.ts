@@ -1,0 +1,116 @@
+import { type Database, FIRST_CHUNK_KEY, FIRST_KEY, openDatabase, type Table } from './database.js';
+import {
+  type CachedPack,
+  decodeCounters,
+  decodePack,
+  decodeSegment,
+  liesIn,
+  readPlace,
+  unchecked,
+} from './layout.js';
+
+/**
+ * A process of its own: `node walk.js SOURCE TARGET` reads everything in the data file SOURCE, which a killed process left
+ * open, checks it, and writes it to the new data file TARGET. It fails, or dies, if SOURCE is damaged; that is why it is not
+ * done by the process that wants to use the cache. Since TARGET is written from keys and values alone, no damage to the
+ * structure of SOURCE, such as its list of free pages, can live on.
+ */
+
+/** What is written in one transaction. */
+const STEP_BYTES = 16 * 2 ** 20;
+
+function require(sound: unknown, what: string): asserts sound {
+  if (sound === undefined || sound === false) throw new Error(`${what} is damaged`);
+}
+
+class Walk {
+  private readonly packs = new Map<number, CachedPack>();
+  /** One bit for every chunk number: no two chunks lie in the same place. */
+  private taken = new Uint8Array(0);
+
+  constructor(
+    private readonly source: Database,
+    private readonly target: Database,
+  ) {}
+
+  private copy<K extends string | Buffer>(
+    from: Table<K>,
+    to: Table<K>,
+    start: K,
+    check: (key: Buffer, value: Uint8Array) => void,
+    put: (key: K, value: Uint8Array) => boolean = (key, value) => to.append(key, value),
+  ): void {
+    const entries = from.entries(start)[Symbol.iterator]();
+    let copied = 0;
+    for (let entry = entries.next(); !entry.done; ) {
+      this.target.transact(() => {
+        for (let bytes = 0; bytes < STEP_BYTES && !entry.done; entry = entries.next()) {
+          const { key, value } = entry.value;
+          check(Buffer.from(key as Buffer), value);
+          require(put(key, value), 'the order of its keys');
+          bytes += value.byteLength + 64;
+          copied++;
+        }
+      });
+    }
+    require(copied === from.count, 'the number of its entries');
+  }
+
+  private copyChecked(table: 'meta' | 'records' | 'verified' | 'roots' | 'directories'): void {
+    this.copy(this.source.tables[table], this.target.tables[table], FIRST_KEY, (_key, value) => {
+      require(unchecked(value), `a value of ${table}`);
+    });
+  }
+
+  private copyPacks(): void {
+    const { source, target } = this;
+    this.copy(source.tables.packs, target.tables.packs, FIRST_KEY, (key, value) => {
+      const number = key.readUInt32BE(0);
+      const pack = decodePack(number, value);
+      require(pack, 'the record of a pack');
+      this.packs.set(number, pack);
+    });
+    this.copy(source.tables.packNames, target.tables.packNames, FIRST_KEY, (key, value) => {
+      const number = Buffer.from(value).readUInt32BE(0);
+      require(this.packs.get(number)?.name === key.toString('hex'), 'the name of a pack');
+    });
+    require(source.tables.packNames.count === this.packs.size, 'the names of the packs');
+    this.copy(source.tables.segments, target.tables.segments, FIRST_KEY, (_key, value) => {
+      require(decodeSegment(value), 'the record of an index segment');
+    });
+  }
+
+  private readonly checkPlace = (_key: Buffer, value: Uint8Array): void => {
+    const place = readPlace(value);
+    const pack = this.packs.get(place.pack);
+    if (pack === undefined) return; // left by a change that was killed: it does not count, and is tidied up later
+    require(value.byteLength === 8 && liesIn(place, pack), 'the place of a chunk');
+    const number = pack.firstChunk + pack.blockStarts[place.block]! + place.ordinal;
+    const [byte, bit] = [Math.floor(number / 8), 1 << (number % 8)];
+    require(byte < this.taken.length && (this.taken[byte]! & bit) === 0, 'the place of a chunk');
+    this.taken[byte]! |= bit;
+  };
+
+  run(): void {
+    this.copyChecked('meta');
+    const counters = this.source.tables.meta.get(Buffer.from('cache\0counters'));
+    const limit = decodeCounters(counters && unchecked(counters)).nextChunk;
+    this.taken = new Uint8Array(Math.ceil(limit / 8));
+    this.copyPacks();
+    const { source, target, checkPlace } = this;
+    this.copy(source.tables.chunks, target.tables.chunks, FIRST_CHUNK_KEY, checkPlace);
+    this.copy(source.tables.copies, target.tables.copies, FIRST_CHUNK_KEY, checkPlace, (key, value) => {
+      target.tables.copies.put(key, value);
+      return true;
+    });
+    for (const table of ['records', 'verified', 'roots', 'directories'] as const) this.copyChecked(table);
+  }
+}
+
+const [sourcePath, targetPath] = process.argv.slice(2);
+if (sourcePath === undefined || targetPath === undefined) throw new Error('usage: walk.js SOURCE TARGET');
+const source = await openDatabase(sourcePath, 'read');
+const target = await openDatabase(targetPath, 'write');
+new Walk(source, target).run();
+await source.close();
+await target.close();

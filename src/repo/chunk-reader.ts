@@ -1,0 +1,153 @@
+import type { ObjectReader } from '../backends/index.js';
+import {
+  type ChunkId,
+  chunkIdBytes,
+  chunkIdHex,
+  DamagedError,
+  ObjectNotFoundError,
+  sameBytes,
+} from '../core/index.js';
+import type { Algorithms } from './algorithms/algorithms.js';
+import type { Blake3 } from './algorithms/blake3.js';
+import { openBlock } from './block.js';
+import type { CachedPack, ChunkPlace } from './cache/index.js';
+import type { PackKind } from './index-segment.js';
+import type { Keys } from './keys.js';
+import { HEADER_BYTES } from './object-header.js';
+import { blockOffsets, type OpenedPack, openPackHeader } from './pack-reader.js';
+
+/** Where chunks are: the chunk index in LMDB. */
+export interface ChunkPlaces {
+  lookup(id: ChunkId): ChunkPlace | undefined;
+  pack(number: number): CachedPack | undefined;
+}
+
+/** One block of one pack, ready to be fetched and opened by any thread. */
+export interface BlockLocation {
+  readonly pack: CachedPack;
+  readonly block: number;
+  /** Where its stored bytes begin in the pack, and their number. */
+  readonly offset: number;
+  readonly length: number;
+}
+
+interface OpenBlockContent {
+  readonly plain: Uint8Array;
+  readonly starts: readonly number[];
+}
+
+/** Tree blocks kept open: 64 of 256 KiB. */
+const KEPT_BLOCKS = 64;
+
+/** Reads single chunks (trees, content lists, attributes), keeping recently opened blocks at hand. */
+export class ChunkReader {
+  private readonly blocks = new Map<string, Promise<OpenBlockContent>>();
+  private readonly packs = new Map<string, Promise<OpenedPack>>();
+  private readonly offsets = new Map<string, readonly number[]>();
+  private readonly hashers: Readonly<Record<PackKind, Blake3>>;
+
+  constructor(
+    private readonly backend: ObjectReader,
+    private readonly keys: Keys,
+    private readonly algorithms: Algorithms,
+    private readonly places: ChunkPlaces,
+    /** Called when an object is gone; true when the index was read again and another try makes sense (rule 28). */
+    private readonly reload: () => Promise<boolean>,
+  ) {
+    this.hashers = { data: keys.chunkIds('data'), tree: keys.chunkIds('tree') };
+  }
+
+  /** Where the block that holds a chunk is; undefined when the index does not know the chunk. */
+  locate(id: ChunkId): (BlockLocation & { readonly ordinal: number }) | undefined {
+    const place = this.places.lookup(id);
+    if (place === undefined) return undefined;
+    const pack = this.places.pack(place.pack);
+    if (pack === undefined) return undefined;
+    return { ...this.block(pack, place.block), ordinal: place.ordinal };
+  }
+
+  block(pack: CachedPack, block: number): BlockLocation {
+    let offsets = this.offsets.get(pack.name);
+    if (offsets === undefined) {
+      offsets = blockOffsets(pack.blocks);
+      this.offsets.set(pack.name, offsets);
+    }
+    return { pack, block, offset: offsets[block]!, length: pack.blocks[block]!.stored };
+  }
+
+  /**
+   * The plain bytes of a chunk, its id verified. Rejects with DamagedError when it is missing, damaged or not of the length
+   * that the reference says.
+   */
+  async read(kind: PackKind, id: ChunkId, length: number): Promise<Uint8Array> {
+    try {
+      return await this.readOnce(kind, id, length);
+    } catch (error) {
+      const gone = error instanceof ObjectNotFoundError || error instanceof DamagedError;
+      if (!gone || !(await this.reload())) throw error;
+      this.blocks.clear();
+      return this.readOnce(kind, id, length);
+    }
+  }
+
+  private async readOnce(kind: PackKind, id: ChunkId, length: number): Promise<Uint8Array> {
+    const location = this.locate(id);
+    if (location === undefined) {
+      throw new DamagedError(`${kind} chunk ${chunkIdHex(id).slice(0, 16)}`, 'no index segment names it');
+    }
+    const object = `packs/${location.pack.name}, block ${location.block}`;
+    const content = await this.openedBlock(location);
+    const start = content.starts[location.ordinal];
+    const end = content.starts[location.ordinal + 1];
+    if (start === undefined || end === undefined)
+      throw new DamagedError(object, 'holds fewer chunks than the index says');
+    const plain = content.plain.subarray(start, end);
+    if (plain.byteLength !== length || !sameBytes(this.hashers[kind].digest(plain), chunkIdBytes(id))) {
+      throw new DamagedError(
+        object,
+        `does not hold chunk ${chunkIdHex(id).slice(0, 16)} where the index says`,
+      );
+    }
+    return plain;
+  }
+
+  private openedBlock(location: BlockLocation): Promise<OpenBlockContent> {
+    const key = `${location.pack.name} ${location.block}`;
+    const kept = this.blocks.get(key);
+    // Moved to the end: the map's order is the order of use.
+    this.blocks.delete(key);
+    const opened = kept ?? this.openBlock(location);
+    this.blocks.set(key, opened);
+    if (this.blocks.size > KEPT_BLOCKS) this.blocks.delete(this.blocks.keys().next().value!);
+    if (kept === undefined) opened.catch(() => this.blocks.delete(key));
+    return opened;
+  }
+
+  private async openBlock({ pack, block, offset, length }: BlockLocation): Promise<OpenBlockContent> {
+    const opened = await this.packHeader(pack);
+    const stored = await this.backend.read('packs', pack.name, { offset, length });
+    const { plain, chunkLengths } = openBlock(
+      stored,
+      block,
+      opened,
+      this.algorithms.zstd,
+      `packs/${pack.name}`,
+    );
+    const starts = [0];
+    for (const each of chunkLengths) starts.push(starts.at(-1)! + each);
+    return { plain, starts };
+  }
+
+  private packHeader(pack: CachedPack): Promise<OpenedPack> {
+    let opened = this.packs.get(pack.name);
+    if (opened === undefined) {
+      const object = `packs/${pack.name}`;
+      opened = this.backend
+        .read('packs', pack.name, { offset: 0, length: HEADER_BYTES })
+        .then((start) => openPackHeader(start, this.keys, object));
+      opened.catch(() => this.packs.delete(pack.name));
+      this.packs.set(pack.name, opened);
+    }
+    return opened;
+  }
+}

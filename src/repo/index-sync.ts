@@ -1,0 +1,108 @@
+import type { ObjectReader } from '../backends/index.js';
+import {
+  BackendError,
+  CbrError,
+  type ChunkId,
+  type ObjectDigest,
+  ObjectNotFoundError,
+  type SessionId,
+} from '../core/index.js';
+import type { RepositoryCache } from './cache/index.js';
+import type { IndexSegment } from './index-segment.js';
+import type { KnownChunks } from './pack-store.js';
+import type { RecordContext } from './record-store.js';
+import { decodeSegment } from './segment-codec.js';
+import { type RepositoryView, segmentCounts } from './view.js';
+
+/** Brings the chunk index in LMDB in line with the counting index segments of a view. */
+
+export interface SyncReport {
+  /** Segments that could not be opened: their chunks are stored again, and check names them. */
+  readonly damaged: readonly CbrError[];
+  /** Packs that counting segments name and that are not there. */
+  readonly missingPacks: readonly ObjectDigest[];
+}
+
+export interface SyncContext {
+  readonly backend: ObjectReader;
+  readonly records: RecordContext;
+  readonly cache: RepositoryCache;
+}
+
+/** Those of the named segments that count, one at a time: all of them together may not fit in memory. */
+async function* counting(
+  its: SyncContext,
+  names: readonly ObjectDigest[],
+  view: RepositoryView,
+  damaged: CbrError[],
+): AsyncGenerator<readonly [ObjectDigest, IndexSegment]> {
+  for (const name of names) {
+    const segment = await readSegment(its, name, damaged);
+    if (segment !== undefined && segmentCounts(name, segment.author, view)) yield [name, segment];
+  }
+}
+
+/** Undefined when it is gone (a prune dropped it after writing a merged one) or damaged. */
+export async function readSegment(
+  its: Pick<SyncContext, 'backend' | 'records'>,
+  name: ObjectDigest,
+  damaged: CbrError[],
+): Promise<IndexSegment | undefined> {
+  try {
+    return decodeSegment(await its.backend.read('index', name), name, its.records.keys, its.records.zstd);
+  } catch (error) {
+    if (error instanceof ObjectNotFoundError) return undefined;
+    if (!(error instanceof CbrError) || error instanceof BackendError || error.code === 'newer-format')
+      throw error;
+    damaged.push(error);
+    return undefined;
+  }
+}
+
+/**
+ * Merges counting segments, drops what no longer counts or is gone, and drops entries of packs that are not listed: an entry
+ * that claims too much would make the next snapshot skip an upload. Rejects when the backend fails.
+ */
+export async function syncIndex(its: SyncContext, view: RepositoryView): Promise<SyncReport> {
+  const damaged: CbrError[] = [];
+  const known = its.cache.segments();
+  const fresh = [...view.segments.keys()].filter((name) => !known.has(name));
+  const stale: ObjectDigest[] = [];
+  for (const [name, { author }] of known) {
+    if (!view.segments.has(name) || !segmentCounts(name, author, view)) stale.push(name);
+  }
+  if (stale.length > 0) await its.cache.removeSegments(stale);
+  if (fresh.length > 0) await its.cache.addSegments(counting(its, fresh, view, damaged));
+  const listed = new Set<string>();
+  for await (const { name } of its.backend.list('packs')) listed.add(name);
+  const missingPacks = its.cache.packNames().filter((name) => !listed.has(name));
+  if (missingPacks.length > 0) await its.cache.dropPacks(missingPacks);
+  return { damaged, missingPacks };
+}
+
+/** The chunk index as a writer may rely on it: without what marks condemn (rule 10). */
+export function knownChunks(cache: RepositoryCache, view: RepositoryView): KnownChunks {
+  const condemned = view.condemned;
+  const addSegment: KnownChunks['addSegment'] = (name, segment) => cache.addSegment(name, segment);
+  if (condemned.size === 0) return { has: (id) => cache.has(id), addSegment };
+  return {
+    has: (id: ChunkId) => {
+      const place = cache.lookup(id);
+      const pack = place && cache.pack(place.pack);
+      return pack !== undefined && !condemned.has(pack.name);
+    },
+    addSegment,
+  };
+}
+
+/** The segments a session wrote, for the fence that ends it: those already merged and those that do not count yet. */
+export async function segmentsOfSession(its: SyncContext, session: SessionId): Promise<ObjectDigest[]> {
+  const known = its.cache.segments();
+  const found: ObjectDigest[] = [];
+  for await (const { name } of its.backend.list('index')) {
+    const author =
+      known.get(name as ObjectDigest)?.author ?? (await readSegment(its, name as ObjectDigest, []))?.author;
+    if (author?.kind === 'session' && author.session === session) found.push(name as ObjectDigest);
+  }
+  return found;
+}

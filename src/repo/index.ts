@@ -1,0 +1,28 @@
+export { type Algorithms, loadAlgorithms } from './algorithms/algorithms.js';
+export type { Blake3 } from './algorithms/blake3.js';
+export { type BlockHeader, openBlock, type PackSeal } from './block.js';
+export {
+  type CacheListing,
+  clearCache,
+  type DirectoryPut,
+  type DirectoryState,
+  listCaches,
+  type RepositoryCache,
+} from './cache/index.js';
+export * from './chunk-reader.js';
+export * from './config.js';
+export * from './index-segment.js';
+export * from './index-sync.js';
+export * from './key-slots.js';
+export { type KeyMaterial, type Keys, keysFrom } from './keys.js';
+export * from './pack-reader.js';
+export * from './pack-store.js';
+export type { PackTable } from './pack-table.js';
+export * from './pack-writer.js';
+export * from './record-store.js';
+export * from './records.js';
+export * from './repository.js';
+export * from './running-session.js';
+export * from './segment-codec.js';
+export * from './session.js';
+export * from './view.js';

@@ -1,0 +1,226 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Backend, createBackend, openBackend, parseLocation } from '../backends/index.js';
+import { CbrError, ownIdentity, type ProcessIdentity, type SessionId, toHex } from '../core/index.js';
+import { type Algorithms, loadAlgorithms } from './algorithms/algorithms.js';
+import { openCache, type RepositoryCache } from './cache/index.js';
+import { ChunkReader } from './chunk-reader.js';
+import { createConfig, type FoundConfig, readConfig, verifyConfig } from './config.js';
+import { type SyncReport, syncIndex } from './index-sync.js';
+import { createKeySlot, type KeySlot, openKeySlots } from './key-slots.js';
+import { type Keys, keysFrom } from './keys.js';
+import type { RecordContext } from './record-store.js';
+import type { ConfigRecord } from './records.js';
+import { type RecordMemory, type RepositoryView, readView } from './view.js';
+
+export interface OpenOptions {
+  readonly location: string;
+  /** Asked for only when the repository is encrypted. */
+  readonly password: () => Promise<Uint8Array>;
+  /** Folder under which each repository has its cache. */
+  readonly cacheRoot: string;
+  /** Use no native code of ours, as on a machine without a compiler. */
+  readonly portable: boolean;
+  readonly host: string;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  readonly report: Report;
+}
+
+/** Takes whole sentences for the user; `verbose` ones are for those who asked for them. */
+export type Report = (message: string, weight: 'notice' | 'verbose') => void;
+
+/** The parameters that `cbr init` takes; sizes in bytes. */
+export interface InitParameters {
+  readonly encrypted: boolean;
+  readonly chunkBytes: number;
+  readonly blockBytes: number;
+  readonly packBytes: number;
+  readonly compression: number;
+  readonly pad: boolean;
+}
+
+/** A repository whose key is open. */
+export interface Repository {
+  readonly backend: Backend;
+  readonly config: ConfigRecord;
+  readonly configNumber: number;
+  readonly keys: Keys;
+  readonly algorithms: Algorithms;
+  readonly records: RecordContext;
+  readonly cache: RepositoryCache;
+  /** The key that opened it; undefined without encryption. */
+  readonly keySlot: KeySlot | undefined;
+  /** This process, under the name of its host. */
+  readonly identity: ProcessIdentity;
+  readonly portable: boolean;
+  readonly now: () => number;
+  readonly report: Report;
+  close(): Promise<void>;
+}
+
+/** Opens a repository. Rejects with `no-repository`, `wrong-password`, DamagedError, `newer-format`. */
+export async function openRepository(options: OpenOptions): Promise<Repository> {
+  const backend = await openBackend(parseLocation(options.location));
+  try {
+    const found = await readConfig(backend);
+    const algorithms = await loadAlgorithms(options.portable);
+    const repositoryId = found.config.repository;
+    if (!found.config.encrypted) {
+      const keys = keysFrom({ repositoryId }, algorithms);
+      return await assemble(options, backend, found, keys, algorithms, undefined);
+    }
+    const password = await options.password();
+    const { master, slot } = await openKeySlots(backend, repositoryId, password, algorithms);
+    const keys = keysFrom({ repositoryId, master }, algorithms);
+    return await assemble(options, backend, found, keys, algorithms, slot);
+  } catch (error) {
+    await backend.close();
+    throw error;
+  }
+}
+
+/** Makes a repository and opens it. Rejects with `repository-exists`, `not-a-repository`, `usage`. */
+export async function initRepository(options: OpenOptions, parameters: InitParameters): Promise<Repository> {
+  const { chunkBytes } = parameters;
+  const config: ConfigRecord = {
+    repository: randomBytes(16),
+    created: Math.floor(options.now() / 1000),
+    encrypted: parameters.encrypted,
+    chunkMin: Math.floor(chunkBytes / 4),
+    chunkTarget: chunkBytes,
+    chunkMax: 4 * chunkBytes,
+    blockBytes: parameters.blockBytes,
+    packBytes: parameters.packBytes,
+    compression: parameters.compression,
+    pad: parameters.pad,
+  };
+  const algorithms = await loadAlgorithms(options.portable);
+  const repositoryId = config.repository;
+  const master = parameters.encrypted ? randomBytes(32) : undefined;
+  const password = parameters.encrypted ? await options.password() : undefined;
+  const keys = keysFrom(master === undefined ? { repositoryId } : { repositoryId, master }, algorithms);
+  const backend = await createBackend(parseLocation(options.location));
+  try {
+    let slot: KeySlot | undefined;
+    // The key first: a repository exists from the moment it has a config, and must be readable then.
+    if (master !== undefined && password !== undefined) {
+      const about = { label: options.host, created: config.created };
+      slot = await createKeySlot(backend, repositoryId, master, password, about, algorithms);
+    }
+    await createConfig(backend, config, keys);
+    const found = await readConfig(backend);
+    return await assemble(options, backend, found, keys, algorithms, slot);
+  } catch (error) {
+    await backend.close();
+    throw error;
+  }
+}
+
+async function assemble(
+  options: OpenOptions,
+  backend: Backend,
+  found: FoundConfig,
+  keys: Keys,
+  algorithms: Algorithms,
+  keySlot: KeySlot | undefined,
+): Promise<Repository> {
+  verifyConfig(found, keys);
+  const { config } = found;
+  const identity = ownIdentity(options.host);
+  const cache = await openRepositoryCache(options, identity, backend.location, config);
+  const records: RecordContext = {
+    keys,
+    zstd: algorithms.zstd,
+    compression: { zstd: algorithms.zstd, level: config.compression, pad: config.pad },
+  };
+  return {
+    backend,
+    config,
+    configNumber: found.number,
+    keys,
+    algorithms,
+    records,
+    cache,
+    keySlot,
+    identity,
+    portable: options.portable,
+    now: options.now,
+    report: options.report,
+    close: async () => {
+      await cache.close();
+      await backend.close();
+    },
+  };
+}
+
+async function openRepositoryCache(
+  options: OpenOptions,
+  identity: ProcessIdentity,
+  location: string,
+  config: ConfigRecord,
+): Promise<RepositoryCache> {
+  const id = toHex(config.repository);
+  const place = createHash('sha256').update(location).digest('hex').slice(0, 16);
+  const folder = join(options.cacheRoot, `${id.slice(0, 16)}-${place}`);
+  await mkdir(options.cacheRoot, { recursive: true, mode: 0o700 }).catch(() => undefined);
+  return openCache({
+    folder,
+    repositoryId: config.repository,
+    encrypted: config.encrypted,
+    location,
+    identity,
+    now: options.now,
+    report: options.report,
+  });
+}
+
+/** Records that never change need not be read twice. */
+export function recordMemory(cache: RepositoryCache): RecordMemory {
+  return {
+    get: (kind, name) => cache.getRecord(kind, name),
+    put: (kind, name, stored) => cache.putRecord(kind, name, stored),
+  };
+}
+
+/** What a command knows of the repository after reading it in the order of rule 8. */
+export interface LoadedRepository {
+  readonly view: RepositoryView;
+  readonly sync: SyncReport;
+}
+
+export async function loadRepository(repository: Repository): Promise<LoadedRepository> {
+  const { backend, records, cache } = repository;
+  const view = await readView(backend, records, recordMemory(cache));
+  return { view, sync: await syncIndex({ backend, records, cache }, view) };
+}
+
+/** A reader of chunks that reads the index again when what it names is gone, as long as the index keeps changing (rule 28). */
+export function chunkReader(repository: Repository, loaded: LoadedRepository): ChunkReader {
+  const { backend, keys, algorithms, cache } = repository;
+  let known = fingerprint(loaded.view);
+  const reload = async (): Promise<boolean> => {
+    const next = await loadRepository(repository);
+    const changed = fingerprint(next.view) !== known;
+    known = fingerprint(next.view);
+    return changed;
+  };
+  return new ChunkReader(backend, keys, algorithms, cache, reload);
+}
+
+function fingerprint(view: RepositoryView): string {
+  return `${[...view.segments.keys()].sort().join()} ${[...view.leases.keys()].join()}`;
+}
+
+/** The snapshots that no other one names as seen: what a new snapshot has to name. */
+export function unnamedSnapshots(view: RepositoryView): SessionId[] {
+  const named = new Set<string>();
+  const snapshots: SessionId[] = [];
+  for (const [sid, outcome] of view.outcomes) {
+    if (outcome instanceof CbrError || outcome.outcome !== 'commit') continue;
+    snapshots.push(sid);
+    for (const seen of outcome.seen) named.add(toHex(seen));
+  }
+  return snapshots.filter((sid) => !named.has(sid) && !view.forgotten.has(sid)).sort();
+}

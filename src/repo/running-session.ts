@@ -1,0 +1,51 @@
+import { isAlive, type SessionId } from '../core/index.js';
+import { segmentsOfSession } from './index-sync.js';
+import type { Repository } from './repository.js';
+import { fenceSession, listSessions, registerSession, type WriterSession } from './session.js';
+
+/** A heartbeat so often; observers wait for several before they hold a session for dead. */
+export const HEARTBEAT_MS = 10_000;
+
+export interface RunningSession extends WriterSession {
+  /** Stops the heartbeats; to be called when the session has ended, or is left to others to end. */
+  stop(): void;
+}
+
+/** Ends the sessions of this host whose process is provably gone, so that what they stored counts (rule 9). */
+export async function endDeadSessions(repository: Repository): Promise<SessionId[]> {
+  const { backend, records, cache, identity } = repository;
+  const ended: SessionId[] = [];
+  for (const found of await listSessions({ backend, records })) {
+    if (found.record === undefined || isAlive(found.record, identity) !== 'dead') continue;
+    const segments = (id: SessionId) => segmentsOfSession({ backend, records, cache }, id);
+    await fenceSession({ backend, records }, found.id, segments);
+    ended.push(found.id);
+  }
+  return ended;
+}
+
+/** Registers this process as a writer and keeps its heart beating until `stop`. */
+export async function beginSession(repository: Repository): Promise<RunningSession> {
+  const { backend, records, identity, now } = repository;
+  await endDeadSessions(repository);
+  const session = await registerSession({ backend, records }, identity, Math.floor(now() / 1000));
+  let beating = Promise.resolve();
+  const timer = setInterval(() => {
+    // A beat that fails says nothing about the snapshot: the session may be fenced, which its commit will find.
+    beating = beating.then(() => session.beat()).catch(() => undefined);
+  }, HEARTBEAT_MS);
+  timer.unref();
+  const stop = (): void => clearInterval(timer);
+  const ending = async (end: () => Promise<void>): Promise<void> => {
+    stop();
+    await beating;
+    await end();
+  };
+  return {
+    id: session.id,
+    beat: () => session.beat(),
+    commit: (outcome) => ending(() => session.commit(outcome)),
+    abort: (segments) => ending(() => session.abort(segments)),
+    stop,
+  };
+}

@@ -1,0 +1,177 @@
+import { randomBytes } from 'node:crypto';
+import type { Backend } from '../backends/index.js';
+import {
+  CbrError,
+  isSessionId,
+  type ObjectDigest,
+  ObjectExistsError,
+  ObjectNotFoundError,
+  PROGRAM,
+  type SessionId,
+  sessionId,
+  toHex,
+} from '../core/index.js';
+import { createRecord, type RecordContext, readRecord } from './record-store.js';
+import {
+  heartbeatRecord,
+  type OutcomeRecord,
+  outcomeRecord,
+  type SessionRecord,
+  sessionRecord,
+} from './records.js';
+import { listNames } from './view.js';
+
+/** The writer's side of docs/protocol.md: register, beat, commit or fence, end. */
+
+export interface SessionContext {
+  readonly backend: Backend;
+  readonly records: RecordContext;
+}
+
+/** A registered session found in the repository. */
+export interface FoundSession {
+  readonly id: SessionId;
+  /** Undefined when its first object could not be read. */
+  readonly record: SessionRecord | undefined;
+  /** The highest heartbeat seen. */
+  readonly beat: number;
+}
+
+/** One running writer. */
+export interface WriterSession {
+  readonly id: SessionId;
+  /** Writes the next heartbeat and removes the one before. */
+  beat(): Promise<void>;
+  /**
+   * Creates `snapshots/<id>`. Rejects with `fenced` when somebody ended this session from outside: the run must start over as
+   * a new session that remembers nothing.
+   */
+  commit(outcome: Omit<OutcomeRecord, 'outcome'>): Promise<void>;
+  /** Ends the session without a snapshot; what the listed segments name stays usable. */
+  abort(segments: readonly ObjectDigest[]): Promise<void>;
+}
+
+/** W1: registers a new session (rule 9). */
+export async function registerSession(
+  its: SessionContext,
+  identity: Omit<SessionRecord, 'started' | 'program'>,
+  nowSeconds: number,
+): Promise<WriterSession> {
+  const id = sessionId(randomBytes(16));
+  const { backend, records } = its;
+  const record: SessionRecord = { ...identity, started: nowSeconds, program: PROGRAM };
+  await createRecord(backend, 'sessions', `${id}/0`, sessionRecord, record, records);
+  let beats = 0;
+  let over = false;
+  const finish = async (outcome: OutcomeRecord): Promise<void> => {
+    over = true;
+    await createRecord(backend, 'snapshots', id, outcomeRecord, outcome, records);
+    await removeSession(backend, id);
+  };
+  return {
+    id,
+    beat: async () => {
+      if (over) return;
+      const next = beats + 1;
+      await createRecord(backend, 'sessions', `${id}/${next}`, heartbeatRecord, { number: next }, records);
+      // Number 0 stays from start to end, so that a listing in pages cannot miss a session whose beats move.
+      if (beats > 0) await backend.remove('sessions', `${id}/${beats}`);
+      beats = next;
+      // The session may have ended while this beat was under way; then nobody else would clear it.
+      if (over) await backend.remove('sessions', `${id}/${next}`);
+    },
+    commit: async (outcome) => {
+      try {
+        await finish({ outcome: 'commit', ...outcome });
+      } catch (error) {
+        if (!(error instanceof ObjectExistsError)) throw error;
+        await removeSession(backend, id);
+        throw new CbrError('fenced', `session ${id} was ended from outside before it could commit`, {
+          cause: error,
+          hint: 'Run the snapshot again: this machine seemed dead to another one. Nothing was lost.',
+        });
+      }
+    },
+    abort: async (segments) => {
+      try {
+        await finish({ outcome: 'fence', segments: digests(segments), seen: [] });
+      } catch (error) {
+        if (!(error instanceof ObjectExistsError)) throw error;
+        await removeSession(backend, id);
+      }
+    },
+  };
+}
+
+function digests(names: readonly ObjectDigest[]): Buffer[] {
+  return names.map((name) => Buffer.from(name, 'hex'));
+}
+
+/** W5: removes all objects of a session that has an outcome, number 0 last. */
+export async function removeSession(backend: Backend, id: SessionId): Promise<void> {
+  const names = (await listNames(backend, 'sessions')).filter(
+    (name) => name.startsWith(`${id}/`) && name !== `${id}/0`,
+  );
+  await backend.removeMany('sessions', names);
+  await backend.remove('sessions', `${id}/0`);
+}
+
+/** All sessions registered now. */
+export async function listSessions(its: SessionContext): Promise<FoundSession[]> {
+  const beats = new Map<SessionId, number>();
+  for (const name of await listNames(its.backend, 'sessions')) {
+    const [id, number] = name.split('/');
+    if (id === undefined || !isSessionId(id)) continue;
+    beats.set(id, Math.max(beats.get(id) ?? 0, Number(number ?? 0)));
+  }
+  const found: FoundSession[] = [];
+  for (const [id, beat] of beats) {
+    let record: SessionRecord | undefined;
+    try {
+      record = await readRecord(its.backend, 'sessions', `${id}/0`, sessionRecord, its.records);
+    } catch (error) {
+      if (error instanceof ObjectNotFoundError) continue;
+      if (!(error instanceof CbrError) || error.code === 'backend') throw error;
+    }
+    found.push({ id, record, beat });
+  }
+  return found;
+}
+
+/** Whether a session has an outcome, looked up as rule 20 says: the snapshot first, then the forgotten record. */
+export async function hasOutcome(backend: Backend, id: SessionId): Promise<boolean> {
+  for (const kind of ['snapshots', 'forgotten'] as const) {
+    try {
+      await backend.stat(kind, id);
+      return true;
+    } catch (error) {
+      if (!(error instanceof ObjectNotFoundError)) throw error;
+    }
+  }
+  return false;
+}
+
+/**
+ * Ends a session held for dead (rule 9): fences it with the segments it wrote, unless it has an outcome, and clears its
+ * objects. Safe if the guess was wrong: exactly one of fence and commit exists.
+ */
+export async function fenceSession(
+  its: SessionContext,
+  id: SessionId,
+  segmentsOf: (id: SessionId) => Promise<readonly ObjectDigest[]>,
+): Promise<void> {
+  if (!(await hasOutcome(its.backend, id))) {
+    const fence: OutcomeRecord = { outcome: 'fence', segments: digests(await segmentsOf(id)), seen: [] };
+    try {
+      await createRecord(its.backend, 'snapshots', id, outcomeRecord, fence, its.records);
+    } catch (error) {
+      if (!(error instanceof ObjectExistsError)) throw error;
+    }
+  }
+  await removeSession(its.backend, id);
+}
+
+/** The segments an outcome names. */
+export function outcomeSegments(outcome: OutcomeRecord): ObjectDigest[] {
+  return outcome.segments.map((name) => toHex(name) as ObjectDigest);
+}

@@ -1,0 +1,139 @@
+import type { Backend, ObjectReader } from '../backends/index.js';
+import {
+  BackendError,
+  CbrError,
+  type ObjectDigest,
+  ObjectNotFoundError,
+  type SessionId,
+  toHex,
+} from '../core/index.js';
+import type { Author } from './index-segment.js';
+import { decodeRecord, type RecordContext } from './record-store.js';
+import { type LeaseRecord, leaseRecord, markRecord, type OutcomeRecord, outcomeRecord } from './records.js';
+
+/** Keeps the stored bytes of immutable records at hand, by kind and name; a cache, so it may forget. */
+export interface RecordMemory {
+  get(kind: 'snapshots' | 'leases', name: string): Uint8Array | undefined;
+  put(kind: 'snapshots' | 'leases', name: string, stored: Uint8Array): void;
+}
+
+/** What everybody reads before acting, in the order of docs/protocol.md rule 8. */
+export interface RepositoryView {
+  /** Outcomes by session; an error where the record could not be opened. */
+  readonly outcomes: ReadonlyMap<SessionId, OutcomeRecord | CbrError>;
+  readonly forgotten: ReadonlySet<SessionId>;
+  /** Packs condemned by a mark: never to be relied on for something new. */
+  readonly condemned: ReadonlySet<ObjectDigest>;
+  /** Marks that could not be opened: what they condemn is unknown. */
+  readonly unreadableMarks: readonly CbrError[];
+  /** Index segments listed, with their stored length. */
+  readonly segments: ReadonlyMap<ObjectDigest, number>;
+  /** Lease records of prune, by number. */
+  readonly leases: ReadonlyMap<number, LeaseRecord>;
+}
+
+export async function listNames(
+  backend: ObjectReader,
+  kind: Parameters<ObjectReader['list']>[0],
+): Promise<string[]> {
+  const names: string[] = [];
+  for await (const { name } of backend.list(kind)) names.push(name);
+  return names;
+}
+
+function asDamage(error: unknown): CbrError {
+  if (!(error instanceof CbrError) || error instanceof BackendError || error.code === 'newer-format')
+    throw error;
+  return error;
+}
+
+async function readOutcomes(
+  backend: ObjectReader,
+  its: RecordContext,
+  memory: RecordMemory,
+): Promise<Map<SessionId, OutcomeRecord | CbrError>> {
+  const outcomes = new Map<SessionId, OutcomeRecord | CbrError>();
+  for (const name of await listNames(backend, 'snapshots')) {
+    const sid = name as SessionId;
+    const kept = memory.get('snapshots', name);
+    try {
+      const stored = kept ?? (await backend.read('snapshots', name));
+      outcomes.set(sid, decodeRecord('snapshots', name, outcomeRecord, stored, its));
+      if (kept === undefined) memory.put('snapshots', name, stored);
+    } catch (error) {
+      // Removed since the listing: a forget, which the next listing shows.
+      if (!(error instanceof ObjectNotFoundError)) outcomes.set(sid, asDamage(error));
+    }
+  }
+  return outcomes;
+}
+
+/** Reads the repository as rule 8 says. Rejects only when the backend fails or the format is newer. */
+export async function readView(
+  backend: Backend | ObjectReader,
+  its: RecordContext,
+  memory: RecordMemory,
+): Promise<RepositoryView> {
+  const outcomes = await readOutcomes(backend, its, memory);
+  const forgotten = new Set((await listNames(backend, 'forgotten')) as SessionId[]);
+  const condemned = new Set<ObjectDigest>();
+  const unreadableMarks: CbrError[] = [];
+  for (const name of await listNames(backend, 'marks')) {
+    try {
+      const mark = decodeRecord('marks', name, markRecord, await backend.read('marks', name), its);
+      for (const pack of mark.packs) condemned.add(toHex(pack) as ObjectDigest);
+    } catch (error) {
+      if (!(error instanceof ObjectNotFoundError)) unreadableMarks.push(asDamage(error));
+    }
+  }
+  const segments = new Map<ObjectDigest, number>();
+  for await (const { name, size } of backend.list('index')) segments.set(name as ObjectDigest, size);
+  const leases = await readLeases(backend, its, memory);
+  return { outcomes, forgotten, condemned, unreadableMarks, segments, leases };
+}
+
+async function readLeases(
+  backend: ObjectReader,
+  its: RecordContext,
+  memory: RecordMemory,
+): Promise<Map<number, LeaseRecord>> {
+  const leases = new Map<number, LeaseRecord>();
+  for (const name of await listNames(backend, 'leases')) {
+    const number = /^prune\/([0-9]+)$/.exec(name)?.[1];
+    if (number === undefined) continue;
+    const kept = memory.get('leases', name);
+    try {
+      const stored = kept ?? (await backend.read('leases', name));
+      leases.set(Number(number), decodeRecord('leases', name, leaseRecord, stored, its));
+      if (kept === undefined) memory.put('leases', name, stored);
+    } catch (error) {
+      // Unreadable: the segments it would list count as not listed, which costs space and never data.
+      if (!(error instanceof ObjectNotFoundError)) asDamage(error);
+    }
+  }
+  return leases;
+}
+
+/** Whether a segment counts (rules 5 and 6): its author is decided, for ever. */
+export function segmentCounts(name: ObjectDigest, author: Author, view: RepositoryView): boolean {
+  const lists = (segments: readonly Uint8Array[]): boolean => segments.some((each) => toHex(each) === name);
+  if (author.kind === 'prune') {
+    const next = view.leases.get(author.epoch + 1);
+    return next !== undefined && lists(next.segments);
+  }
+  if (view.forgotten.has(author.session)) return true;
+  const outcome = view.outcomes.get(author.session);
+  if (outcome === undefined || outcome instanceof CbrError) return false;
+  return outcome.outcome === 'commit' || lists(outcome.segments);
+}
+
+/** Sessions whose outcome is a commit that nobody has forgotten (rule 7). */
+export function validSnapshots(view: RepositoryView): Map<SessionId, OutcomeRecord> {
+  const valid = new Map<SessionId, OutcomeRecord>();
+  for (const [sid, outcome] of view.outcomes) {
+    if (!(outcome instanceof CbrError) && outcome.outcome === 'commit' && !view.forgotten.has(sid)) {
+      valid.set(sid, outcome);
+    }
+  }
+  return valid;
+}

@@ -1,0 +1,380 @@
+import {
+  CHUNK_ID_BYTES,
+  type ChunkId,
+  LIMITS,
+  type MessagePackReader,
+  type MessagePackWriter,
+} from '../core/index.js';
+import type { EntryType } from '../fs/index.js';
+
+/** One name in a tree and all that restore can set (docs/format.md, "Entry"). */
+
+/** A chunk of content, or a hole: bytes that were never written. */
+export type ContentItem =
+  | { readonly id: ChunkId; readonly length: number }
+  | { readonly id?: undefined; readonly hole: number };
+
+/** Where a chunk is named with its plain length: trees, pages of lists, large attribute values. */
+export interface ChunkReference {
+  readonly id: ChunkId;
+  readonly length: number;
+}
+
+export type Content =
+  | { readonly kind: 'items'; readonly items: readonly ContentItem[] }
+  /** Pages in tree packs: too many items for an entry. */
+  | { readonly kind: 'list'; readonly root: ChunkReference };
+
+export interface TimeStamp {
+  /** Since 1970, negative before. */
+  readonly seconds: number;
+  readonly nanoseconds: number;
+}
+
+export interface ExtendedAttribute {
+  /** Raw bytes as latin1 text. */
+  readonly name: string;
+  readonly value: Uint8Array | ChunkReference;
+}
+
+export interface Entry {
+  /** Raw bytes as latin1 text. */
+  readonly name: string;
+  readonly type: EntryType;
+  /** Permission bits with setuid, setgid and sticky: mode & 07777. */
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly user?: string;
+  readonly group?: string;
+  readonly mtime: TimeStamp;
+  readonly birthTime?: TimeStamp;
+  /** Inode flags that chattr can set. */
+  readonly flags?: number;
+  readonly xattrs?: readonly ExtendedAttribute[];
+  /** Files: bytes. */
+  readonly size?: number;
+  readonly content?: Content;
+  /** Files with several names: 8 bytes as latin1 text, the same for all names of one inode. */
+  readonly linkGroup?: string;
+  /** Symlinks: raw bytes as latin1 text. */
+  readonly linkTarget?: string;
+  /** Devices. */
+  readonly device?: { readonly major: number; readonly minor: number };
+  /** Directories. */
+  readonly tree?: ChunkReference;
+}
+
+const TYPES: readonly EntryType[] = [
+  'file',
+  'directory',
+  'symlink',
+  'fifo',
+  'socket',
+  'character device',
+  'block device',
+];
+
+/** Field numbers, in the order in which they are written. */
+const FIELD = Object.freeze({
+  name: 0,
+  type: 1,
+  mode: 2,
+  uid: 3,
+  gid: 4,
+  user: 5,
+  group: 6,
+  mtimeSeconds: 7,
+  mtimeNanoseconds: 8,
+  birthSeconds: 9,
+  birthNanoseconds: 10,
+  flags: 11,
+  xattrs: 12,
+  size: 13,
+  chunkIds: 14,
+  items: 15,
+  list: 16,
+  linkGroup: 17,
+  linkTarget: 18,
+  deviceMajor: 19,
+  deviceMinor: 20,
+  tree: 21,
+});
+
+/** Items an entry holds itself; longer contents go into list pages. */
+export const MAX_INLINE_ITEMS = 64;
+const MAX_XATTRS = 4096;
+const MAX_XATTR_VALUE = 64 * 1024;
+const ROOT_SECONDS = Number.MAX_SAFE_INTEGER;
+
+export function writeReference(writer: MessagePackWriter, reference: ChunkReference): void {
+  writer.array(2).latin1(reference.id).int(reference.length);
+}
+
+export function readReference(reader: MessagePackReader): ChunkReference {
+  if (reader.array() !== 2) reader.fail('a chunk reference expected');
+  const id = readId(reader);
+  return { id, length: reader.int(1, LIMITS.chunk) };
+}
+
+function readId(reader: MessagePackReader): ChunkId {
+  const id = reader.latin1(CHUNK_ID_BYTES);
+  if (id.length !== CHUNK_ID_BYTES) reader.fail('a chunk id expected');
+  return id as ChunkId;
+}
+
+/** The chunk ids of content items, one behind the other. */
+export function idsOf(items: readonly ContentItem[]): string {
+  let ids = '';
+  for (const item of items) if (item.id !== undefined) ids += item.id;
+  return ids;
+}
+
+/** Content items beside their ids: a positive number is the length of the next chunk, a negative one a hole. */
+export function writeItems(writer: MessagePackWriter, items: readonly ContentItem[]): void {
+  writer.array(items.length);
+  for (const item of items) writer.int(item.id === undefined ? -item.hole : item.length);
+}
+
+export function readItems(reader: MessagePackReader, ids: string, most: number): ContentItem[] {
+  const count = reader.array();
+  if (count > most) reader.fail(`${count} content items, at most ${most} allowed`);
+  const items: ContentItem[] = [];
+  let at = 0;
+  for (let i = 0; i < count; i++) {
+    const length = reader.int(-Number.MAX_SAFE_INTEGER, LIMITS.chunk);
+    if (length === 0) reader.fail('a content item of no bytes');
+    if (length < 0) items.push({ hole: -length });
+    else {
+      const id = ids.slice(at, at + CHUNK_ID_BYTES) as ChunkId;
+      at += CHUNK_ID_BYTES;
+      if (id.length !== CHUNK_ID_BYTES) reader.fail('fewer ids than chunks');
+      items.push({ id, length });
+    }
+  }
+  if (at !== ids.length) reader.fail('more ids than chunks');
+  return items;
+}
+
+export function itemBytes(item: ContentItem): number {
+  return item.id === undefined ? item.hole : item.length;
+}
+
+/** The commonest content, one chunk of the size of the file, is written without its length. */
+function isWhole(items: readonly ContentItem[], size: number | undefined): boolean {
+  return items.length === 1 && items[0]!.id !== undefined && items[0]!.length === size;
+}
+
+function countFields(entry: Entry): number {
+  const items = entry.content?.kind === 'items' ? entry.content.items : undefined;
+  return (
+    7 +
+    (entry.user === undefined ? 0 : 1) +
+    (entry.group === undefined ? 0 : 1) +
+    (entry.birthTime === undefined ? 0 : 2) +
+    (entry.flags === undefined ? 0 : 1) +
+    (entry.xattrs === undefined ? 0 : 1) +
+    (entry.size === undefined ? 0 : 1) +
+    (items === undefined || items.length === 0 ? 0 : isWhole(items, entry.size) ? 1 : 2) +
+    (entry.content?.kind === 'list' ? 1 : 0) +
+    (entry.linkGroup === undefined ? 0 : 1) +
+    (entry.linkTarget === undefined ? 0 : 1) +
+    (entry.device === undefined ? 0 : 2) +
+    (entry.tree === undefined ? 0 : 1)
+  );
+}
+
+export function writeEntry(writer: MessagePackWriter, entry: Entry): void {
+  writer.map(countFields(entry));
+  writer.int(FIELD.name).latin1(entry.name);
+  writer.int(FIELD.type).int(TYPES.indexOf(entry.type));
+  writer.int(FIELD.mode).int(entry.mode);
+  writer.int(FIELD.uid).int(entry.uid);
+  writer.int(FIELD.gid).int(entry.gid);
+  if (entry.user !== undefined) writer.int(FIELD.user).str(entry.user);
+  if (entry.group !== undefined) writer.int(FIELD.group).str(entry.group);
+  writer.int(FIELD.mtimeSeconds).int(entry.mtime.seconds);
+  writer.int(FIELD.mtimeNanoseconds).int(entry.mtime.nanoseconds);
+  if (entry.birthTime !== undefined) {
+    writer.int(FIELD.birthSeconds).int(entry.birthTime.seconds);
+    writer.int(FIELD.birthNanoseconds).int(entry.birthTime.nanoseconds);
+  }
+  if (entry.flags !== undefined) writer.int(FIELD.flags).int(entry.flags);
+  if (entry.xattrs !== undefined) {
+    writer.int(FIELD.xattrs).array(entry.xattrs.length);
+    for (const { name, value } of entry.xattrs) {
+      writer.array(2).latin1(name);
+      if (value instanceof Uint8Array) writer.bin(value);
+      else writeReference(writer, value);
+    }
+  }
+  if (entry.size !== undefined) writer.int(FIELD.size).int(entry.size);
+  writeContent(writer, entry);
+  if (entry.linkGroup !== undefined) writer.int(FIELD.linkGroup).latin1(entry.linkGroup);
+  if (entry.linkTarget !== undefined) writer.int(FIELD.linkTarget).latin1(entry.linkTarget);
+  if (entry.device !== undefined) {
+    writer.int(FIELD.deviceMajor).int(entry.device.major);
+    writer.int(FIELD.deviceMinor).int(entry.device.minor);
+  }
+  if (entry.tree !== undefined) {
+    writer.int(FIELD.tree);
+    writeReference(writer, entry.tree);
+  }
+}
+
+function writeContent(writer: MessagePackWriter, entry: Entry): void {
+  const { content } = entry;
+  if (content === undefined) return;
+  if (content.kind === 'list') {
+    writer.int(FIELD.list);
+    writeReference(writer, content.root);
+    return;
+  }
+  const { items } = content;
+  if (items.length === 0) return;
+  writer.int(FIELD.chunkIds);
+  if (isWhole(items, entry.size)) {
+    writer.latin1(items[0]!.id as string);
+    return;
+  }
+  writer.latin1(idsOf(items)).int(FIELD.items);
+  writeItems(writer, items);
+}
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+/**
+ * Reads one entry from untrusted bytes. Rejects unknown or misplaced fields; names are checked where they are used to
+ * write (src/fs), so that a forged one can still be shown.
+ */
+export function readEntry(reader: MessagePackReader): Entry {
+  const count = reader.map();
+  const entry: Partial<Mutable<Entry>> = {};
+  let mtimeSeconds: number | undefined;
+  let birthSeconds: number | undefined;
+  let major: number | undefined;
+  let ids: string | undefined;
+  let last = -1;
+  for (let i = 0; i < count; i++) {
+    const field = reader.int(0, FIELD.tree);
+    if (field <= last) reader.fail(`field ${field} out of order`);
+    last = field;
+    switch (field) {
+      case FIELD.name:
+        entry.name = reader.latin1(LIMITS.name);
+        break;
+      case FIELD.type:
+        entry.type = TYPES[reader.int(0, TYPES.length - 1)]!;
+        break;
+      case FIELD.mode:
+        entry.mode = reader.int(0, 0o7777);
+        break;
+      case FIELD.uid:
+        entry.uid = reader.int(0, 0xffffffff);
+        break;
+      case FIELD.gid:
+        entry.gid = reader.int(0, 0xffffffff);
+        break;
+      case FIELD.user:
+        entry.user = reader.str();
+        break;
+      case FIELD.group:
+        entry.group = reader.str();
+        break;
+      case FIELD.mtimeSeconds:
+        mtimeSeconds = reader.int(-ROOT_SECONDS, ROOT_SECONDS);
+        break;
+      case FIELD.mtimeNanoseconds:
+        entry.mtime = {
+          seconds: mtimeSeconds ?? reader.fail('nanoseconds alone'),
+          nanoseconds: reader.int(0, 999_999_999),
+        };
+        break;
+      case FIELD.birthSeconds:
+        birthSeconds = reader.int(-ROOT_SECONDS, ROOT_SECONDS);
+        break;
+      case FIELD.birthNanoseconds:
+        entry.birthTime = {
+          seconds: birthSeconds ?? reader.fail('nanoseconds alone'),
+          nanoseconds: reader.int(0, 999_999_999),
+        };
+        break;
+      case FIELD.flags:
+        entry.flags = reader.int(0, 0xffffffff);
+        break;
+      case FIELD.xattrs:
+        entry.xattrs = readXattrs(reader);
+        break;
+      case FIELD.size:
+        entry.size = reader.int(0, Number.MAX_SAFE_INTEGER);
+        break;
+      case FIELD.chunkIds:
+        ids = reader.latin1(MAX_INLINE_ITEMS * CHUNK_ID_BYTES);
+        break;
+      case FIELD.items:
+        entry.content = { kind: 'items', items: readItems(reader, ids ?? '', MAX_INLINE_ITEMS) };
+        break;
+      case FIELD.list:
+        entry.content = { kind: 'list', root: readReference(reader) };
+        break;
+      case FIELD.linkGroup:
+        entry.linkGroup = reader.latin1(8);
+        break;
+      case FIELD.linkTarget:
+        entry.linkTarget = reader.latin1(LIMITS.name);
+        break;
+      case FIELD.deviceMajor:
+        major = reader.int(0, 0xffffffff);
+        break;
+      case FIELD.deviceMinor:
+        entry.device = {
+          major: major ?? reader.fail('device number alone'),
+          minor: reader.int(0, 0xffffffff),
+        };
+        break;
+      default:
+        entry.tree = readReference(reader);
+    }
+  }
+  return complete(entry, ids, reader);
+}
+
+function readXattrs(reader: MessagePackReader): ExtendedAttribute[] {
+  const count = reader.array();
+  if (count > MAX_XATTRS) reader.fail(`${count} extended attributes`);
+  return Array.from({ length: count }, () => {
+    if (reader.array() !== 2) reader.fail('an extended attribute expected');
+    const name = reader.latin1(255);
+    return {
+      name,
+      value: reader.isArray() ? readReference(reader) : Uint8Array.from(reader.bin(MAX_XATTR_VALUE)),
+    };
+  });
+}
+
+function complete(entry: Partial<Mutable<Entry>>, ids: string | undefined, reader: MessagePackReader): Entry {
+  const { name, type, mode, uid, gid, mtime } = entry;
+  if (name === undefined || type === undefined || mode === undefined || mtime === undefined) {
+    return reader.fail('an entry lacks a required field');
+  }
+  if (uid === undefined || gid === undefined) return reader.fail('an entry lacks its owner');
+  if (type === 'file') {
+    if (entry.size === undefined) return reader.fail('a file lacks its size');
+    if (entry.content === undefined)
+      entry.content = { kind: 'items', items: wholeContent(ids, entry.size, reader) };
+  } else if (entry.content !== undefined || ids !== undefined) return reader.fail(`content of a ${type}`);
+  if ((type === 'directory') !== (entry.tree !== undefined))
+    return reader.fail('a tree where none belongs, or none where one does');
+  if (type === 'symlink' && entry.linkTarget === undefined) return reader.fail('a symlink lacks its target');
+  return { ...entry, name, type, mode, uid, gid, mtime };
+}
+
+function wholeContent(ids: string | undefined, size: number, reader: MessagePackReader): ContentItem[] {
+  if (ids === undefined) {
+    if (size !== 0) reader.fail(`a file of ${size} bytes has no content`);
+    return [];
+  }
+  if (ids.length !== CHUNK_ID_BYTES || size < 1 || size > LIMITS.chunk)
+    reader.fail('content does not match its size');
+  return [{ id: ids as ChunkId, length: size }];
+}

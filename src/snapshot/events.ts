@@ -1,0 +1,40 @@
+/** What a running operation tells whoever shows it. All sizes in bytes. */
+
+/** How far it is; sent a few times a second. */
+export interface ProgressEvent {
+  readonly type: 'progress';
+  readonly phase: 'scan' | 'snapshot' | 'restore' | 'verify' | 'check';
+  readonly files: number;
+  /** Undefined while it is not known. */
+  readonly totalFiles?: number;
+  readonly bytes: number;
+  readonly totalBytes?: number;
+  /** Bytes stored so far that the repository did not have. */
+  readonly newBytes?: number;
+  /** What is being worked on: a raw path, or the name of an object. */
+  readonly current?: string;
+}
+
+/** Something that did not go as it should. */
+export interface ProblemEvent {
+  readonly type: 'problem';
+  /**
+   * error: content is missing or damaged; changed: a file was stored while it changed; metadata: something beside content
+   * could not be read or set; note: worth a word, nothing is wrong.
+   */
+  readonly severity: 'error' | 'changed' | 'metadata' | 'note';
+  /** A raw path (latin1, see src/fs), or the name of an object. */
+  readonly subject: string;
+  readonly reason: string;
+}
+
+/** One file or folder, as it is dealt with; sent only when asked for. */
+export interface ItemEvent {
+  readonly type: 'item';
+  readonly path: string;
+  readonly action: 'new' | 'changed' | 'unchanged' | 'excluded' | 'restored' | 'kept';
+  readonly bytes?: number;
+}
+
+export type OperationEvent = ProgressEvent | ProblemEvent | ItemEvent;
+export type Listener = (event: OperationEvent) => void;

@@ -1,0 +1,5 @@
+export * from './entry.js';
+export * from './events.js';
+export * from './snapshot-record.js';
+export type { TakeOptions, TakeSummary } from './take/take-options.js';
+export { takeSnapshot } from './take/take-snapshot.js';

@@ -1,0 +1,319 @@
+import { CbrError, CHUNK_ID_BYTES, chunkIdAt, messageOf } from '../../core/index.js';
+import { Limiter, type Slab, type SlabPool, type WorkerPool } from '../../engine/index.js';
+import { type RawPath, STAT_ROW_BYTES } from '../../fs/index.js';
+import type { FinishedPack, PackStore } from '../../repo/index.js';
+import { ContentListBuilder, type StoreTreeChunk } from '../content-list.js';
+import type { Content, ContentItem } from '../entry.js';
+import { isVanished } from './read-files.js';
+import { type BatchOutput, type FileNotes, type IntakeTasks, type LargeFile, READ } from './tasks.js';
+
+/** A file whose content is to be read. */
+export interface FileToTake {
+  readonly path: RawPath;
+  /** Bytes, when it was scanned. */
+  readonly size: number;
+  /** Fewer blocks than its size needs: it may have holes. */
+  readonly sparse: boolean;
+}
+
+/** What became of it. */
+export interface TakenFile {
+  /** unsteady: it changed each time it was read, and what was read last is stored. */
+  readonly state: 'ok' | 'vanished' | 'failed' | 'unsteady';
+  /** Its stat row from before it was read; undefined when it could not be opened. */
+  readonly row: Uint8Array | undefined;
+  readonly content: Content;
+  /** Bytes of content with its holes; less than the row says if the file was cut short while it was read. */
+  readonly size: number;
+  /** Bytes of chunks that the repository did not have. */
+  readonly newBytes: number;
+  readonly notes: FileNotes;
+}
+
+interface Waiting extends FileToTake {
+  readonly resolve: (taken: TakenFile) => void;
+  attempts: number;
+}
+
+/** More files in a batch would only delay the first results. */
+const BATCH_FILES = 1024;
+/** A file above this is stored as it was read, flagged; below, one that changed is read again. */
+const REREAD_BYTES = 64 * 2 ** 20;
+const MAX_ATTEMPTS = 4;
+/** Large files read at the same time: one keeps all workers busy, two hide its start and end. */
+const LARGE_FILES = 2;
+
+const NO_CONTENT: Content = { kind: 'items', items: [] };
+const NO_NOTES: FileNotes = Object.freeze({});
+
+export interface IntakeParts {
+  readonly pool: WorkerPool<IntakeTasks>;
+  readonly slabs: SlabPool;
+  /** Content bytes of a slab. */
+  readonly capacity: number;
+  readonly store: PackStore;
+  readonly storeTreeChunk: StoreTreeChunk;
+}
+
+/**
+ * Feeds files to the workers: small ones in batches that fill a slab, large ones in windows. Every chunk the repository
+ * does not have goes from its slab to a worker that seals it. `add` waits while all slabs are taken: that is what bounds
+ * memory.
+ */
+export class Intake {
+  private batch: Waiting[] = [];
+  private batchBytes = 0;
+  private readonly running = new Limiter(Number.POSITIVE_INFINITY);
+  private readonly large = new Limiter(LARGE_FILES);
+
+  constructor(private readonly parts: IntakeParts) {}
+
+  /** Takes a file in; `taken` is called once, when its content is known. Resolves when there is room for the next. */
+  async add(file: FileToTake, taken: (result: TakenFile) => void): Promise<void> {
+    this.running.check();
+    this.parts.store.check();
+    await this.place({ ...file, resolve: taken, attempts: 0 });
+  }
+
+  /** Sends the batch that waits on its way. */
+  async flush(): Promise<void> {
+    if (this.batch.length === 0) return;
+    const files = this.batch;
+    this.batch = [];
+    this.batchBytes = 0;
+    const slab = await this.parts.slabs.acquire();
+    this.start(() => this.readBatch(slab, files));
+  }
+
+  /** Resolves when every file has been taken and all chunks are on their way to the store. */
+  async settle(): Promise<void> {
+    do {
+      await this.flush();
+      await this.large.settled();
+      await this.running.settled();
+    } while (this.batch.length > 0);
+    const finished = await this.parts.pool.runOnEach('finish', {});
+    for (const { packs } of finished) this.storePacks(packs);
+  }
+
+  private start(operation: () => Promise<void>): void {
+    this.running.start(() => this.orFail(operation));
+  }
+
+  /** A failed operation keeps its slab, so nobody may go on waiting for one. */
+  private async orFail(operation: () => Promise<void>): Promise<void> {
+    try {
+      await operation();
+    } catch (error) {
+      this.parts.slabs.fail(error);
+      throw error;
+    }
+  }
+
+  private async place(file: Waiting): Promise<void> {
+    if (file.size > this.parts.capacity || file.sparse) {
+      await this.large.room();
+      this.large.start(() => this.orFail(() => this.takeLarge(file)));
+      return;
+    }
+    if (this.batchBytes + file.size > this.parts.capacity) await this.flush();
+    this.batch.push(file);
+    this.batchBytes += file.size;
+    if (this.batch.length >= BATCH_FILES) await this.flush();
+  }
+
+  private async readBatch(slab: Slab, files: readonly Waiting[]): Promise<void> {
+    const output = await this.parts.pool.run('readBatch', {
+      slab: slab.number,
+      paths: files.map((file) => file.path),
+      rooms: Float64Array.from(files, (file) => file.size),
+    });
+    const notes = new Map(output.notes);
+    const rows: number[] = [];
+    const settled: (() => void)[] = [];
+    let table = 0;
+    for (const [i, file] of files.entries()) {
+      const result = this.resultOf(slab, output, i, table, rows, notes.get(i) ?? NO_NOTES);
+      table += output.chunks[i]!;
+      if (result === undefined) await this.placeAgain(file, output, i);
+      else settled.push(() => file.resolve(result));
+    }
+    await this.seal(slab, rows);
+    for (const resolve of settled) resolve();
+  }
+
+  /** Undefined for a file that outgrew its room. */
+  private resultOf(
+    slab: Slab,
+    output: BatchOutput,
+    file: number,
+    table: number,
+    newRows: number[],
+    notes: FileNotes,
+  ): TakenFile | undefined {
+    const state = output.states[file]!;
+    if (state === READ.outgrown) return undefined;
+    if (state === READ.vanished || state === READ.failed) {
+      return { ...NOTHING, state: state === READ.vanished ? 'vanished' : 'failed', notes };
+    }
+    const items: ContentItem[] = [];
+    const counted = this.collect(slab, table, output.chunks[file]!, newRows, (item) => items.push(item));
+    const row = output.rows.subarray(file * STAT_ROW_BYTES, (file + 1) * STAT_ROW_BYTES);
+    return {
+      state: state === READ.ok ? 'ok' : 'unsteady',
+      row,
+      content: items.length === 0 ? NO_CONTENT : this.contentOf(items),
+      ...counted,
+      notes,
+    };
+  }
+
+  private contentOf(items: readonly ContentItem[]): Content {
+    const builder = new ContentListBuilder(this.parts.storeTreeChunk);
+    for (const item of items) builder.add(item);
+    return builder.finish();
+  }
+
+  /** It grew between scan and read: by now its size is in its row. */
+  private async placeAgain(file: Waiting, output: BatchOutput, index: number): Promise<void> {
+    if (file.attempts + 1 >= MAX_ATTEMPTS) {
+      file.resolve({ ...NOTHING, state: 'failed', notes: { error: 'it grew each time it was to be read' } });
+      return;
+    }
+    const row = Buffer.from(
+      output.rows.buffer,
+      output.rows.byteOffset + index * STAT_ROW_BYTES,
+      STAT_ROW_BYTES,
+    );
+    const size = Number(row.readBigUInt64LE(24));
+    // Not through `place`: it may wait for a slab, and this one is not free yet.
+    const again = { ...file, size, attempts: file.attempts + 1 };
+    if (size > this.parts.capacity) this.start(() => this.takeLarge(again));
+    else this.start(async () => this.readBatch(await this.parts.slabs.acquire(), [again]));
+  }
+
+  /** Walks rows of a slab's chunk table: passes on content items, gathers the rows of chunks to be stored. */
+  private collect(
+    slab: Slab,
+    table: number,
+    count: number,
+    newRows: number[],
+    add: (item: ContentItem) => void,
+  ): { size: number; newBytes: number } {
+    let size = 0;
+    let newBytes = 0;
+    for (let row = table; row < table + count; row++) {
+      const id = chunkIdAt(slab.ids, row * CHUNK_ID_BYTES);
+      const length = slab.lengths[row]!;
+      size += length;
+      if (this.parts.store.claim(id)) {
+        newRows.push(row);
+        newBytes += length;
+      }
+      add({ id, length });
+    }
+    return { size, newBytes };
+  }
+
+  /** Has a worker take the new chunks out of the slab, then frees it. */
+  private async seal(slab: Slab, rows: readonly number[]): Promise<void> {
+    if (rows.length > 0) {
+      await this.parts.store.room();
+      const input = { slab: slab.number, rows: Uint32Array.from(rows) };
+      const { packs } = await this.parts.pool.run('seal', input, { urgent: true });
+      this.storePacks(packs);
+    }
+    this.parts.slabs.release(slab);
+  }
+
+  private storePacks(packs: readonly FinishedPack[]): void {
+    for (const pack of packs) this.parts.store.store(pack);
+  }
+
+  private async takeLarge(file: Waiting): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      let opened: LargeFile;
+      try {
+        opened = await this.parts.pool.run('openLarge', { path: file.path });
+      } catch (error) {
+        if (error instanceof CbrError && error.code === 'interrupted') throw error;
+        const state = isVanished(error) || isGone(error) ? 'vanished' : 'failed';
+        file.resolve({ ...NOTHING, state, notes: { error: messageOf(error) } });
+        return;
+      }
+      const read = await this.readLarge(opened);
+      if (read.error !== undefined) {
+        file.resolve({ ...NOTHING, state: 'failed', notes: { ...opened.notes, error: read.error } });
+        return;
+      }
+      const again = !read.steady && read.size <= REREAD_BYTES && attempt < MAX_ATTEMPTS;
+      if (again) continue;
+      const { content, size, newBytes } = read;
+      const state = read.steady ? 'ok' : 'unsteady';
+      file.resolve({ state, row: opened.row, content, size, newBytes, notes: opened.notes });
+      return;
+    }
+  }
+
+  private async readLarge(
+    file: LargeFile,
+  ): Promise<{ steady: boolean; content: Content; size: number; newBytes: number; error?: string }> {
+    const builder = new ContentListBuilder(this.parts.storeTreeChunk);
+    const rowSize = Number(
+      Buffer.from(file.row.buffer, file.row.byteOffset, STAT_ROW_BYTES).readBigUInt64LE(24),
+    );
+    const sums = { size: 0, newBytes: 0 };
+    const sealing = new Limiter(Number.POSITIVE_INFINITY);
+    let position = 0;
+    let truncated = false;
+    let error: string | undefined;
+    const skipTo = (start: number): void => {
+      if (start > position) {
+        builder.add({ hole: start - position });
+        sums.size += start - position;
+      }
+      position = start;
+    };
+    try {
+      for (const extent of file.extents) {
+        skipTo(extent.start);
+        while (position < extent.end && !truncated) {
+          const slab = await this.parts.slabs.acquire();
+          const input = { slab: slab.number, fd: file.fd, start: position, end: extent.end };
+          const window = await this.parts.pool.run('readWindow', input).catch((failure: unknown) => {
+            this.parts.slabs.release(slab);
+            throw failure;
+          });
+          const rows: number[] = [];
+          const counted = this.collect(slab, 0, window.chunks, rows, (item) => builder.add(item));
+          sums.size += counted.size;
+          sums.newBytes += counted.newBytes;
+          sealing.start(() => this.seal(slab, rows));
+          position = window.next;
+          truncated = window.truncated;
+        }
+      }
+      if (!truncated) skipTo(rowSize);
+    } catch (failure) {
+      if (failure instanceof CbrError) throw failure;
+      error = messageOf(failure);
+    } finally {
+      await sealing.settled();
+    }
+    const { row } = await this.parts.pool.run('closeLarge', { fd: file.fd });
+    const steady = !truncated && sameState(row, file.row);
+    return { steady, content: builder.finish(), ...sums, ...(error === undefined ? {} : { error }) };
+  }
+}
+
+const NOTHING = Object.freeze({ row: undefined, content: NO_CONTENT, size: 0, newBytes: 0 });
+
+/** Equal in everything that a change of content moves: the first 72 bytes of a row (src/fs, StatTable). */
+function sameState(a: Uint8Array, b: Uint8Array): boolean {
+  return Buffer.compare(a.subarray(0, 72), b.subarray(0, 72)) === 0;
+}
+
+/** An error from a worker has lost its cause, but not its words. */
+function isGone(error: unknown): boolean {
+  return /ENOENT|ENOTDIR/.test(messageOf(error));
+}

@@ -1,0 +1,185 @@
+import { closeSync, readSync } from 'node:fs';
+import type { Chunker } from '../../chunker/index.js';
+import { CHUNK_ID_BYTES, errnoOf, messageOf } from '../../core/index.js';
+import type { Slab } from '../../engine/index.js';
+import {
+  dataExtents,
+  inodeFlags,
+  openSource,
+  type Problem,
+  type RawPath,
+  readXattrs,
+  STAT_ROW_BYTES,
+  StatTable,
+  statFd,
+} from '../../fs/index.js';
+import type { Blake3 } from '../../repo/index.js';
+import {
+  type BatchInput,
+  type BatchOutput,
+  type FileNotes,
+  type LargeFile,
+  READ,
+  type WindowInput,
+  type WindowOutput,
+} from './tasks.js';
+
+/** Runs in a worker: reads source files into slabs, cuts them and takes the ids of their chunks. */
+
+/** A file that changes under the reader is read again so often before it is stored as it is. */
+const MORE_ATTEMPTS = 3;
+
+export class FileReader {
+  private readonly before = new StatTable(1024);
+  private readonly after = new StatTable(1);
+
+  constructor(
+    private readonly slabs: readonly Slab[],
+    private readonly chunker: Chunker,
+    private readonly ids: Blake3,
+  ) {}
+
+  readBatch(input: BatchInput): BatchOutput {
+    const slab = this.slabs[input.slab]!;
+    const count = input.paths.length;
+    const states = new Uint8Array(count);
+    const chunks = new Uint32Array(count);
+    const rows = new Uint8Array(count * STAT_ROW_BYTES);
+    const notes: (readonly [number, FileNotes])[] = [];
+    let start = 0;
+    let table = 0;
+    for (let i = 0; i < count; i++) {
+      const room = input.rooms[i]!;
+      const read = this.readSmall(input.paths[i] as RawPath, slab.bytes.subarray(start, start + room));
+      states[i] = read.state;
+      if (read.notes !== undefined) notes.push([i, read.notes]);
+      if (read.state !== READ.vanished && read.state !== READ.failed)
+        rows.set(this.before.rowBytes(0), i * STAT_ROW_BYTES);
+      if (read.bytes > 0) {
+        chunks[i] = this.cut(slab, start, read.bytes, true, table).chunks;
+        table += chunks[i]!;
+      }
+      start += room;
+    }
+    return { states, chunks, rows, notes };
+  }
+
+  private readSmall(path: RawPath, into: Buffer): { state: number; bytes: number; notes?: FileNotes } {
+    let fd: number | undefined;
+    try {
+      this.before.clear();
+      fd = openSource(path, this.before);
+      for (let attempt = 0; ; attempt++) {
+        const size = this.before.size(0);
+        if (size > into.byteLength) return { state: READ.outgrown, bytes: 0 };
+        const bytes = readFully(fd, into.subarray(0, size), 0);
+        this.after.clear();
+        statFd(fd, this.after, path);
+        const steady = bytes === size && this.before.sameAs(0, this.after, 0);
+        if (steady || attempt === MORE_ATTEMPTS) {
+          const notes = this.notesOf(fd, path);
+          return {
+            state: steady ? READ.ok : READ.unsteady,
+            bytes,
+            ...(notes === undefined ? {} : { notes }),
+          };
+        }
+        this.before.clear();
+        statFd(fd, this.before, path);
+      }
+    } catch (error) {
+      if (isVanished(error)) return { state: READ.vanished, bytes: 0 };
+      return { state: READ.failed, bytes: 0, notes: { error: messageOf(error) } };
+    } finally {
+      if (fd !== undefined) closeSync(fd);
+    }
+  }
+
+  private notesOf(fd: number, path: RawPath): FileNotes | undefined {
+    const problems: Problem[] = [];
+    const xattrs = readXattrs(fd, path, problems);
+    const flags = inodeFlags(fd, path, problems);
+    if (xattrs.length === 0 && flags === 0 && problems.length === 0) return undefined;
+    return {
+      ...(xattrs.length > 0 ? { xattrs } : {}),
+      ...(flags !== 0 ? { flags } : {}),
+      ...(problems.length > 0 ? { problems } : {}),
+    };
+  }
+
+  /** Opens a file that is read in windows. Rejects when it cannot be opened. */
+  openLarge(path: RawPath): LargeFile {
+    this.before.clear();
+    const fd = openSource(path, this.before);
+    try {
+      const extents = dataExtents(fd, this.before.size(0));
+      const notes = this.notesOf(fd, path) ?? {};
+      return { fd, row: Uint8Array.from(this.before.rowBytes(0)), extents, notes };
+    } catch (error) {
+      closeSync(fd);
+      throw error;
+    }
+  }
+
+  readWindow(input: WindowInput): WindowOutput {
+    const slab = this.slabs[input.slab]!;
+    const wanted = Math.min(slab.bytes.byteLength, input.end - input.start);
+    const bytes = readFully(input.fd, slab.bytes.subarray(0, wanted), input.start);
+    const truncated = bytes < wanted;
+    const isEnd = truncated || input.start + bytes === input.end;
+    const { chunks, end } = this.cut(slab, 0, bytes, isEnd, 0);
+    return { chunks, next: input.start + end, truncated };
+  }
+
+  /** Closes a large file and returns its stat row as it is now. */
+  closeLarge(fd: number): Uint8Array {
+    try {
+      this.after.clear();
+      statFd(fd, this.after, '/' as RawPath);
+      return Uint8Array.from(this.after.rowBytes(0));
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  /** Cuts `bytes` of the slab from `start` on and fills its chunk table from row `table` on. */
+  private cut(
+    slab: Slab,
+    start: number,
+    bytes: number,
+    isEnd: boolean,
+    table: number,
+  ): { chunks: number; end: number } {
+    const content = slab.bytes.subarray(start, start + bytes);
+    let from = 0;
+    let row = table;
+    for (const end of this.chunker.cuts(content, isEnd)) {
+      slab.starts[row] = start + from;
+      slab.lengths[row] = end - from;
+      slab.ids.set(this.ids.digest(content.subarray(from, end)), row * CHUNK_ID_BYTES);
+      from = end;
+      row++;
+    }
+    return { chunks: row - table, end: from };
+  }
+}
+
+/** Reads until the buffer is full or the file ends; returns the bytes read. */
+function readFully(fd: number, into: Buffer, position: number): number {
+  let done = 0;
+  while (done < into.byteLength) {
+    const read = readSync(fd, into, done, into.byteLength - done, position + done);
+    if (read === 0) break;
+    done += read;
+  }
+  return done;
+}
+
+/** Gone, by itself or with its folder. */
+export function isVanished(error: unknown): boolean {
+  for (let each: unknown = error; each instanceof Error; each = each.cause) {
+    const errno = errnoOf(each);
+    if (errno === 'ENOENT' || errno === 'ENOTDIR') return true;
+  }
+  return false;
+}

@@ -1,0 +1,216 @@
+import { fromLatin1, messageOf } from '../../core/index.js';
+import { FileError, type FolderListing, joinRaw, type RawPath, StatTable } from '../../fs/index.js';
+import type { Blake3, KnownChunks } from '../../repo/index.js';
+import type { ChunkReference, Entry } from '../entry.js';
+import type { FileToTake, TakenFile } from '../intake/intake.js';
+import { decodeEntry, type EncodedEntry, encodeEntry } from '../tree.js';
+import { isRacy, markForReading, replaceRow } from './folder-state.js';
+import { commonEntry, fileEntry, folderEntry, otherEntry, type SourceEntryContext } from './source-entry.js';
+import type { Tally } from './tally.js';
+
+export interface EncoderParts extends SourceEntryContext {
+  /** Takes a file in; resolves when there is room for the next one. */
+  readonly addFile: (file: FileToTake, taken: (result: TakenFile) => void) => Promise<void>;
+  readonly known: KnownChunks;
+  readonly linkGroups: Blake3;
+  readonly tally: Tally;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+}
+
+/** What a folder became. */
+export interface FolderResult {
+  readonly tree: ChunkReference;
+  /** It and everything below is as it was in the snapshot of the state. */
+  readonly same: boolean;
+}
+
+/** Finished, or waiting for the content of files. */
+export interface Underway {
+  readonly done: FolderResult | Promise<FolderResult>;
+}
+
+/** What a folder was in the last snapshot. */
+export interface FolderBefore {
+  readonly rows: ReadonlyMap<string, Buffer>;
+  readonly entries: ReadonlyMap<string, EncodedEntry>;
+}
+
+/** A folder that is encoded anew, though most of its entries may be as before. */
+export interface ChangedFolder {
+  readonly path: RawPath;
+  readonly listing: FolderListing;
+  /** Rows of the listing that are taken in, and where each stands in `list`. */
+  readonly rows: readonly number[];
+  readonly places: readonly number[];
+  /** What becomes its state; corrected as files are read. */
+  readonly list: Buffer;
+  /** By row, its subfolders. */
+  readonly below: ReadonlyMap<number, Underway>;
+  readonly before: FolderBefore | undefined;
+}
+
+/** An entry, or nothing for what vanished or could not be read. */
+export type Slot = EncodedEntry | undefined;
+
+interface Item {
+  readonly name: string;
+  readonly path: RawPath;
+  readonly row: number;
+  /** Where its stat row stands in the folder's list. */
+  readonly place: number;
+  /** It was there in the last snapshot. */
+  readonly existed: boolean;
+  /** Its entry of the last snapshot, if nothing about it changed. */
+  readonly reusable: EncodedEntry | undefined;
+}
+
+const SMALLEST_SPARSE = 16 * 1024;
+
+/** Identifies a file or folder within this machine, until it is removed. */
+export function folderKey(stats: StatTable, row: number): string {
+  return `${stats.device(row)} ${stats.inodeKey(row)}`;
+}
+
+/** Turns the rows of changed folders into entries, reusing what is as it was and taking in the rest. */
+export class FolderEncoder {
+  private readonly table = new StatTable(1);
+  /** Files with several names: read once. */
+  private readonly links = new Map<string, Promise<TakenFile>>();
+
+  /** `trusted`: what the last snapshot names is stored, without looking it up. */
+  constructor(
+    private readonly its: EncoderParts,
+    private readonly trusted: boolean,
+    private readonly keepInodes: boolean,
+  ) {}
+
+  /** The entries of a folder in order, some of them still waiting. */
+  async encode(folder: ChangedFolder, breathe: () => Promise<void>): Promise<(Slot | Promise<Slot>)[]> {
+    const slots: (Slot | Promise<Slot>)[] = [];
+    for (const [i, row] of folder.rows.entries()) {
+      const item = this.itemAt(folder, row, folder.places[i]!);
+      const child = folder.below.get(row);
+      if (child !== undefined) slots.push(this.folderSlot(folder, item, child));
+      else if (folder.listing.stats.type(row) !== 'file') slots.push(this.otherSlot(folder, item));
+      else {
+        const { slot, room } = this.fileSlot(folder, item);
+        slots.push(slot);
+        if (room !== undefined) await room;
+        await breathe();
+      }
+    }
+    return slots;
+  }
+
+  private itemAt({ path, listing, before, list }: ChangedFolder, row: number, place: number): Item {
+    const name = listing.names[row]!;
+    const old = before?.rows.get(name);
+    const isSame = old !== undefined && old.compare(list, place, place + old.length) === 0;
+    const entry = isSame ? before?.entries.get(name) : undefined;
+    return {
+      name,
+      path: joinRaw(path, name),
+      row,
+      place,
+      existed: old !== undefined,
+      reusable: entry !== undefined && this.isStored(entry) ? entry : undefined,
+    };
+  }
+
+  /** Whether everything an entry of the last snapshot names may be relied on. A tree below is looked at by itself. */
+  private isStored(encoded: EncodedEntry): boolean {
+    if (this.trusted) return true;
+    const { content, xattrs } = decodeEntry(encoded);
+    if (content?.kind === 'list') return false;
+    const chunks = content === undefined ? [] : content.items.map((item) => item.id);
+    for (const { value } of xattrs ?? []) if (!(value instanceof Uint8Array)) chunks.push(value.id);
+    return chunks.every((id) => id === undefined || this.its.known.has(id));
+  }
+
+  private folderSlot({ listing }: ChangedFolder, item: Item, child: Underway): Slot | Promise<Slot> {
+    const encode = ({ tree }: FolderResult): Slot => {
+      if (item.reusable !== undefined && decodeEntry(item.reusable).tree?.id === tree.id)
+        return item.reusable;
+      const common = commonEntry(item.name, listing.stats, item.row, this.its);
+      return encodeEntry(folderEntry(common, item.path, tree, this.its));
+    };
+    return child.done instanceof Promise ? child.done.then(encode) : encode(child.done);
+  }
+
+  private otherSlot({ listing: { stats }, list }: ChangedFolder, item: Item): Slot {
+    if (item.reusable !== undefined) return item.reusable;
+    if (isRacy(list, item.place, this.its.now() / 1000)) markForReading(list, item.place);
+    try {
+      const common = commonEntry(item.name, stats, item.row, this.its);
+      return encodeEntry(
+        otherEntry(common, item.path, stats, item.row, this.linkGroup(stats, item.row), this.its),
+      );
+    } catch (error) {
+      if (!(error instanceof FileError)) throw error;
+      markForReading(list, item.place);
+      if (error.errno === 'ENOENT') this.its.tally.note(item.path, 'vanished before it could be read');
+      else this.its.tally.error(item.path, messageOf(error));
+      return undefined;
+    }
+  }
+
+  private linkGroup(stats: StatTable, row: number): string | undefined {
+    if (stats.nlink(row) < 2) return undefined;
+    return this.its.linkGroups.digest(fromLatin1(folderKey(stats, row))).toString('latin1', 0, 8);
+  }
+
+  private fileSlot(folder: ChangedFolder, item: Item): { slot: Slot | Promise<Slot>; room?: Promise<void> } {
+    const { stats } = folder.listing;
+    const size = stats.size(item.row);
+    if (item.reusable !== undefined) {
+      this.its.tally.file(() => item.path, 'unchanged', size);
+      return { slot: item.reusable };
+    }
+    const startSeconds = this.its.now() / 1000;
+    const linkGroup = this.linkGroup(stats, item.row);
+    const key = linkGroup === undefined ? undefined : folderKey(stats, item.row);
+    const finish = (taken: TakenFile): Slot => this.finishFile(folder, item, taken, startSeconds, linkGroup);
+    const known = key === undefined ? undefined : this.links.get(key);
+    if (known !== undefined) return { slot: known.then((taken) => finish({ ...taken, newBytes: 0 })) };
+    let room: Promise<void> | undefined;
+    const sparse = size >= SMALLEST_SPARSE && stats.blocks(item.row) * 512 < size;
+    const content = new Promise<TakenFile>((resolve, reject) => {
+      room = this.its.addFile({ path: item.path, size, sparse }, resolve);
+      room.catch(reject);
+    });
+    if (key !== undefined) this.links.set(key, content);
+    const slot = content.then(finish);
+    // Whoever waits for the folder sees the failure; until then it must not count as unhandled.
+    slot.catch(() => undefined);
+    return { slot, ...(room === undefined ? {} : { room }) };
+  }
+
+  private finishFile(
+    { list }: ChangedFolder,
+    item: Item,
+    taken: TakenFile,
+    startSeconds: number,
+    linkGroup: string | undefined,
+  ): Slot {
+    const { tally } = this.its;
+    if (taken.row === undefined || taken.state === 'vanished' || taken.state === 'failed') {
+      markForReading(list, item.place);
+      if (taken.state === 'vanished') tally.note(item.path, 'vanished before it could be read');
+      else tally.error(item.path, taken.notes.error ?? 'cannot be read');
+      return undefined;
+    }
+    replaceRow(list, item.place, taken.row, this.keepInodes);
+    if (taken.state === 'unsteady')
+      tally.unsteady(item.path, 'changed while it was read; stored as it was read last');
+    if (taken.state === 'unsteady' || isRacy(list, item.place, startSeconds))
+      markForReading(list, item.place);
+    tally.newBytes += taken.newBytes;
+    tally.file(() => item.path, item.existed ? 'changed' : 'new', taken.size);
+    this.table.clear();
+    this.table.addRow(taken.row);
+    const common = commonEntry(item.name, this.table, 0, this.its);
+    const entry: Entry = fileEntry(common, taken.content, taken.size, linkGroup, taken.notes, this.its);
+    return encodeEntry(entry);
+  }
+}

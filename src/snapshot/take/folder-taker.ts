@@ -1,0 +1,259 @@
+import { setImmediate } from 'node:timers/promises';
+import { CbrError, fromLatin1, messageOf } from '../../core/index.js';
+import {
+  FileError,
+  type FolderListing,
+  joinRaw,
+  listFolder,
+  type PathFilter,
+  type RawPath,
+  StatTable,
+} from '../../fs/index.js';
+import type { Blake3, DirectoryPut, DirectoryState } from '../../repo/index.js';
+import type { ReadTreeChunk } from '../content-list.js';
+import { type EncodedEntry, storeTree, treePages } from '../tree.js';
+import {
+  type ChangedFolder,
+  type EncoderParts,
+  type FolderBefore,
+  FolderEncoder,
+  type FolderResult,
+  folderKey,
+  type Slot,
+  type Underway,
+} from './folder-encoder.js';
+import {
+  encodeFolderState,
+  FolderListBuilder,
+  isFolderRow,
+  listRows,
+  stateList,
+  stateTree,
+} from './folder-state.js';
+
+/** One source folder and how it is taken. */
+export interface SourceRoot {
+  readonly path: RawPath;
+  /** What was seen last time; not used at all for a full snapshot. */
+  readonly state: DirectoryState | undefined;
+  /** Whether the snapshot the state belongs to is still valid: its trees may be reused without look-ups. */
+  readonly trusted: boolean;
+  readonly keepInodes: boolean;
+  /** Stay on this device; undefined: go everywhere. */
+  readonly device: number | undefined;
+  readonly filter: PathFilter | undefined;
+}
+
+export interface FolderTakerParts extends EncoderParts {
+  readonly readTreeChunk: ReadTreeChunk;
+  readonly directoryKeys: Blake3;
+  /** Device and inode of folders that are never taken in, as `folderKey` makes them, with the reason. */
+  readonly ownFolders: ReadonlyMap<string, string>;
+  readonly signal: AbortSignal;
+}
+
+/** The scan gives way to messages, heartbeats and signals at least so often. */
+const SLICE_MS = 20;
+
+/** Walks one source root, takes in what changed since its state, and stores its trees from the leaves up. */
+export class FolderTaker {
+  /** What the state has to become once the snapshot is committed. */
+  readonly puts: DirectoryPut[] = [];
+  readonly removes: Uint8Array[] = [];
+  private readonly list: FolderListBuilder;
+  private readonly freeTables: StatTable[] = [];
+  private readonly encoder: FolderEncoder;
+  private sliceStart = performance.now();
+
+  constructor(
+    private readonly root: SourceRoot,
+    private readonly its: FolderTakerParts,
+  ) {
+    this.list = new FolderListBuilder(root.keepInodes);
+    this.encoder = new FolderEncoder(its, root.trusted, root.keepInodes);
+  }
+
+  /** Scans everything; the result waits for the content of the last file. Rejects (source) when the root cannot be read. */
+  async take(): Promise<Underway> {
+    return this.folder(this.root.path, '', listFolder(this.root.path, this.table()));
+  }
+
+  private table(): StatTable {
+    return this.freeTables.pop() ?? new StatTable(64);
+  }
+
+  private async breathe(path: RawPath): Promise<void> {
+    if (performance.now() - this.sliceStart < SLICE_MS) return;
+    this.its.tally.progress(path);
+    await setImmediate();
+    if (this.its.signal.aborted) throw new CbrError('interrupted', 'the snapshot was interrupted');
+    this.sliceStart = performance.now();
+  }
+
+  private async folder(path: RawPath, relative: string, listing: FolderListing): Promise<Underway> {
+    const { tally } = this.its;
+    const { names, stats } = listing;
+    for (const { error, name } of listing.failed) tally.error(joinRaw(path, name), messageOf(error));
+    for (const name of listing.vanished)
+      tally.note(joinRaw(path, name), 'vanished before it could be looked at');
+    const rows: number[] = [];
+    const below = new Map<number, Underway>();
+    for (let row = 0; row < names.length; row++) {
+      const name = names[row]!;
+      const type = stats.type(row);
+      const isFolder = type === 'directory';
+      if (this.isLeftOut(path, relative, name, stats, row, isFolder)) continue;
+      if (type === undefined) {
+        tally.error(joinRaw(path, name), 'is of a type that cbr does not know');
+        continue;
+      }
+      if (isFolder) {
+        tally.folders++;
+        below.set(row, await this.subfolder(path, relative, name, stats, row));
+      } else if (type === 'file') {
+        tally.files++;
+        tally.sourceBytes += stats.size(row);
+      } else tally.others++;
+      rows.push(row);
+    }
+    await this.breathe(path);
+    return this.finishFolder(path, relative, listing, rows, below);
+  }
+
+  private isLeftOut(
+    path: RawPath,
+    relative: string,
+    name: string,
+    stats: StatTable,
+    row: number,
+    isFolder: boolean,
+  ): boolean {
+    const { filter } = this.root;
+    if (filter?.excludes(relative === '' ? name : `${relative}/${name}`, isFolder) === true) {
+      this.its.tally.excluded(joinRaw(path, name));
+      return true;
+    }
+    const reason = isFolder ? this.its.ownFolders.get(folderKey(stats, row)) : undefined;
+    if (reason !== undefined) this.its.tally.note(joinRaw(path, name), `left out: ${reason}`);
+    return reason !== undefined;
+  }
+
+  private async subfolder(
+    parent: RawPath,
+    parentRelative: string,
+    name: string,
+    stats: StatTable,
+    row: number,
+  ): Promise<Underway> {
+    const path = joinRaw(parent, name);
+    const relative = parentRelative === '' ? name : `${parentRelative}/${name}`;
+    const { device } = this.root;
+    if (device !== undefined && stats.device(row) !== device) {
+      this.its.tally.note(
+        path,
+        'is on another file system and was stored without its contents (--one-file-system)',
+      );
+      return { done: this.emptyFolder() };
+    }
+    let listing: FolderListing;
+    try {
+      listing = listFolder(path, this.table());
+    } catch (error) {
+      if (!(error instanceof FileError)) throw error;
+      this.its.tally.error(path, messageOf(error));
+      return { done: this.emptyFolder() };
+    }
+    return this.folder(path, relative, listing);
+  }
+
+  private emptyFolder(): FolderResult {
+    return { tree: storeTree([], this.its.storeTreeChunk), same: false };
+  }
+
+  private directoryKey(relative: string): Buffer {
+    return this.its.directoryKeys.digest(fromLatin1(relative)).subarray(0, 16);
+  }
+
+  private async finishFolder(
+    path: RawPath,
+    relative: string,
+    listing: FolderListing,
+    rows: readonly number[],
+    below: ReadonlyMap<number, Underway>,
+  ): Promise<Underway> {
+    const { names, stats } = listing;
+    this.list.reset();
+    const places = rows.map((row) => this.list.add(names[row]!, stats, row));
+    const key = this.directoryKey(relative);
+    const old = this.root.state?.get(key);
+    const allSame = [...below.values()].every(({ done }) => !(done instanceof Promise) && done.same);
+    if (old !== undefined && this.root.trusted && allSame && stateList(old).equals(this.list.list)) {
+      this.countUnchanged(path, listing, rows);
+      this.freeTables.push(stats);
+      return { done: { tree: stateTree(old), same: true } };
+    }
+    // Copies: the builder and the view of the state serve the next folder while this one waits for its files.
+    const list = Buffer.from(this.list.list);
+    const before = old === undefined ? undefined : await this.readBefore(path, Buffer.from(old));
+    const folder: ChangedFolder = { path, listing, rows, places, list, below, before };
+    const slots = await this.encoder.encode(folder, () => this.breathe(path));
+    const finish = (entries: readonly Slot[]): FolderResult => {
+      const tree = storeTree(
+        entries.filter((entry) => entry !== undefined),
+        this.its.storeTreeChunk,
+      );
+      this.puts.push([key, encodeFolderState(tree, list)]);
+      this.forgetVanished(relative, before, new Set(rows.map((row) => listing.names[row]!)));
+      this.freeTables.push(stats);
+      return { tree, same: false };
+    };
+    if (!slots.some((slot) => slot instanceof Promise)) return { done: finish(slots as Slot[]) };
+    const done = Promise.all(slots).then(finish);
+    // It is awaited by the folder above, perhaps only after it failed.
+    done.catch(() => undefined);
+    return { done };
+  }
+
+  /** The states of folders that are no longer there, and of those below them. */
+  private forgetVanished(relative: string, before: FolderBefore | undefined, now: ReadonlySet<string>): void {
+    if (before === undefined) return;
+    for (const [name, row] of before.rows) {
+      if (isFolderRow(row) && !now.has(name))
+        this.forgetState(relative === '' ? name : `${relative}/${name}`);
+    }
+  }
+
+  private forgetState(relative: string): void {
+    const key = this.directoryKey(relative);
+    const state = this.root.state?.get(key);
+    if (state === undefined) return;
+    this.removes.push(key);
+    for (const [name, row] of listRows(stateList(Buffer.from(state)))) {
+      if (isFolderRow(row)) this.forgetState(`${relative}/${name}`);
+    }
+  }
+
+  private countUnchanged(path: RawPath, { names, stats }: FolderListing, rows: readonly number[]): void {
+    for (const row of rows) {
+      if (stats.type(row) === 'file') {
+        this.its.tally.file(() => joinRaw(path, names[row]!), 'unchanged', stats.size(row));
+      }
+    }
+  }
+
+  /** What the folder was in the last snapshot; its rows alone when its tree cannot be read. */
+  private async readBefore(path: RawPath, state: Buffer): Promise<FolderBefore> {
+    const rows = listRows(stateList(state));
+    const entries = new Map<string, EncodedEntry>();
+    try {
+      for await (const page of treePages(stateTree(state), this.its.readTreeChunk)) {
+        for (const entry of page) entries.set(entry.name, entry);
+      }
+    } catch (error) {
+      if (!(error instanceof CbrError) || error.code === 'backend') throw error;
+      entries.clear();
+      this.its.tally.note(path, `is read again: its last tree cannot be read (${messageOf(error)})`);
+    }
+    return { rows, entries };
+  }
+}

@@ -1,0 +1,63 @@
+import { allocateSlabs, type SlabLayout, SlabPool, slabsOver, WorkerPool } from '../../engine/index.js';
+import type { PackStore, Repository } from '../../repo/index.js';
+import type { StoreTreeChunk } from '../content-list.js';
+import { Intake } from '../intake/intake.js';
+import type { IntakeTasks, IntakeWorkerData } from '../intake/tasks.js';
+
+/** Content bytes of a slab: as much as a block, so that a slab of new files makes about one. */
+const SLAB_BYTES = 4 * 2 ** 20;
+const BATCH_FILES = 1024;
+
+/** The worker threads of one snapshot with the memory they share. */
+export interface IntakeEngine {
+  readonly intake: Intake;
+  /** Makes everything that runs or waits in it reject. */
+  fail(error: unknown): void;
+  close(): Promise<void>;
+}
+
+export interface EngineOptions {
+  readonly threads: number;
+  readonly compression: number;
+  readonly stagingFolder: string;
+}
+
+export function startIntakeEngine(
+  repository: Repository,
+  store: PackStore,
+  storeTreeChunk: StoreTreeChunk,
+  options: EngineOptions,
+): IntakeEngine {
+  const { config, keys } = repository;
+  const threads = Math.max(1, options.threads);
+  const capacity = Math.max(SLAB_BYTES, 2 * config.chunkMax);
+  const layout: SlabLayout = {
+    // One to read into and one to seal from for each worker, and two on their way between them.
+    count: 2 * threads + 2,
+    capacity,
+    maxChunks: BATCH_FILES + Math.ceil(capacity / config.chunkMin) + 1,
+  };
+  const slabs = allocateSlabs(layout);
+  const data: IntakeWorkerData = {
+    slabs,
+    layout,
+    keys: keys.material,
+    portable: repository.portable,
+    chunkMin: config.chunkMin,
+    chunkTarget: config.chunkTarget,
+    chunkMax: config.chunkMax,
+    blockBytes: config.blockBytes,
+    packBytes: config.packBytes,
+    compressionLevel: options.compression,
+    pad: config.pad,
+    stagingFolder: options.stagingFolder,
+  };
+  const script = new URL('../intake/worker.js', import.meta.url);
+  const pool = new WorkerPool<IntakeTasks>({ script, threads, data });
+  const slabPool = new SlabPool(slabsOver(slabs, layout));
+  return {
+    intake: new Intake({ pool, slabs: slabPool, capacity, store, storeTreeChunk }),
+    fail: (error) => slabPool.fail(error),
+    close: () => pool.close(),
+  };
+}

@@ -1,0 +1,136 @@
+import { CbrError, PROGRAM, type SessionId } from '../../core/index.js';
+import { Owners, rawPath, StatTable, statPath } from '../../fs/index.js';
+import {
+  chunkReader,
+  knownChunks,
+  type LoadedRepository,
+  type Repository,
+  validSnapshots,
+} from '../../repo/index.js';
+import type { Listener } from '../events.js';
+import { type AboutSnapshot, type Level, snapshotOf } from '../snapshot-record.js';
+import { folderKey } from './folder-encoder.js';
+import type { FolderTakerParts } from './folder-taker.js';
+import { type ResolvedSources, resolveSources } from './sources.js';
+import type { TakeOptions } from './take-options.js';
+import { Tally } from './tally.js';
+
+/** Everything one run works with. */
+export interface Run {
+  readonly repository: Repository;
+  readonly options: TakeOptions;
+  readonly loaded: LoadedRepository;
+  readonly tally: Tally;
+  readonly resolved: ResolvedSources;
+  readonly level: Level;
+  readonly parent: SessionId | undefined;
+  readonly parts: Omit<FolderTakerParts, 'addFile' | 'storeTreeChunk'>;
+}
+
+/** Looks at the sources and gathers what the run needs. Rejects (source) when none can be read. */
+export function prepareRun(
+  repository: Repository,
+  options: TakeOptions,
+  listener: Listener,
+  loaded: LoadedRepository,
+): Run {
+  const { cache, keys, algorithms } = repository;
+  const valid = validSnapshots(loaded.view);
+  const tally = new Tally(listener, options.items, () => performance.now());
+  const resolved = resolveSources(options, cache, (sid) => valid.has(sid), tally);
+  const parents = resolved.sources.map((source) => (source.kind === 'folder' ? source.parent : undefined));
+  const parent = parents.find((sid) => sid !== undefined);
+  const level = options.level ?? (parent === undefined ? 'full' : 'incr');
+  tally.expect(expectedOf(parent, loaded));
+  const reader = chunkReader(repository, loaded);
+  return {
+    repository,
+    options,
+    loaded,
+    tally,
+    resolved,
+    level,
+    parent,
+    parts: {
+      owners: new Owners(),
+      problem: ({ path, what, reason }) => tally.note(path, `${what}: ${reason}`, 'metadata'),
+      readTreeChunk: (reference) => reader.read('tree', reference.id, reference.length),
+      known: knownChunks(cache, loaded.view),
+      directoryKeys: algorithms.blake3.create({ context: 'cbr 2026 directory states' }),
+      linkGroups: keys.linkGroups(),
+      tally,
+      ownFolders: ownFolders(repository, options),
+      now: repository.now,
+      signal: options.signal,
+    },
+  };
+}
+
+/** What the last snapshot held is the best guess of what this one will. */
+function expectedOf(
+  parent: SessionId | undefined,
+  { view }: LoadedRepository,
+): { files: number; bytes: number } | undefined {
+  const outcome = parent === undefined ? undefined : view.outcomes.get(parent);
+  if (parent === undefined || outcome === undefined || outcome instanceof CbrError) return undefined;
+  if (outcome.outcome !== 'commit') return undefined;
+  const { statistics } = snapshotOf(parent, outcome).about;
+  return { files: statistics.files, bytes: statistics.sourceBytes };
+}
+
+function ownFolders(repository: Repository, options: TakeOptions): Map<string, string> {
+  const found = new Map<string, string>();
+  const add = (path: string, reason: string): void => {
+    const stats = new StatTable(1);
+    try {
+      found.set(folderKey(stats, statPath(rawPath(path), stats)), reason);
+    } catch {
+      // Not there: nothing to leave out.
+    }
+  };
+  for (const folder of options.ownFolders) add(folder, 'it is the cache of cbr');
+  add(repository.backend.location, 'it is this repository');
+  return found;
+}
+
+/** What the snapshot will say of itself. */
+export function describe(
+  run: Run,
+  startedMs: number,
+  milliseconds: number,
+  storedBytes: number,
+): AboutSnapshot {
+  const { options, tally, level, parent, resolved } = run;
+  const { files, folders, others, newFiles, changedFiles, unchangedFiles, sourceBytes, newBytes } = tally;
+  const time = options.time ?? {
+    seconds: Math.floor(startedMs / 1000),
+    nanoseconds: Math.floor((startedMs % 1000) * 1e6),
+  };
+  return {
+    seconds: time.seconds,
+    nanoseconds: time.nanoseconds,
+    zoneOffset: options.zoneOffset,
+    host: options.host,
+    user: options.user,
+    paths: resolved.paths,
+    level,
+    ...(options.job === undefined ? {} : { job: options.job }),
+    tags: [...new Set(options.tags)].sort(),
+    ...(options.comment === undefined ? {} : { comment: options.comment }),
+    ...(parent === undefined ? {} : { parent: Buffer.from(parent, 'hex') }),
+    program: PROGRAM,
+    statistics: {
+      files,
+      folders,
+      others,
+      newFiles,
+      changedFiles,
+      unchangedFiles,
+      sourceBytes,
+      newBytes,
+      storedBytes,
+      milliseconds: Math.round(milliseconds),
+    },
+    errors: tally.errors.map(({ path, reason }) => ({ path, reason })),
+  };
+}

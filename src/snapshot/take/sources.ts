@@ -1,0 +1,168 @@
+import { createHash } from 'node:crypto';
+import { CbrError, fromLatin1, messageOf, type SessionId } from '../../core/index.js';
+import {
+  compileFilter,
+  displayPath,
+  FileError,
+  fileSystemOf,
+  listFolder,
+  type RawPath,
+  rawPath,
+  StatTable,
+  statPath,
+} from '../../fs/index.js';
+import type { RepositoryCache } from '../../repo/index.js';
+import type { SourceRoot } from './folder-taker.js';
+import type { TakeOptions } from './take-options.js';
+import type { Tally } from './tally.js';
+
+/** A folder to be taken in, with the key of its state in the cache. */
+export interface FolderSource {
+  readonly kind: 'folder';
+  readonly root: SourceRoot;
+  readonly stateKey: Buffer;
+  /** The snapshot its state belongs to. */
+  readonly parent: SessionId | undefined;
+}
+
+/** Anything else that is named as a source. */
+export interface SingleSource {
+  readonly kind: 'single';
+  readonly path: RawPath;
+}
+
+export type Source = FolderSource | SingleSource;
+
+export interface ResolvedSources {
+  readonly sources: readonly Source[];
+  /** All paths asked for, in order, without those inside others. */
+  readonly paths: readonly RawPath[];
+  readonly missing: number;
+}
+
+/** Sources as raw paths, sorted, each once, without those that lie inside another one. */
+function distinctPaths(options: TakeOptions, tally: Tally): RawPath[] {
+  const all = [...new Set(options.paths.map((path) => rawPath(path)))].sort();
+  return all.filter((path) => {
+    const outer = all.find((each) => each !== path && isInside(path, each));
+    if (outer !== undefined) tally.note(path, `is inside ${displayPath(outer)} and taken in with it`);
+    return outer === undefined;
+  });
+}
+
+function isInside(path: RawPath, folder: RawPath): boolean {
+  return folder === '/' || path.startsWith(`${folder}/`);
+}
+
+/**
+ * Looks at each source. Rejects (source) when there is none that can be read; those that are missing are recorded.
+ * `isValid` tells whether a snapshot may be relied on.
+ */
+export function resolveSources(
+  options: TakeOptions,
+  cache: RepositoryCache,
+  isValid: (snapshot: SessionId) => boolean,
+  tally: Tally,
+): ResolvedSources {
+  const paths = distinctPaths(options, tally);
+  const sources: Source[] = [];
+  let problem: FileError | undefined;
+  for (const path of paths) {
+    try {
+      sources.push(resolveSource(path, options, cache, isValid, tally));
+    } catch (error) {
+      if (!(error instanceof FileError)) throw error;
+      problem ??= error;
+      tally.error(path, messageOf(error));
+    }
+  }
+  if (sources.length === 0) {
+    throw new CbrError('source', `none of the sources can be read: ${messageOf(problem)}`, {
+      hint: 'Check the paths and their mounts. No snapshot was made.',
+    });
+  }
+  return { sources, paths, missing: paths.length - sources.length };
+}
+
+function resolveSource(
+  path: RawPath,
+  options: TakeOptions,
+  cache: RepositoryCache,
+  isValid: (snapshot: SessionId) => boolean,
+  tally: Tally,
+): Source {
+  const stats = new StatTable(1);
+  const row = statPath(path, stats);
+  const type = stats.type(row);
+  if (type === 'symlink') {
+    tally.note(path, 'is a symlink: the link itself is stored; name what it points to if that is meant');
+  }
+  if (type !== 'directory') return { kind: 'single', path };
+  const fileSystem = fileSystemOf(path);
+  // A folder that cannot be listed is an error here, before anything is made of it.
+  refuseVanishedMount(path, fileSystem.id, listFolder(path).names.length === 0, cache);
+  const stateKey = keyOf([path, fileSystem.id, ...effective(options)]);
+  const state = options.level === 'full' ? undefined : cache.directoryState(stateKey);
+  const parent = state?.snapshot;
+  const filter = compileFilter(options.exclude, path);
+  return {
+    kind: 'folder',
+    stateKey,
+    parent,
+    root: {
+      path,
+      state: parent === undefined ? undefined : state,
+      trusted: parent !== undefined && isValid(parent),
+      keepInodes: fileSystem.inodesStable,
+      device: options.oneFileSystem ? stats.device(row) : undefined,
+      filter,
+    },
+  };
+}
+
+/** Options that change what a folder becomes: with others, its state says nothing. */
+function effective(options: TakeOptions): string[] {
+  return [options.host, String(options.oneFileSystem), ...options.exclude];
+}
+
+function keyOf(parts: readonly string[]): Buffer {
+  const hash = createHash('sha256');
+  for (const part of parts) hash.update(`${part.length} ${part}\0`);
+  return hash.digest().subarray(0, 16);
+}
+
+const MOUNT_VALUE = 'source ';
+
+function mountName(path: RawPath): string {
+  return MOUNT_VALUE + createHash('sha256').update(fromLatin1(path)).digest('hex').slice(0, 32);
+}
+
+/** An empty mount point looks like a folder whose files were all deleted; a snapshot of it would age out the real ones. */
+function refuseVanishedMount(
+  path: RawPath,
+  fileSystem: string,
+  empty: boolean,
+  cache: RepositoryCache,
+): void {
+  const before = cache.getValue(mountName(path));
+  const seen = before === undefined ? undefined : Buffer.from(before).toString();
+  if (empty && seen !== undefined && seen !== fileSystem) {
+    throw new FileError(
+      'source',
+      'take in',
+      path,
+      'it held files, and is now empty on another file system: not mounted?',
+    );
+  }
+}
+
+/** Remembers, after a commit, on which file system a source that holds something was seen. */
+export function rememberMount(path: RawPath, cache: RepositoryCache): void {
+  try {
+    if (listFolder(path).names.length > 0)
+      cache.setValue(mountName(path), Buffer.from(fileSystemOf(path).id));
+  } catch (error) {
+    // Gone since it was taken in: nothing to remember.
+    if (!(error instanceof FileError)) throw error;
+  }
+}

@@ -1,0 +1,46 @@
+import type { Level, SnapshotStatistics } from '../snapshot-record.js';
+
+export interface TakeOptions {
+  /** Sources, as the user wrote them. */
+  readonly paths: readonly string[];
+  readonly tags: readonly string[];
+  readonly comment?: string;
+  readonly job?: string;
+  readonly host: string;
+  readonly user: string;
+  /** The time the snapshot bears; default: when it began. */
+  readonly time?: { readonly seconds: number; readonly nanoseconds: number };
+  /** Minutes east of UTC. */
+  readonly zoneOffset: number;
+  readonly level?: Level;
+  /** Patterns in gitignore syntax, relative to each source. */
+  readonly exclude: readonly string[];
+  readonly oneFileSystem: boolean;
+  /** Instead of the level in the repository's config. */
+  readonly compression?: number;
+  /** Look, and store nothing. */
+  readonly dryRun: boolean;
+  readonly threads: number;
+  /** Send an event for every file. */
+  readonly items: boolean;
+  /** Folders never taken in, beside the repository itself. */
+  readonly ownFolders: readonly string[];
+  /** Stops the run cleanly. */
+  readonly signal: AbortSignal;
+}
+
+export interface TakeSummary {
+  /** Undefined after a dry run. */
+  readonly snapshot: string | undefined;
+  /** Id of the root tree, hexadecimal. */
+  readonly root: string;
+  readonly level: Level;
+  readonly parent: string | undefined;
+  readonly statistics: SnapshotStatistics;
+  /** Files that could not be read, and sources that are missing. */
+  readonly errors: number;
+  /** Files that were stored while they changed. */
+  readonly changed: number;
+  readonly notes: number;
+  readonly missingSources: number;
+}

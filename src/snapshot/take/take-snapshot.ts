@@ -1,0 +1,154 @@
+import { CbrError, chunkIdBytes, chunkIdHex, type SessionId } from '../../core/index.js';
+import {
+  beginSession,
+  knownChunks,
+  type LoadedRepository,
+  loadRepository,
+  PackStore,
+  type Repository,
+  type RunningSession,
+  unnamedSnapshots,
+} from '../../repo/index.js';
+import type { Listener } from '../events.js';
+import { type AboutSnapshot, encodeAbout } from '../snapshot-record.js';
+import { describe, prepareRun, type Run } from './run.js';
+import { rememberMount } from './sources.js';
+import type { TakeOptions, TakeSummary } from './take-options.js';
+import { lookAtSources, storeSources, type TakenSources } from './walk-sources.js';
+
+/** After being fenced a run starts over as a new session; more often than this something else is wrong. */
+const MAX_ATTEMPTS = 3;
+
+/**
+ * Takes a snapshot: register, read, scan and store, commit. Rejects (source) when no source can be read, (interrupted) when
+ * stopped, and with any error of the repository; earlier snapshots are never touched, and what was stored by then is used
+ * by the next run.
+ */
+export async function takeSnapshot(
+  repository: Repository,
+  options: TakeOptions,
+  listener: Listener,
+): Promise<TakeSummary> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return options.dryRun
+        ? await lookOnly(repository, options, listener)
+        : await takeOnce(repository, options, listener);
+    } catch (error) {
+      const fenced = error instanceof CbrError && error.code === 'fenced';
+      if (!fenced || attempt === MAX_ATTEMPTS) throw error;
+      repository.report('Another machine held this run for dead: starting over.', 'notice');
+    }
+  }
+}
+
+async function takeOnce(
+  repository: Repository,
+  options: TakeOptions,
+  listener: Listener,
+): Promise<TakeSummary> {
+  const startedMs = repository.now();
+  const startedClock = performance.now();
+  const session = await beginSession(repository);
+  let store: PackStore | undefined;
+  try {
+    const loaded = await loadRepository(repository);
+    reportSync(repository, loaded);
+    const { backend, records } = repository;
+    store = new PackStore({
+      backend,
+      records,
+      known: knownChunks(repository.cache, loaded.view),
+      author: { kind: 'session', session: session.id },
+      clock: () => performance.now(),
+    });
+    const run = prepareRun(repository, options, listener, loaded);
+    const taken = await storeSources(run, store);
+    const segments = await store.finish();
+    const about = describe(run, startedMs, performance.now() - startedClock, store.totals.stored);
+    // Invariants I1 to I4: every chunk, then every segment that names it, is durable by now.
+    await session.commit({
+      root: { id: chunkIdBytes(taken.root.id), length: taken.root.length },
+      segments: segments.map((name) => Buffer.from(name, 'hex')),
+      seen: unnamedSnapshots(loaded.view).map((sid) => Buffer.from(sid, 'hex')),
+      about: encodeAbout(about),
+    });
+    commitStates(run, taken, session.id);
+    return summarize(run, taken, about, session.id);
+  } catch (error) {
+    await giveUp(session, store, error);
+    throw error;
+  } finally {
+    session.stop();
+  }
+}
+
+/** Ends the session by a fence that names what was stored. What goes wrong here must not hide why. */
+async function giveUp(session: RunningSession, store: PackStore | undefined, error: unknown): Promise<void> {
+  if (error instanceof CbrError && error.code === 'fenced') return;
+  try {
+    await session.abort(store === undefined ? [] : await store.salvage());
+  } catch {
+    // The next run of this host ends the session, since its process is gone by then.
+  }
+}
+
+function reportSync(repository: Repository, { sync }: LoadedRepository): void {
+  for (const damage of sync.damaged) {
+    repository.report(`${damage.message}; what it names is stored again. Run: cbr check`, 'notice');
+  }
+  const missing = sync.missingPacks.length;
+  if (missing > 0) {
+    repository.report(
+      `${missing} packs that the index names are missing; what they held is stored again if it is still there. Run: cbr check`,
+      'notice',
+    );
+  }
+}
+
+/** A dry run: nothing is registered, read or stored. */
+async function lookOnly(
+  repository: Repository,
+  options: TakeOptions,
+  listener: Listener,
+): Promise<TakeSummary> {
+  const startedMs = repository.now();
+  const started = performance.now();
+  const run = prepareRun(repository, options, listener, await loadRepository(repository));
+  const taken = await lookAtSources(run);
+  return summarize(run, taken, describe(run, startedMs, performance.now() - started, 0), undefined);
+}
+
+/** Only after the commit: a state must not outlive a snapshot that never was. */
+function commitStates(run: Run, taken: TakenSources, snapshot: SessionId): void {
+  const { cache } = run.repository;
+  let next = 0;
+  for (const source of run.resolved.sources) {
+    if (source.kind !== 'folder') continue;
+    const { puts, removes } = taken.takers[next++]!;
+    // A full snapshot saw everything: what it did not see is not there.
+    if (source.root.state === undefined) cache.clearDirectoryState(source.stateKey);
+    cache.commitDirectoryState(source.stateKey, snapshot, puts, removes);
+    rememberMount(source.root.path, cache);
+  }
+}
+
+function summarize(
+  run: Run,
+  taken: TakenSources,
+  about: AboutSnapshot,
+  snapshot: SessionId | undefined,
+): TakeSummary {
+  const { tally, level, parent, resolved } = run;
+  return {
+    snapshot,
+    root: chunkIdHex(taken.root.id),
+    level,
+    parent,
+    statistics: about.statistics,
+    errors: tally.errors.length - tally.changing,
+    changed: tally.changing,
+    notes: tally.notes,
+    missingSources: resolved.missing,
+  };
+}

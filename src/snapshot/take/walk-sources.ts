@@ -1,0 +1,111 @@
+import { newStagingPath } from '../../backends/index.js';
+import { CbrError } from '../../core/index.js';
+import { type RawPath, StatTable, statPath } from '../../fs/index.js';
+import type { PackStore } from '../../repo/index.js';
+import type { ChunkReference } from '../entry.js';
+import { dryFiles, dryTrees } from './dry-run.js';
+import { FolderTaker, type FolderTakerParts } from './folder-taker.js';
+import { startIntakeEngine } from './intake-engine.js';
+import { storeRootTree, type TakenSource } from './root-tree.js';
+import type { Run } from './run.js';
+import { takeSingle } from './single-source.js';
+import { TreeStore } from './tree-store.js';
+
+/** What the sources became. */
+export interface TakenSources {
+  readonly root: ChunkReference;
+  /** One for each source that is a folder, in order. */
+  readonly takers: readonly FolderTaker[];
+}
+
+/** Takes in all sources. Resolves when all their chunks are on their way to the store. */
+export async function storeSources(run: Run, store: PackStore): Promise<TakenSources> {
+  const { repository, options } = run;
+  const { config, keys, algorithms, backend } = repository;
+  const stagingFolder = backend.stagingFolder!;
+  const compression = options.compression ?? config.compression;
+  const trees = new TreeStore(
+    {
+      keys,
+      algorithms,
+      compressionLevel: compression,
+      pad: config.pad,
+      packBytes: config.packBytes,
+      verify: true,
+      stagingPath: () => newStagingPath(stagingFolder),
+    },
+    store,
+  );
+  const engine = startIntakeEngine(repository, store, trees.put, {
+    threads: options.threads,
+    compression,
+    stagingFolder,
+  });
+  const stop = (): void => engine.fail(new CbrError('interrupted', 'the snapshot was interrupted'));
+  options.signal.addEventListener('abort', stop);
+  try {
+    const { intake } = engine;
+    const parts: FolderTakerParts = {
+      ...run.parts,
+      storeTreeChunk: trees.put,
+      addFile: (file, taken) => intake.add(file, taken),
+    };
+    const taken = await walkSources(run, parts, () => intake.settle());
+    trees.finish();
+    return taken;
+  } catch (error) {
+    trees.abandon();
+    throw error;
+  } finally {
+    options.signal.removeEventListener('abort', stop);
+    await engine.close();
+  }
+}
+
+/** Walks all sources, waits for their content, and stores the tree above them. */
+async function walkSources(
+  run: Run,
+  parts: FolderTakerParts,
+  settle: () => Promise<void>,
+): Promise<TakenSources> {
+  const takers: FolderTaker[] = [];
+  const underway: { path: RawPath; done: Promise<TakenSource | undefined> }[] = [];
+  for (const source of run.resolved.sources) {
+    if (source.kind === 'single') {
+      const { done } = await takeSingle(source.path, parts);
+      const { path } = source;
+      underway.push({
+        path,
+        done: done.then((entry) => (entry === undefined ? undefined : { path, entry })),
+      });
+    } else {
+      const { path } = source.root;
+      const taker = new FolderTaker(source.root, parts);
+      takers.push(taker);
+      const { done } = await taker.take();
+      underway.push({ path, done: Promise.resolve(done).then(({ tree }) => ({ path, tree })) });
+    }
+    underway.at(-1)!.done.catch(() => undefined);
+  }
+  await settle();
+  const sources = (await Promise.all(underway.map(({ done }) => done))).filter((each) => each !== undefined);
+  if (sources.length === 0) {
+    throw new CbrError('source', 'none of the sources could be read', { hint: 'No snapshot was made.' });
+  }
+  return { root: storeRootTree(sources, parts), takers };
+}
+
+/** The same walk with nothing read or stored. */
+export async function lookAtSources(run: Run): Promise<TakenSources> {
+  const rowOf = (path: string): StatTable => {
+    const stats = new StatTable(1);
+    statPath(path as RawPath, stats);
+    return stats;
+  };
+  const parts: FolderTakerParts = {
+    ...run.parts,
+    storeTreeChunk: dryTrees(run.repository.keys.chunkIds('tree')),
+    addFile: dryFiles(rowOf),
+  };
+  return walkSources(run, parts, async () => undefined);
+}
