@@ -1,6 +1,6 @@
 import { link, mkdir, open, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { BackendError, errnoOf } from '../core/index.js';
+import { BackendError, errnoOf, messageOf } from '../core/index.js';
 import { renameNoReplace } from './rename-no-replace.js';
 
 export const FOLDER_MODE = 0o700;
@@ -51,8 +51,11 @@ export class Publisher {
 
   /**
    * Moves `staged`, whose bytes are durable, to the path `object` below the root. When it resolves, `staged` is gone. An
-   * existing object rejects with an error whose `code` is EEXIST, another file system with EXDEV. A failure of the last
-   * step leaves the object in place though nobody knows whether it survives a crash: others may have seen it already.
+   * existing object rejects with an error whose `code` is EEXIST, another file system with EXDEV.
+   *
+   * A failure after the object has its name leaves it in place, because others may have seen it, though nobody knows
+   * whether it survives a crash. It is not retryable whatever the reason: a repetition would find the object and be
+   * taken for success.
    */
   async publish(staged: string, object: string): Promise<void> {
     const target = join(this.root, object);
@@ -60,14 +63,26 @@ export class Publisher {
     for (let round = 1; ; round++) {
       try {
         await this.settle(folder);
-        await moveWithoutReplacing(staged, target);
+        await nameWithoutReplacing(staged, target);
         break;
       } catch (error) {
         if (errnoOf(error) !== 'ENOENT' || round === FOLDER_ROUNDS) throw error;
         this.settled.clear();
       }
     }
-    await syncFolder(folder);
+    try {
+      await unlink(staged).catch(ifErrno('ENOENT'));
+      await syncFolder(folder);
+    } catch (error) {
+      throw new BackendError(
+        `it is unknown whether ${target} would survive a crash: ${messageOf(error)}`,
+        false,
+        {
+          cause: error,
+          hint: 'look at the kernel log and at the health of the disk, then run the command again',
+        },
+      );
+    }
   }
 
   /**
@@ -86,7 +101,8 @@ export class Publisher {
   }
 }
 
-async function moveWithoutReplacing(staged: string, target: string): Promise<void> {
+/** Gives `staged` the name `target`; it may keep its own as well. */
+async function nameWithoutReplacing(staged: string, target: string): Promise<void> {
   try {
     await link(staged, target);
   } catch (error) {
@@ -94,7 +110,6 @@ async function moveWithoutReplacing(staged: string, target: string): Promise<voi
     // A network file system may have made the link and lost the answer; then both names are one file.
     if (!(await areOneFile(staged, target))) throw error;
   }
-  await unlink(staged).catch(ifErrno('ENOENT'));
 }
 
 async function areOneFile(one: string, other: string): Promise<boolean> {

@@ -27,7 +27,7 @@ async function loadRenameCall(): Promise<RenameCall | undefined> {
     const renameat2 = c.func('int renameat2(int, const char *, int, const char *, unsigned int)');
     return (from, to) => failure(renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE));
   } catch {
-    // Not exported by this C library: the system call itself is older than every kernel that Node 20 supports.
+    // Not exported by this C library; every kernel that Node 20 runs on has the system call.
     const number = SYSCALL_NUMBERS[process.arch];
     if (number === undefined) return undefined;
     const types = 'long, int, const char *, int, const char *, unsigned int';

@@ -1,5 +1,5 @@
 import { Command, CommanderError } from 'commander';
-import { CbrError } from '../core/index.js';
+import { CbrError, VERSION } from '../core/index.js';
 import { CATALOG, type CatalogCommand, type CatalogEntry, OTHER_WORDS } from './catalog.js';
 import type { CommandModule } from './command.js';
 import { EXIT, type ExitCode, exitCodeOf } from './exit-codes.js';
@@ -52,7 +52,11 @@ function printHelp(text: string): void {
 }
 
 /** A command that only knows the names of those below it; they get their options when one of them is meant. */
-function commandGroup(words: readonly string[], description: string, entries: readonly CatalogEntry[]): Command {
+function commandGroup(
+  words: readonly string[],
+  description: string,
+  entries: readonly CatalogEntry[],
+): Command {
   const group = newCommand(words, description).usage('[options] COMMAND').helpCommand(false);
   group.enablePositionalOptions();
   declareGlobalOptions(group);
@@ -80,7 +84,12 @@ function parsing<T>(words: readonly string[], step: () => T): T {
   }
 }
 
-function refuseUnknown(words: readonly string[], group: Command, args: readonly string[], word?: string): never {
+function refuseUnknown(
+  words: readonly string[],
+  group: Command,
+  args: readonly string[],
+  word?: string,
+): never {
   const meant = words.length === 0 && word !== undefined ? OTHER_WORDS[word] : undefined;
   if (meant !== undefined) {
     throw new CbrError('usage', `there is no command ${word}: did you mean ${meant}?`, {
@@ -101,7 +110,9 @@ async function findRequest(args: readonly string[]): Promise<Request> {
   let rest = args;
   for (;;) {
     const group = commandGroup(words, description, entries);
-    if (words.length === 0) group.addHelpText('after', EXAMPLES);
+    if (words.length === 0) {
+      group.version(`cbr ${VERSION}`, '-V, --version', 'show the version').addHelpText('after', EXAMPLES);
+    }
     const { operands, unknown } = parsing(words, () => group.parseOptions([...rest]));
     const [word, ...behind] = operands;
     if (word === 'help') {
@@ -128,7 +139,13 @@ async function findRequest(args: readonly string[]): Promise<Request> {
 function refuse(args: readonly string[], error: unknown): ExitCode {
   const end = args.indexOf('--');
   const json = args.slice(0, end === -1 ? undefined : end).includes('--json');
-  const output = new Output({ json, quiet: false, verbose: false, progress: false, columns: () => undefined });
+  const output = new Output({
+    json,
+    quiet: false,
+    verbose: false,
+    progress: false,
+    columns: () => undefined,
+  });
   const name = args.find((arg) => CATALOG.some((entry) => entry.name === arg)) ?? '';
   return output.fail(name, exitCodeOf(error), error);
 }

@@ -14,6 +14,8 @@ export function shownBy(output: Output, about: 'source' | 'target' | 'repository
       case 'problem':
         return output.problem(problemOf(event, about));
       case 'item':
+        // What stays as it is would bury what does not.
+        if (event.action === 'unchanged') return;
         return output.item(itemFields(event), () => itemLine(event));
     }
   };

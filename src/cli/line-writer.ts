@@ -61,7 +61,8 @@ export class LineWriter {
         done += writeSync(this.fd, bytes, done);
       } catch (error) {
         // A pipe that someone else made non-blocking is full: its reader needs a moment.
-        if (errnoOf(error) === 'EAGAIN') Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, RETRY_MS);
+        if (errnoOf(error) === 'EAGAIN')
+          Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, RETRY_MS);
         else this.failed = error;
       }
     }

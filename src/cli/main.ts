@@ -25,7 +25,9 @@ function unsupportedNode({ engines }: PackageFile): string | undefined {
 }
 
 async function main(args: readonly string[]): Promise<void> {
-  const about = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as PackageFile;
+  const about = JSON.parse(
+    readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
+  ) as PackageFile;
   const tooOld = unsupportedNode(about);
   if (tooOld !== undefined) {
     process.stderr.write(`cbr: ${tooOld}\n`);

@@ -116,7 +116,7 @@ export class Output {
     const { code, message, hint } = errorText(error);
     if (!this.settings.json) {
       this.stderr.line(`cbr: ${message}`);
-      if (hint !== undefined) this.stderr.line(hint);
+      if (hint !== undefined) this.stderr.line(sentence(hint));
       const stack = error instanceof Error && !(error instanceof CbrError) ? error.stack : undefined;
       if (stack !== undefined && this.settings.verbose) this.stderr.line(stack);
     }
@@ -150,6 +150,10 @@ export class Output {
   private object(fields: Fields): void {
     this.stdout.line(JSON.stringify(fields));
   }
+}
+
+function sentence(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 /** The names of docs/json.md. */

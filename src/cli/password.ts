@@ -35,7 +35,9 @@ export async function readPassword(
 ): Promise<Uint8Array> {
   const password = await bytesFrom(source, purpose, signal);
   if (password.length === 0) {
-    throw new CbrError('usage', 'the password is empty', { hint: 'A repository without one: cbr init --no-encryption.' });
+    throw new CbrError('usage', 'the password is empty', {
+      hint: 'A repository without one: cbr init --no-encryption.',
+    });
   }
   if (password.length > MOST_BYTES) {
     throw new CbrError('usage', `the password is longer than ${MOST_BYTES} bytes`, {
@@ -45,7 +47,11 @@ export async function readPassword(
   return password;
 }
 
-async function bytesFrom(source: PasswordSource, purpose: PasswordPurpose, signal: AbortSignal): Promise<Buffer> {
+async function bytesFrom(
+  source: PasswordSource,
+  purpose: PasswordPurpose,
+  signal: AbortSignal,
+): Promise<Buffer> {
   switch (source.kind) {
     case 'text':
       return Buffer.from(source.text, 'utf8');
@@ -99,7 +105,9 @@ function printedBy(command: string, signal: AbortSignal): Promise<Buffer> {
 
 async function asked(purpose: PasswordPurpose, signal: AbortSignal): Promise<string> {
   if (!canAsk()) {
-    throw new CbrError('usage', `no ${purpose === 'new' ? 'new ' : ''}password was given`, { hint: WAYS[purpose] });
+    throw new CbrError('usage', `no ${purpose === 'new' ? 'new ' : ''}password was given`, {
+      hint: WAYS[purpose],
+    });
   }
   const password = await askHidden(QUESTIONS[purpose], signal);
   if (purpose === 'new' && password !== '' && (await askHidden('Again: ', signal)) !== password) {

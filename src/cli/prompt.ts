@@ -1,7 +1,13 @@
 import { StringDecoder } from 'node:string_decoder';
 import { CbrError } from '../core/index.js';
 
-const KEY = Object.freeze({ end: '\x04', erase: '\x7f', backspace: '\b', eraseLine: '\x15', interrupt: '\x03' });
+const KEY = Object.freeze({
+  end: '\x04',
+  erase: '\x7f',
+  backspace: '\b',
+  eraseLine: '\x15',
+  interrupt: '\x03',
+});
 
 /** Whether there is a person to ask: both directions are a terminal. */
 export function canAsk(): boolean {
@@ -40,7 +46,10 @@ export function askHidden(question: string, signal: AbortSignal): Promise<string
           if (ahead !== '') stdin.unshift(Buffer.from(ahead, 'utf8'));
           return;
         }
-        if (character === KEY.interrupt || (character === KEY.end && typed.length === 0)) return stop();
+        if (character === KEY.interrupt || (character === KEY.end && typed.length === 0)) {
+          stop();
+          return;
+        }
         if (character === KEY.erase || character === KEY.backspace) typed.pop();
         else if (character === KEY.eraseLine) typed = [];
         else if (character >= ' ') typed.push(character);

@@ -6,24 +6,21 @@ import { displayPath } from '../fs/index.js';
 /**
  * A field for a raw name: the text when it is UTF-8, else a form for display and the bytes in Base64 (docs/json.md).
  */
-export function rawField<K extends string>(
-  field: K,
-  raw: string,
-): Readonly<Partial<Record<K | `${K}Base64`, string>>> {
+export function rawField(field: string, raw: string): Readonly<Record<string, string>> {
   const bytes = fromLatin1(raw);
   const text = bytes.toString('utf8');
-  if (Buffer.from(text, 'utf8').equals(bytes)) return { [field]: text } as Record<K, string>;
-  return { [field]: text, [`${field}Base64`]: bytes.toString('base64') } as Record<K, string>;
+  if (Buffer.from(text, 'utf8').equals(bytes)) return { [field]: text };
+  return { [field]: text, [`${field}Base64`]: bytes.toString('base64') };
 }
 
 /** A list of raw names for programs: the texts, and all of them in Base64 beside when one is not UTF-8. */
-export function rawListField<K extends string>(
-  field: K,
+export function rawListField(
+  field: string,
   raw: readonly string[],
-): Readonly<Partial<Record<K | `${K}Base64`, readonly string[]>>> {
+): Readonly<Record<string, readonly string[]>> {
   const texts = raw.map((each) => fromLatin1(each).toString('utf8'));
   const isExact = texts.every((text, i) => Buffer.from(text, 'utf8').equals(fromLatin1(raw[i]!)));
-  const plain = { [field]: texts } as Record<K, readonly string[]>;
+  const plain = { [field]: texts };
   if (isExact) return plain;
   const encoded = raw.map((each) => fromLatin1(each).toString('base64'));
   return { ...plain, [`${field}Base64`]: encoded };

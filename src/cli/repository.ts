@@ -16,7 +16,8 @@ export function requireLocation({ options }: CommandContext): string {
   throw new CbrError('usage', 'no repository was given', { hint: 'Use -r FOLDER, or set CBR_REPO.' });
 }
 
-function openOptions(context: CommandContext, purpose: PasswordPurpose): OpenOptions {
+/** What the library needs to open or make the repository of this run. */
+export function openOptions(context: CommandContext, purpose: PasswordPurpose): OpenOptions {
   const { options, output, signal } = context;
   return {
     location: requireLocation(context),
@@ -26,7 +27,8 @@ function openOptions(context: CommandContext, purpose: PasswordPurpose): OpenOpt
     host: hostname(),
     now: () => Date.now(),
     report: (reason, weight) => {
-      if (weight === 'notice' || options.verbose) output.problem({ severity: 'note', about: 'cache', reason });
+      if (weight === 'notice' || options.verbose)
+        output.problem({ severity: 'note', about: 'cache', reason });
     },
   };
 }
@@ -39,13 +41,25 @@ export async function makeRepository(
   return initRepository(openOptions(context, 'new'), parameters);
 }
 
+/** Opens the repository, or makes it when there is none. */
+export async function openOrMakeRepository(
+  context: CommandContext,
+  parameters: InitParameters,
+): Promise<{ readonly repository: Repository; readonly isNew: boolean }> {
+  try {
+    return { repository: await openRepository(openOptions(context, 'open')), isNew: false };
+  } catch (error) {
+    if (!(error instanceof CbrError) || error.code !== 'no-repository') throw error;
+    return { repository: await makeRepository(context, parameters), isNew: true };
+  }
+}
+
 /** Opens the repository, lets `use` work with it, and closes it whatever happens. */
 export async function withRepository<T>(
   context: CommandContext,
   use: (repository: Repository) => Promise<T>,
 ): Promise<T> {
-  const repository = await openRepository(openOptions(context, 'open'));
-  return closingAfter(repository, context, use);
+  return closingAfter(await openRepository(openOptions(context, 'open')), context, use);
 }
 
 /** As `withRepository` for one that is open already. */

@@ -20,7 +20,9 @@ export async function runCommand(
     progress: options.progress,
     columns: () => (process.stderr.isTTY && process.env.TERM !== 'dumb' ? process.stderr.columns : undefined),
   });
-  const signal = abortOnSignals((signalName) => output.remark(`${signalName}: stopping; once more ends at once`));
+  const signal = abortOnSignals((signalName) =>
+    output.remark(`${signalName}: stopping; once more ends at once`),
+  );
   try {
     const { exitCode, summary } = await module.run({ options, output, signal }, command);
     return output.end(name, exitCode, summary);

@@ -1,7 +1,8 @@
 /** How much room text takes on a terminal, in columns. Text with control characters must be escaped before. */
 
 const PLAIN = /^[\x20-\x7e]*$/;
-const NO_WIDTH = /[\p{Mn}\p{Me}\u200b-\u200f\ufe00-\ufe0f]/u;
+/** Combining characters (variation selectors among them), joiners and direction marks. */
+const NO_WIDTH = /\p{Mn}|\p{Me}|[\u200b-\u200f]/u;
 /** East Asian wide and fullwidth characters, and the pictures. */
 const WIDE =
   /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\ua960-\ua97c\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1f64f}\u{1f680}-\u{1faff}\u{20000}-\u{3fffd}]/u;

@@ -19,12 +19,20 @@ const DATE_SECONDS = 8.64e12;
 /** Minutes east of UTC of this machine's zone at that time. */
 export function localOffset(seconds: number): number {
   const date = new Date(Math.max(-DATE_SECONDS, Math.min(DATE_SECONDS, seconds)) * 1000);
-  return -Math.round(date.getTimezoneOffset());
+  // Subtracted, not negated: that would make -0 of 0.
+  return 0 - Math.round(date.getTimezoneOffset());
 }
 
+/** A point in time as `Date.now` tells it. */
 export function fromMilliseconds(milliseconds: number): PointInTime {
   const seconds = Math.floor(milliseconds / 1000);
   return { seconds, nanoseconds: Math.round((milliseconds - seconds * 1000) * 1e6) };
+}
+
+/** Now, in the zone of this machine. */
+export function currentTime(): ZonedTime {
+  const time = fromMilliseconds(Date.now());
+  return { ...time, zoneOffset: localOffset(time.seconds) };
 }
 
 const two = (value: number): string => String(value).padStart(2, '0');
@@ -62,9 +70,7 @@ export function isoTime(time: PointInTime, zoneOffset = localOffset(time.seconds
 export function clockSpan(seconds: number): string {
   const whole = Math.round(seconds);
   const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60];
-  return hours > 0
-    ? `${hours}:${two(minutes)}:${two(whole % 60)}`
-    : `${minutes}:${two(whole % 60)}`;
+  return hours > 0 ? `${hours}:${two(minutes)}:${two(whole % 60)}` : `${minutes}:${two(whole % 60)}`;
 }
 
 /** `0.8 s`, `42 s`, `3 min 5 s`, `2 h 3 min`. */

@@ -30,6 +30,12 @@ export class MessagePackWriter {
     return start;
   }
 
+  private byte(value: number): void {
+    // Two statements: making room may replace the buffer.
+    const at = this.room(1);
+    this.buffer[at] = value;
+  }
+
   private tagged8(tag: number, value: number): void {
     const at = this.room(2);
     this.buffer[at] = tag;
@@ -63,7 +69,7 @@ export class MessagePackWriter {
     }
     if (!Number.isSafeInteger(value)) throw new RangeError(`not a safe integer: ${value}`);
     if (value >= 0) {
-      if (value < 0x80) this.buffer[this.room(1)] = value;
+      if (value < 0x80) this.byte(value);
       else if (value <= 0xff) this.tagged8(0xcc, value);
       else if (value <= 0xffff) this.tagged16(0xcd, value);
       else if (value <= 0xffffffff) this.tagged32(0xce, value);
@@ -74,7 +80,7 @@ export class MessagePackWriter {
       }
       return this;
     }
-    if (value >= -0x20) this.buffer[this.room(1)] = value & 0xff;
+    if (value >= -0x20) this.byte(value & 0xff);
     else if (value >= -0x80) this.tagged8(0xd0, value & 0xff);
     else if (value >= -0x8000) this.tagged16(0xd1, value & 0xffff);
     else if (value >= -0x80000000) this.tagged32(0xd2, value);
@@ -87,14 +93,14 @@ export class MessagePackWriter {
   }
 
   bool(value: boolean): this {
-    this.buffer[this.room(1)] = value ? 0xc3 : 0xc2;
+    this.byte(value ? 0xc3 : 0xc2);
     return this;
   }
 
   /** Text, stored as UTF-8. */
   str(value: string): this {
     const size = Buffer.byteLength(value);
-    if (size < 0x20) this.buffer[this.room(1)] = 0xa0 | size;
+    if (size < 0x20) this.byte(0xa0 | size);
     else if (size <= 0xff) this.tagged8(0xd9, size);
     else if (size <= 0xffff) this.tagged16(0xda, size);
     else this.tagged32(0xdb, size);
@@ -125,14 +131,14 @@ export class MessagePackWriter {
   }
 
   array(count: number): this {
-    if (count < 0x10) this.buffer[this.room(1)] = 0x90 | count;
+    if (count < 0x10) this.byte(0x90 | count);
     else if (count <= 0xffff) this.tagged16(0xdc, count);
     else this.tagged32(0xdd, count);
     return this;
   }
 
   map(count: number): this {
-    if (count < 0x10) this.buffer[this.room(1)] = 0x80 | count;
+    if (count < 0x10) this.byte(0x80 | count);
     else if (count <= 0xffff) this.tagged16(0xde, count);
     else this.tagged32(0xdf, count);
     return this;

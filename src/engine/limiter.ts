@@ -28,8 +28,13 @@ export class Limiter {
 
   /** Resolves when nothing runs any more; rejects with the first failure. */
   async settled(): Promise<void> {
-    while (this.running > 0) await new Promise<void>((resolve) => this.waiting.push(resolve));
+    await this.idle();
     this.check();
+  }
+
+  /** Resolves when nothing runs any more, whatever failed. */
+  async idle(): Promise<void> {
+    while (this.running > 0) await new Promise<void>((resolve) => this.waiting.push(resolve));
   }
 
   check(): void {

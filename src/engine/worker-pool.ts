@@ -101,7 +101,12 @@ export class WorkerPool<T extends TaskTable> {
 
   private start(): Member {
     const number = this.members.length;
-    const worker = new Worker(this.options.script, { workerData: { ...this.options.data, number } });
+    const worker = new Worker(this.options.script, {
+      workerData: { ...this.options.data, number },
+      // File descriptors belong to the process: one worker opens a large file, another closes it. Tracked, the first would
+      // close that number again at its end, whatever file it stands for by then.
+      trackUnmanagedFds: false,
+    });
     const member: Member = { worker, own: [], running: undefined };
     worker.on('message', (reply: TaskReply) => this.settle(member, reply));
     worker.on('error', (error) => this.fail(error instanceof Error ? error : new Error(String(error))));

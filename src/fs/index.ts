@@ -31,16 +31,7 @@ export {
 export { openSource, openSourceFolder, readLink } from './source-file.js';
 export { statFd, statPath } from './stat.js';
 export { STAT_CHANGE_BYTES, STAT_ROW_BYTES, StatTable } from './stat-table.js';
-export {
-  commit,
-  createTemporary,
-  discard,
-  hardLink,
-  makeSpecial,
-  makeSymlink,
-  removeLeftovers,
-  type TemporaryFile,
-} from './target-entry.js';
+export { hardLink, makeSpecial, makeSymlink } from './target-entry.js';
 export {
   existingType,
   makeFolder,
@@ -49,4 +40,11 @@ export {
   TargetFolder,
   type TargetFolderHandle,
 } from './target-folder.js';
+export {
+  commit,
+  createTemporary,
+  discard,
+  removeLeftovers,
+  type TemporaryFile,
+} from './temporary-file.js';
 export { readXattrs, readXattrsOfPath, type Xattr } from './xattrs.js';

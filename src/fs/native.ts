@@ -9,6 +9,7 @@ export interface Native {
   /** Absent in C libraries older than the call. */
   readonly statx?: (fd: number, path: Uint8Array, flags: number, mask: number, into: Uint8Array) => number;
   readonly renameat2?: (from: number, a: Uint8Array, to: number, b: Uint8Array, flags: number) => number;
+  readonly linkat: (from: number, a: Uint8Array, to: number, b: Uint8Array, flags: number) => number;
   readonly lseek: (fd: number, offset: number, whence: number) => number;
   readonly ioctl: (fd: number, request: number, argument: Uint8Array) => number;
   readonly fstatfs: (fd: number, into: Uint8Array) => number;
@@ -94,6 +95,7 @@ function bind(koffi: typeof import('koffi')): Native {
   return {
     ...ifPresent('statx', 'int', ['int', pointer, 'int', 'uint32_t', pointer]),
     ...ifPresent('renameat2', 'int', ['int', pointer, 'int', pointer, 'uint32_t']),
+    linkat: required('linkat', 'int', ['int', pointer, 'int', pointer, 'int']),
     lseek: required('lseek', 'int64_t', ['int', 'int64_t', 'int']),
     ioctl: required('ioctl', 'int', ['int', 'uint64_t', pointer]),
     fstatfs: required('fstatfs', 'int', ['int', pointer]),

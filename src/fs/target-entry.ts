@@ -1,120 +1,12 @@
-import { randomBytes } from 'node:crypto';
-import {
-  closeSync,
-  constants,
-  linkSync,
-  lstatSync,
-  openSync,
-  readdirSync,
-  renameSync,
-  symlinkSync,
-  unlinkSync,
-} from 'node:fs';
-import { constants as os } from 'node:os';
+import { linkSync, symlinkSync } from 'node:fs';
 import { errnoOf } from '../core/index.js';
-import { removeInheritedAcl, removeInheritedAclAt } from './default-acl.js';
+import { removeInheritedAclAt } from './default-acl.js';
 import type { DeviceNumber } from './entry-metadata.js';
 import { TYPE_MODES } from './entry-type.js';
 import { nativeError } from './file-error.js';
-import { setFlagsBeforeContent } from './inode-flags.js';
 import { cString, native } from './native.js';
 import { toNodePath } from './raw-path.js';
-import { existingType, failure, type TargetFolder } from './target-folder.js';
-
-/** Names of files that are not whole yet. */
-const TEMPORARY = /^\.cbr-[0-9a-f]{16}\.tmp$/;
-
-const RENAME_NOREPLACE = 1;
-
-/** A file being restored: open for writing and reading, under a name that says it is not whole. */
-export interface TemporaryFile {
-  readonly fd: number;
-  readonly temporaryName: string;
-}
-
-/**
- * Creates an empty file for its owner only. `flags` are the inode flags it will get: some of them must be there before
- * the content. Throws FileError (target).
- */
-export function createTemporary(folder: TargetFolder, flags = 0): TemporaryFile {
-  const temporaryName = `.cbr-${randomBytes(8).toString('hex')}.tmp`;
-  const mode = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
-  try {
-    const fd = openSync(folder.path(temporaryName), mode, 0o600);
-    if (folder.passesAcl) removeInheritedAcl(fd);
-    setFlagsBeforeContent(fd, flags);
-    return { fd, temporaryName };
-  } catch (error) {
-    throw failure(error, 'create', folder, temporaryName);
-  }
-}
-
-/**
- * Gives a temporary file its name if nothing has that name; else false, and the temporary file stays. Atomic where the
- * kernel and the file system can (renameat2, else a hard link). Throws FileError (target).
- */
-export function commit(folder: TargetFolder, temporaryName: string, name: string): boolean {
-  const from = folder.path(temporaryName);
-  const to = folder.path(name);
-  const renamed = renameNew(folder, temporaryName, name);
-  if (renamed !== undefined) return renamed;
-  try {
-    linkSync(from, to);
-    unlinkSync(from);
-    return true;
-  } catch (error) {
-    if (errnoOf(error) === 'EEXIST') return false;
-    if (!['EPERM', 'EOPNOTSUPP', 'ENOTSUP', 'EMLINK', 'ENOSYS'].includes(errnoOf(error) ?? '')) {
-      throw failure(error, 'name', folder, name);
-    }
-  }
-  // Neither is there (FAT over an old kernel): look first, which leaves a moment for somebody else.
-  try {
-    if (lstatSync(to, { throwIfNoEntry: false }) !== undefined) return false;
-    renameSync(from, to);
-    return true;
-  } catch (error) {
-    throw failure(error, 'name', folder, name);
-  }
-}
-
-/** undefined: the kernel or the file system has no such call. */
-function renameNew(folder: TargetFolder, from: string, to: string): boolean | undefined {
-  const calls = native();
-  if (calls?.renameat2 === undefined) return undefined;
-  if (calls.renameat2(folder.fd, cString(from), folder.fd, cString(to), RENAME_NOREPLACE) === 0) return true;
-  const errno = calls.errno();
-  if (errno === os.errno.EEXIST) return false;
-  if (errno === os.errno.EINVAL || errno === os.errno.ENOSYS) return undefined;
-  throw failure(nativeError('renameat2', errno), 'name', folder, to);
-}
-
-/** Closes and removes a file that will not become whole. Throws FileError (target). */
-export function discard(folder: TargetFolder, file: TemporaryFile): void {
-  const path = folder.path(file.temporaryName);
-  closeSync(file.fd);
-  try {
-    unlinkSync(path);
-  } catch (error) {
-    throw failure(error, 'remove', folder, file.temporaryName);
-  }
-}
-
-/** Removes the files that an interrupted restore left in a folder; returns how many. Throws FileError (target). */
-export function removeLeftovers(folder: TargetFolder): number {
-  let removed = 0;
-  let name = '';
-  try {
-    for (name of readdirSync(folder.ownPath(), 'latin1')) {
-      if (!TEMPORARY.test(name) || existingType(folder, name) !== 'file') continue;
-      unlinkSync(folder.path(name));
-      removed++;
-    }
-    return removed;
-  } catch (error) {
-    throw failure(error, 'remove what an interrupted restore left in', folder, name);
-  }
-}
+import { failure, type TargetFolder } from './target-folder.js';
 
 /** Creates a symlink with a raw target; false if something has that name. Throws FileError (target). */
 export function makeSymlink(folder: TargetFolder, name: string, target: string): boolean {

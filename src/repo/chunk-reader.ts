@@ -138,6 +138,16 @@ export class ChunkReader {
     return { plain, starts };
   }
 
+  /** Reads the index again, if it has changed; for those who found something gone. */
+  async refresh(): Promise<void> {
+    if (await this.reload()) this.blocks.clear();
+  }
+
+  /** The header of a pack as stored, for whoever opens its blocks. */
+  async headerBytes(pack: CachedPack): Promise<Uint8Array> {
+    return (await this.packHeader(pack)).header;
+  }
+
   private packHeader(pack: CachedPack): Promise<OpenedPack> {
     let opened = this.packs.get(pack.name);
     if (opened === undefined) {

@@ -3,7 +3,7 @@ import fs from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
-import { type Backend, createLocalBackend, openLocalBackend } from '../../dist/backends/index.js';
+import { type Backend, createLocalBackend, openLocalBackend, withRetry } from '../../dist/backends/index.js';
 import { BackendError, ObjectExistsError, ObjectNotFoundError } from '../../dist/core/index.js';
 import { conformance } from './conformance.js';
 import { exists, namesOf, rejection, sampleBytes, scratchFolders, stagedFile } from './scratch.js';
@@ -100,6 +100,27 @@ describe('local disk, what the system may do', () => {
     }
     expect(await namesOf(backend, 'index')).toEqual([]);
     expect(await fs.readdir(backend.stagingFolder!)).toEqual(['staged']);
+  });
+
+  test('B2 an object whose folder could not be synchronized is not reported as stored, nor by a retry', async () => {
+    const backend = await createLocalBackend(await newFolder());
+    await backend.write('index', 'first', Buffer.from('settles the folder'));
+    const staged = await stagedFile(join(backend.stagingFolder!, 'staged'), sampleBytes(1000, 1));
+    for (const [name, data] of [
+      ['a', Buffer.from('bytes')],
+      ['b', staged],
+    ] as const) {
+      let calls = 0;
+      await replaceSync(async (sync) => {
+        if (++calls === 2) throw systemError('EINTR');
+        await sync();
+      });
+      const retrying = withRetry(backend, { sleep: async () => {} });
+      expect(await rejection(retrying.write('index', name, data))).toMatchObject({ retryable: false });
+      expect(calls).toBe(2);
+      await undoAll();
+    }
+    expect(await fs.readdir(backend.stagingFolder!)).toEqual([]);
   });
 
   test('B3 a link that was made though its answer says "exists" is the own one', async () => {

@@ -5,6 +5,7 @@ import {
   ftruncateSync,
   lstatSync,
   mkdirSync,
+  openSync,
   readdirSync,
   readFileSync,
   readlinkSync,
@@ -36,11 +37,11 @@ import {
 import { asNobody, bytes, isRoot, run, scratchFolder } from './scratch.js';
 
 function restoreFile(folder: TargetFolder, name: string, content: string): boolean {
-  const { fd, temporaryName } = createTemporary(folder);
-  writeSync(fd, content);
-  const named = commit(folder, temporaryName, name);
-  if (named) closeSync(fd);
-  else discard(folder, { fd, temporaryName });
+  const file = createTemporary(folder);
+  writeSync(file.fd, content);
+  const named = commit(folder, file, name);
+  if (named) closeSync(file.fd);
+  else discard(folder, file);
   return named;
 }
 
@@ -145,10 +146,10 @@ describe('a folder of the target', () => {
       const { parentPort, workerData } = require('node:worker_threads');
       import(workerData.module).then((fs) => {
         const folder = fs.TargetFolder.from(workerData.handle);
-        const { fd, temporaryName } = fs.createTemporary(folder);
-        require('node:fs').writeSync(fd, 'from a thread');
-        require('node:fs').closeSync(fd);
-        parentPort.postMessage(fs.commit(folder, temporaryName, 'f'));
+        const file = fs.createTemporary(folder);
+        require('node:fs').writeSync(file.fd, 'from a thread');
+        parentPort.postMessage(fs.commit(folder, file, 'f'));
+        require('node:fs').closeSync(file.fd);
       });`;
     const module = new URL('../../dist/fs/index.js', import.meta.url).href;
     const worker = new Worker(code, { eval: true, workerData: { module, handle: target.handle() } });
@@ -166,10 +167,10 @@ describe('a restored file', () => {
     const target = openTarget(rawPath(folder));
     for (const name of ['plain', '\xff\xfe', 'line\nbreak', 'n'.repeat(255), '-rf', ' ']) {
       const file = createTemporary(target);
-      expect(lstatSync(target.path(file.temporaryName)).mode & 0o777).toBe(0o600);
+      expect(fstatSync(file.fd).mode & 0o777).toBe(0o600);
       writeSync(file.fd, name, 0, 'latin1');
       expect(existsSync(target.path(name))).toBe(false);
-      expect(commit(target, file.temporaryName, name)).toBe(true);
+      expect(commit(target, file, name)).toBe(true);
       closeSync(file.fd);
       expect(readFileSync(bytes(`${folder}/${name}`), 'latin1')).toBe(name);
     }
@@ -198,13 +199,34 @@ describe('a restored file', () => {
     target.close();
   });
 
+  it('is named the same way where it needs a temporary name, and by an ordinary user', () => {
+    const folder = scratchFolder();
+    run('chmod', '777', folder);
+    asNobody(() => {
+      const target = openTarget(rawPath(folder));
+      expect(restoreFile(target, 'f', 'nameless')).toBe(true);
+      const temporaryName = '.cbr-0123456789abcdef.tmp';
+      const file = { fd: openSync(target.path(temporaryName), 'wx+'), temporaryName };
+      writeSync(file.fd, 'named');
+      expect(commit(target, file, 'f')).toBe(false);
+      expect(readFileSync(join(folder, 'f'), 'utf8')).toBe('nameless');
+      expect(commit(target, file, '\xff')).toBe(true);
+      expect(readdirSync(folder, 'latin1').sort()).toEqual(['f', '\xff']);
+      closeSync(file.fd);
+      const other = { fd: openSync(target.path(temporaryName), 'wx+'), temporaryName };
+      discard(target, other);
+      expect(readdirSync(folder)).toHaveLength(2);
+      target.close();
+    });
+  });
+
   it('may have holes', () => {
     const target = openTarget(rawPath(scratchFolder()));
-    const { fd, temporaryName } = createTemporary(target);
-    writeSync(fd, Buffer.alloc(4096, 7), 0, 4096, 3 * 2 ** 30);
-    ftruncateSync(fd, 6 * 2 ** 30);
-    expect(commit(target, temporaryName, 'sparse')).toBe(true);
-    closeSync(fd);
+    const file = createTemporary(target);
+    writeSync(file.fd, Buffer.alloc(4096, 7), 0, 4096, 3 * 2 ** 30);
+    ftruncateSync(file.fd, 6 * 2 ** 30);
+    expect(commit(target, file, 'sparse')).toBe(true);
+    closeSync(file.fd);
     const found = lstatSync(target.path('sparse'));
     expect([found.size, found.blocks < 64]).toEqual([6 * 2 ** 30, true]);
     target.close();
@@ -215,7 +237,7 @@ describe('a restored file', () => {
     const target = openTarget(rawPath(folder));
     discard(target, createTemporary(target));
     expect(readdirSync(folder)).toEqual([]);
-    for (let i = 0; i < 3; i++) closeSync(createTemporary(target).fd);
+    for (let i = 0; i < 3; i++) writeFileSync(join(folder, `.cbr-0123456789abcde${i}.tmp`), 'half');
     const kept = ['.cbr-x.tmp', '.cbr-0123456789abcdef.tmp.txt', 'a.tmp', '.cbr-0123456789abcdee.tmp'];
     for (const name of kept.slice(0, 3)) writeFileSync(join(folder, name), '');
     mkdirSync(join(folder, kept[3]!));

@@ -63,11 +63,17 @@ describe('without native code', () => {
         mtime: { seconds: 1700000000, nanoseconds: 123456789 },
         xattrs: [{ name: 'user.k', value: new Uint8Array(1) }],
       };
-      const { fd, temporaryName } = fs.createTemporary(target);
+      const file = fs.createTemporary(target);
+      const fd = file.fd;
+      const temporary = file.temporaryName;
       writer.applyToFd(fd, target.locate('f'), metadata);
       writer.setFlagsOfFd(fd, target.locate('f'), 0x40);
-      const named = fs.commit(target, temporaryName, 'f');
-      const again = fs.commit(target, 'f', 'f');
+      const named = fs.commit(target, file, 'f');
+      const second = fs.createTemporary(target);
+      const again = fs.commit(target, second, 'f');
+      fs.discard(target, second);
+      fs.createTemporary(target);
+      const leftovers = fs.removeLeftovers(target);
       const sub = fs.makeFolder(target, 'sub');
       fs.makeSymlink(target, 'link', 'f');
       writer.applyToEntry(target, 'link', { ...metadata, type: 'symlink', xattrs: [] });
@@ -75,12 +81,14 @@ describe('without native code', () => {
       try { fs.makeSpecial(target, 'fifo', 'fifo'); } catch (error) { special = error.message; }
       const extents = fs.dataExtents(fd, 10);
       const owners = new fs.Owners();
-      return { named, again, special, extents, problems: problems.map((each) => each.path.slice(${folder.length + 1}) + ': ' + each.what),
+      return { temporary, named, again, leftovers, special, extents, problems: problems.map((each) => each.path.slice(${folder.length + 1}) + ': ' + each.what),
         root: [owners.userName(0), owners.uidOf('root'), owners.groupName(0), owners.gidOf('root')],
         type: fs.fileSystemOf(fs.rawPath(${quoted})).type, xattrs: fs.readXattrs(fd, target.location, problems) };`);
     expect(found).toEqual({
+      temporary: expect.stringMatching(/^\.cbr-[0-9a-f]{16}\.tmp$/),
       named: true,
       again: false,
+      leftovers: 1,
       special: expect.stringContaining('not possible on this machine'),
       extents: [{ start: 0, end: 10 }],
       problems: ['f: xattr user.k', 'f: times', 'f: flags', 'link: times'],

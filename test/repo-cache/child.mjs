@@ -120,7 +120,8 @@ function findingsIn(cache) {
   const known = cache.packNames();
   const expected = new Map();
   for (const name of known) {
-    for (const id of packsNamed.get(name)?.chunks ?? []) expected.set(id, [...(expected.get(id) ?? []), name]);
+    for (const id of packsNamed.get(name)?.chunks ?? [])
+      expected.set(id, [...(expected.get(id) ?? []), name]);
   }
   for (const id of ids.values()) {
     const names = cache.places(id).map(({ pack, block, ordinal }) => {
@@ -128,7 +129,8 @@ function findingsIn(cache) {
       if (packsNamed.get(name)?.chunks[block * BLOCK + ordinal] !== id) findings.push('a place is wrong');
       return name;
     });
-    if (names.sort().join() !== (expected.get(id) ?? []).sort().join()) findings.push('the places of a chunk');
+    if (names.sort().join() !== (expected.get(id) ?? []).sort().join())
+      findings.push('the places of a chunk');
     if (cache.has(id) !== names.length > 0) findings.push('whether a chunk is there');
     if ((cache.lookup(id) === undefined) !== (names.length === 0)) findings.push('the place of a chunk');
   }
@@ -167,7 +169,13 @@ async function verify() {
   if (again.isPrivate) findings.push('it is private');
   await again.close();
   process.stdout.write(
-    JSON.stringify({ notices, findings, segments: count, stateKept, record: record && Buffer.from(record).toString() }),
+    JSON.stringify({
+      notices,
+      findings,
+      segments: count,
+      stateKept,
+      record: record && Buffer.from(record).toString(),
+    }),
   );
 }
 

@@ -1,12 +1,23 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { ChunkId, ObjectDigest } from '../../dist/core/index.js';
 import type { RepositoryCache } from '../../dist/repo/cache/index.js';
 import type { Author } from '../../dist/repo/index-segment.js';
-import { chunkId, digest, open, plainPack, plainSegment, type SamplePack, segmentOf, session, summaryOf } from './samples.js';
+import {
+  chunkId,
+  digest,
+  open,
+  plainPack,
+  plainSegment,
+  type SamplePack,
+  segmentOf,
+  session,
+  summaryOf,
+} from './samples.js';
 
 let folder: string;
 beforeEach(() => {
@@ -16,7 +27,10 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 /** What the cache must know: segments, the packs they name, and the packs that are there. */
 class Model {
-  readonly segments = new Map<ObjectDigest, { readonly packs: readonly SamplePack[]; readonly author: Author }>();
+  readonly segments = new Map<
+    ObjectDigest,
+    { readonly packs: readonly SamplePack[]; readonly author: Author }
+  >();
   readonly packs = new Map<ObjectDigest, { readonly pack: SamplePack; readonly named: Set<ObjectDigest> }>();
 
   add(name: ObjectDigest, packs: readonly SamplePack[], author: Author): void {
@@ -107,7 +121,10 @@ const PACKS: readonly SamplePack[] = Array.from({ length: 12 }, (_, pack) => ({
 const somePacks = fc.uniqueArray(fc.nat(11), { minLength: 1, maxLength: 5 });
 const someSegments = fc.uniqueArray(fc.nat(7), { minLength: 1, maxLength: 4 });
 const step = fc.oneof(
-  { weight: 4, arbitrary: fc.record({ do: fc.constant('add' as const), segments: someSegments, packs: somePacks }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({ do: fc.constant('add' as const), segments: someSegments, packs: somePacks }),
+  },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('remove' as const), segments: someSegments }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('drop' as const), packs: somePacks }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('reopen' as const) }) },
@@ -175,6 +192,51 @@ describe('the chunk index', () => {
     expect(first.packs.flatMap(({ blocks }) => blocks.flat()).some((id) => cache.has(id))).toBe(false);
     await cache.dropPacks(packs.slice(1).map(({ name }) => name));
     expect(cache.counts()).toMatchObject({ chunks: 4000, packs: 1, segments: 1 });
+    await cache.close();
+  });
+
+  test('answers rightly while it is changed', async () => {
+    const cache = await open(folder);
+    const large = plainSegment('large', 10, 7000);
+    // The first half of the same chunks, in other packs.
+    const copies = large.packs.slice(0, 5).map(({ blocks }, i) => ({ name: digest(`copy ${i}`), blocks }));
+    const author: Author = { kind: 'prune', epoch: 1 };
+    const ids = large.packs.flatMap(({ blocks }) => blocks.flat());
+    const copied = new Set(copies.flatMap(({ blocks }) => blocks.flat()));
+    let rounds = 0;
+    const watch = async (change: Promise<void>, mayBeIn: (id: ChunkId) => readonly string[]) => {
+      let done = false;
+      const end = change.finally(() => {
+        done = true;
+      });
+      for (; !done; rounds++) {
+        for (let i = rounds % 97; i < ids.length; i += 97) {
+          const place = cache.lookup(ids[i]!);
+          const pack = place && cache.pack(place.pack)!.name;
+          expect(mayBeIn(ids[i]!)).toContain(pack ?? 'nowhere');
+          expect(cache.has(ids[i]!)).toBe(place !== undefined);
+        }
+        await setImmediate();
+      }
+      await end;
+    };
+    const home = new Map(
+      large.packs.flatMap(({ name, blocks }) => blocks.flat().map((id) => [id, name] as const)),
+    );
+    const copy = new Map(
+      copies.flatMap(({ name, blocks }) => blocks.flat().map((id) => [id, name] as const)),
+    );
+    const small = plainSegment('small', 1, 1);
+    await cache.addSegment(small.name, small.segment);
+    await watch(cache.addSegment(large.name, large.segment), (id) => ['nowhere', home.get(id)!]);
+    await watch(cache.addSegment(digest('copies'), segmentOf(copies, author)), (id) => [home.get(id)!]);
+    const start = rounds;
+    const removing = cache.removeSegments([large.name]);
+    await Promise.resolve();
+    await Promise.resolve();
+    await watch(removing, (id) => (copied.has(id) ? [copy.get(id)!] : ['nowhere']));
+    expect(rounds - start).toBeGreaterThan(1);
+    expect(cache.counts()).toMatchObject({ chunks: 35_001, packs: 6, segments: 2 });
     await cache.close();
   });
 

@@ -1,5 +1,11 @@
 import { createHash } from 'node:crypto';
-import { type ChunkId, chunkIdAt, type ObjectDigest, ownIdentity, type SessionId } from '../../dist/core/index.js';
+import {
+  type ChunkId,
+  chunkIdAt,
+  type ObjectDigest,
+  ownIdentity,
+  type SessionId,
+} from '../../dist/core/index.js';
 import { type CacheOptions, openCache, type RepositoryCache } from '../../dist/repo/cache/index.js';
 import type { Author, IndexSegment, PackSummary } from '../../dist/repo/index-segment.js';
 

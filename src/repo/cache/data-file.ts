@@ -19,6 +19,9 @@ import {
 const META_BYTES = 168;
 const MAGIC = 0xbeefc0de;
 const P_META = 0x08;
+/** Where the trees of free pages and of tables are described. */
+const FREE_TREE = 48;
+const MAIN_TREE = 96;
 const NO_ROOT = 0xffff_ffff_ffff_ffffn;
 /** LMDB's own bound on the height of a tree (CURSOR_STACK). */
 const MOST_DEPTH = 32;
@@ -27,6 +30,7 @@ interface Meta {
   readonly pageSize: number;
   readonly lastPage: bigint;
   readonly transaction: bigint;
+  readonly isEmpty: boolean;
 }
 
 function readMeta(descriptor: number, offset: number): Meta | string {
@@ -38,13 +42,14 @@ function readMeta(descriptor: number, offset: number): Meta | string {
   if (pageSize < 512 || pageSize > 65_536 || (pageSize & (pageSize - 1)) !== 0)
     return 'its page size is wrong';
   const lastPage = bytes.readBigUInt64LE(144);
-  for (const tree of [48, 96]) {
+  for (const tree of [FREE_TREE, MAIN_TREE]) {
     const root = bytes.readBigUInt64LE(tree + 40);
     if (bytes.readUInt16LE(tree + 6) > MOST_DEPTH || (root !== NO_ROOT && (root < 2n || root > lastPage))) {
       return 'its head names impossible pages';
     }
   }
-  return { pageSize, lastPage, transaction: bytes.readBigUInt64LE(152) };
+  const isEmpty = bytes.readBigUInt64LE(MAIN_TREE + 40) === NO_ROOT;
+  return { pageSize, lastPage, transaction: bytes.readBigUInt64LE(152), isEmpty };
 }
 
 function newestMeta(descriptor: number): Meta | string {
@@ -95,6 +100,14 @@ function lengthenFile(descriptor: number): void {
 /** As `lengthenFile`, for a file that a killed process left: what is missing is then read as zeros, and found out. */
 export function lengthen(path: string): void {
   withFile(path, 'r+', lengthenFile);
+}
+
+/** Whether the file holds not even tables: it was left while it was made. */
+export function isEmpty(path: string): boolean {
+  return withFile(path, 'r', (descriptor) => {
+    const meta = newestMeta(descriptor);
+    return typeof meta !== 'string' && meta.isEmpty;
+  });
 }
 
 function fingerprint(stat: { ino: bigint; size: bigint; mtimeNs: bigint; ctimeNs: bigint }): string {

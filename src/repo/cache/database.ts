@@ -132,13 +132,17 @@ export const FIRST_CHUNK_KEY = '\0';
 type Tables = ReturnType<typeof tablesOf>;
 
 function tablesOf(root: RootDatabase, owner: Database) {
-  const table = (name: string): Table<Buffer> =>
-    new Table(root.openDB<Buffer, Buffer>(name, { encoding: 'binary', keyEncoding: 'binary' }), owner);
-  const chunkTable = (name: string, dupSort: boolean): Table<ChunkKey> => {
-    // lmdb-js takes a key encoder, though its types do not say so.
-    const options = { encoding: 'binary' as const, dupSort, keyEncoder: chunkKeys };
-    return new Table(root.openDB<Buffer, ChunkKey>(name, options), owner);
+  const open = <K extends string | Buffer>(name: string, options: object): Table<K> => {
+    const store = root.openDB<Buffer, K>(name, { encoding: 'binary', ...options }) as
+      | LmdbDatabase<Buffer, K>
+      | undefined;
+    if (store === undefined) throw new Error('it lacks a table'); // only where it may not be made
+    return new Table(store, owner);
   };
+  const table = (name: string) => open<Buffer>(name, { keyEncoding: 'binary' });
+  // lmdb-js takes a key encoder, though its types do not say so.
+  const chunkTable = (name: string, dupSort: boolean) =>
+    open<ChunkKey>(name, { dupSort, keyEncoder: chunkKeys });
   return {
     meta: table('meta'),
     /** id prefix -> place */
@@ -160,8 +164,12 @@ export class Database {
   private damaged = false;
   private inTransaction = false;
 
-  constructor(private readonly root: RootDatabase) {
-    this.tables = tablesOf(root, this);
+  constructor(
+    private readonly root: RootDatabase,
+    access: 'read' | 'write',
+  ) {
+    // One transaction, so that a process killed here leaves all tables or none.
+    this.tables = access === 'write' ? this.transact(() => tablesOf(root, this)) : tablesOf(root, this);
   }
 
   /** Runs `action` as one transaction, or as part of the one it is called in: when that throws nothing has changed. */
@@ -234,7 +242,7 @@ export async function openDatabase(path: string, access: 'read' | 'write'): Prom
     root = open(options); // where address space is limited LMDB starts small and maps again as it grows
   }
   try {
-    return new Database(root);
+    return new Database(root, access);
   } catch (error) {
     await root.close();
     throw error;

@@ -38,7 +38,7 @@ export interface PlannedSegment {
  */
 export class Packs {
   /** By number; null where there is no such pack. */
-  private readonly memo: (CachedPack | null | undefined)[] = [];
+  private readonly memo = new Map<number, CachedPack | null>();
 
   constructor(
     private readonly database: Database,
@@ -54,12 +54,12 @@ export class Packs {
   }
 
   byNumber(number: number): CachedPack | undefined {
-    const known = this.memo[number];
+    const known = this.memo.get(number);
     if (known !== undefined) return known ?? undefined;
     const stored = this.database.tables.packs.view(u32Key(number));
     const pack = stored === undefined ? null : decodePack(number, stored);
     if (pack === undefined) throw this.database.damage(`the record of pack ${number}`);
-    this.memo[number] = pack;
+    this.memo.set(number, pack);
     return pack ?? undefined;
   }
 
@@ -195,7 +195,7 @@ export class Packs {
 
   /** To be called after every transaction that wrote or removed records, also when it failed. */
   forget(): void {
-    this.memo.length = 0;
+    this.memo.clear();
   }
 
   /** Removes all records. Inside a transaction. */

@@ -1,0 +1,79 @@
+import { type Command, Option } from 'commander';
+import { type CheckReport, checkRepository, type Finding } from '../../snapshot/index.js';
+import type { CommandContext, CommandModule, Outcome } from '../command.js';
+import { shownBy } from '../events.js';
+import { EXIT } from '../exit-codes.js';
+import { percentage } from '../parse-number.js';
+import { withRepository } from '../repository.js';
+import { countOf, sizeText } from '../sizes.js';
+
+const ALL_PERCENT = 100;
+
+interface Flags {
+  /** Percent; 0 where it was not asked for. */
+  readonly readData: number;
+}
+
+export const check: CommandModule = {
+  configure(command: Command): void {
+    command
+      .addOption(
+        new Option('--read-data [percent]', 'read and verify the content too, or a share of it')
+          .argParser(percentage)
+          .preset(String(ALL_PERCENT))
+          .default(0, 'structure only'),
+      )
+      .addHelpText(
+        'after',
+        '\nExamples:\n  $ cbr check\n  $ cbr check --read-data        # everything\n  $ cbr check --read-data=10     # a tenth, another one each time',
+      );
+  },
+
+  run(context: CommandContext, command: Command): Promise<Outcome> {
+    const { readData } = command.opts<Flags>();
+    return withRepository(context, async (repository) => {
+      const { output, options, signal } = context;
+      const request = { readData, threads: options.threads, signal };
+      const report = await checkRepository(repository, request, shownBy(output, 'repository'));
+      for (const reason of report.notes) output.problem({ severity: 'note', about: 'repository', reason });
+      for (const finding of report.findings) output.problem(problemOf(finding));
+      printSummary(context, report);
+      return {
+        exitCode: report.findings.length > 0 ? EXIT.damage : EXIT.done,
+        summary: summaryFields(readData, report),
+      };
+    });
+  },
+};
+
+function problemOf({
+  object,
+  reason,
+  affected,
+}: Finding): Parameters<CommandContext['output']['problem']>[0] {
+  return { severity: 'error', about: 'repository', code: 'damaged', object, reason, affected };
+}
+
+function printSummary({ output }: CommandContext, report: CheckReport): void {
+  const { snapshots, packs, chunks, bytesRead, findings } = report;
+  const what = `${countOf(snapshots, 'snapshot')}, ${countOf(packs, 'pack')}, ${countOf(chunks, 'chunk')}`;
+  const read = bytesRead > 0 ? `, ${sizeText(bytesRead)} read` : '';
+  output.line(`Checked ${what}${read}.`);
+  if (findings.length === 0) output.line('No damage was found.');
+  else {
+    output.line(`Damage: ${countOf(findings.length, 'finding')}.`);
+    output.repeatProblems();
+  }
+}
+
+function summaryFields(readData: number, report: CheckReport): Readonly<Record<string, unknown>> {
+  const { snapshots, packs, chunks, bytesRead, findings, notes } = report;
+  return {
+    snapshots,
+    packs,
+    chunks,
+    readData: readData / 100,
+    bytesRead,
+    findings: { error: findings.length, note: notes.length },
+  };
+}

@@ -1,0 +1,112 @@
+import type { Command } from 'commander';
+import { displayPath } from '../../fs/index.js';
+import { filterSnapshots, listSnapshots, parentOf, type Snapshot } from '../../snapshot/index.js';
+import type { CommandContext, CommandModule, Outcome } from '../command.js';
+import { EXIT } from '../exit-codes.js';
+import { displayText, rawListField } from '../raw-names.js';
+import { withRepository } from '../repository.js';
+import { countText, sizeText } from '../sizes.js';
+import { choiceOf, declareChoice } from '../snapshot-choice.js';
+import { type Column, table } from '../table.js';
+import { isoTime, timeText } from '../times.js';
+
+const COLUMNS: readonly Column[] = [
+  { title: 'ID' },
+  { title: 'Time' },
+  { title: 'Host' },
+  { title: 'Level' },
+  { title: 'Files', align: 'right' },
+  { title: 'Size', align: 'right' },
+  { title: 'Tags' },
+  { title: 'Paths' },
+];
+
+const SHORT_ID = 8;
+
+export const snapshots: CommandModule = {
+  configure(command: Command): void {
+    declareChoice(command);
+    command.addHelpText('after', '\nExample:\n  $ cbr snapshots --host dove --tag nightly');
+  },
+
+  run(context: CommandContext, command: Command): Promise<Outcome> {
+    const filter = choiceOf(command);
+    return withRepository(context, async (repository) => {
+      const { output } = context;
+      const all = await listSnapshots(repository);
+      const chosen = filterSnapshots(all.snapshots, filter);
+      const digits = shortestUnique([
+        ...all.snapshots.map(({ id }) => id),
+        ...all.damaged.map(({ id }) => id),
+      ]);
+      const rows = chosen.map((snapshot) => rowOf(snapshot, digits));
+      const [titles, ...lines] = table(COLUMNS, rows);
+      if (chosen.length > 0) output.line(titles);
+      for (const [i, snapshot] of chosen.entries()) output.item(itemFields(snapshot), () => lines[i]!);
+      output.line(countLine(chosen.length, all.snapshots.length));
+      for (const { id, error } of all.damaged) {
+        output.problem({
+          severity: 'error',
+          about: 'repository',
+          code: error.code,
+          reason: error.message,
+          hint: error.hint ?? 'Run: cbr check',
+          object: `snapshots/${id}`,
+        });
+      }
+      return {
+        exitCode: all.damaged.length > 0 ? EXIT.damage : EXIT.done,
+        summary: { snapshots: chosen.length },
+      };
+    });
+  },
+};
+
+/** How many digits tell all ids apart. */
+function shortestUnique(ids: readonly string[]): number {
+  let digits = SHORT_ID;
+  while (digits < 32 && new Set(ids.map((id) => id.slice(0, digits))).size < ids.length) digits++;
+  return digits;
+}
+
+function rowOf({ id, about }: Snapshot, digits: number): string[] {
+  const { files, others, sourceBytes } = about.statistics;
+  return [
+    id.slice(0, digits),
+    timeText(about),
+    displayText(about.host),
+    about.level,
+    countText(files + others),
+    sizeText(sourceBytes),
+    about.tags.map(displayText).join(','),
+    about.paths.map(displayPath).join(' '),
+  ];
+}
+
+function countLine(shown: number, all: number): string {
+  if (all === 0) return 'There are no snapshots yet.';
+  return shown === all ? `${countText(all)} in all` : `${countText(shown)} of ${countText(all)}`;
+}
+
+function itemFields({ id, root, about }: Snapshot): Readonly<Record<string, unknown>> {
+  const { statistics } = about;
+  return {
+    snapshot: id,
+    time: isoTime(about, about.zoneOffset),
+    host: about.host,
+    user: about.user,
+    ...rawListField('paths', about.paths),
+    tags: about.tags,
+    comment: about.comment,
+    job: about.job,
+    level: about.level,
+    root: Buffer.from(root.id, 'latin1').toString('hex'),
+    parent: parentOf(about),
+    files: statistics.files + statistics.others,
+    folders: statistics.folders,
+    bytes: statistics.sourceBytes,
+    stored: statistics.storedBytes,
+    problems: about.errors.length,
+    programVersion: about.program,
+  };
+}

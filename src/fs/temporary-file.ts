@@ -1,0 +1,149 @@
+import { randomBytes } from 'node:crypto';
+import {
+  closeSync,
+  constants,
+  linkSync,
+  lstatSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  unlinkSync,
+} from 'node:fs';
+import { constants as os } from 'node:os';
+import { errnoOf } from '../core/index.js';
+import { removeInheritedAcl } from './default-acl.js';
+import { nativeError } from './file-error.js';
+import { setFlagsBeforeContent } from './inode-flags.js';
+import { descriptorPath, hasDescriptorPaths } from './long-path.js';
+import { AT_FDCWD, cString, native } from './native.js';
+import { existingType, failure, type TargetFolder } from './target-folder.js';
+
+/** Names of files that are not whole yet, where they must have one. */
+const TEMPORARY = /^\.cbr-[0-9a-f]{16}\.tmp$/;
+
+const RENAME_NOREPLACE = 1;
+const O_TMPFILE = 0o20000000 | constants.O_DIRECTORY;
+const AT_EMPTY_PATH = 0x1000;
+const AT_SYMLINK_FOLLOW = 0x400;
+
+/** A file being restored: open for writing and reading, not yet under its name. */
+export interface TemporaryFile {
+  readonly fd: number;
+  /** undefined where the file system allows files without a name: those vanish by themselves if the process dies. */
+  readonly temporaryName: string | undefined;
+}
+
+/**
+ * Creates an empty file for its owner only. `flags` are the inode flags it will get: some of them must be there before
+ * the content. Throws FileError (target).
+ */
+export function createTemporary(folder: TargetFolder, flags = 0): TemporaryFile {
+  const file = createNameless(folder) ?? createNamed(folder);
+  if (folder.passesAcl) removeInheritedAcl(file.fd);
+  setFlagsBeforeContent(file.fd, flags);
+  return file;
+}
+
+/** undefined: this file system has no files without a name, or this machine no way to give them one. */
+function createNameless(folder: TargetFolder): TemporaryFile | undefined {
+  if (native() === undefined || !hasDescriptorPaths()) return undefined;
+  try {
+    return { fd: openSync(folder.ownPath(), O_TMPFILE | constants.O_RDWR, 0o600), temporaryName: undefined };
+  } catch {
+    return undefined; // any other reason will meet the next attempt as well, and be told
+  }
+}
+
+function createNamed(folder: TargetFolder): TemporaryFile {
+  const temporaryName = `.cbr-${randomBytes(8).toString('hex')}.tmp`;
+  const flags = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
+  try {
+    return { fd: openSync(folder.path(temporaryName), flags, 0o600), temporaryName };
+  } catch (error) {
+    throw failure(error, 'create', folder, temporaryName);
+  }
+}
+
+/**
+ * Gives a file its name if nothing has that name; else false, and the file stays what it is. Atomic where the kernel and
+ * the file system can. Throws FileError (target).
+ */
+export function commit(folder: TargetFolder, file: TemporaryFile, name: string): boolean {
+  const path = folder.path(name);
+  if (file.temporaryName === undefined) return linkNameless(folder, file.fd, name);
+  return renameNew(folder, file.temporaryName, name) ?? linkNew(folder, file.temporaryName, path, name);
+}
+
+function linkNameless(folder: TargetFolder, fd: number, name: string): boolean {
+  const calls = native();
+  if (calls === undefined) throw failure('not possible on this machine', 'name', folder, name);
+  const newName = cString(name);
+  if (calls.linkat(fd, cString(''), folder.fd, newName, AT_EMPTY_PATH) === 0) return true;
+  if (calls.errno() === os.errno.EEXIST) return false;
+  // Without the right to link by descriptor alone (ENOENT) its path does the same.
+  const path = cString(descriptorPath(fd));
+  if (calls.linkat(AT_FDCWD, path, folder.fd, newName, AT_SYMLINK_FOLLOW) === 0) return true;
+  const errno = calls.errno();
+  if (errno === os.errno.EEXIST) return false;
+  throw failure(nativeError('linkat', errno), 'name', folder, name);
+}
+
+/** undefined: the kernel or the file system has no such call. */
+function renameNew(folder: TargetFolder, from: string, to: string): boolean | undefined {
+  const calls = native();
+  if (calls?.renameat2 === undefined) return undefined;
+  if (calls.renameat2(folder.fd, cString(from), folder.fd, cString(to), RENAME_NOREPLACE) === 0) return true;
+  const errno = calls.errno();
+  if (errno === os.errno.EEXIST) return false;
+  if (errno === os.errno.EINVAL || errno === os.errno.ENOSYS) return undefined;
+  throw failure(nativeError('renameat2', errno), 'name', folder, to);
+}
+
+function linkNew(folder: TargetFolder, temporaryName: string, to: string | Buffer, name: string): boolean {
+  const from = folder.path(temporaryName);
+  try {
+    try {
+      linkSync(from, to);
+    } catch (error) {
+      if (!NO_HARD_LINKS.includes(errnoOf(error) ?? '')) throw error;
+      // Look first (FAT over an old kernel): it leaves a moment in which somebody else may take the name.
+      if (lstatSync(to, { throwIfNoEntry: false }) !== undefined) return false;
+      renameSync(from, to);
+      return true;
+    }
+    unlinkSync(from);
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === 'EEXIST') return false;
+    throw failure(error, 'name', folder, name);
+  }
+}
+
+const NO_HARD_LINKS: readonly string[] = ['EPERM', 'EOPNOTSUPP', 'ENOTSUP', 'EMLINK', 'ENOSYS'];
+
+/** Closes a file that will not become whole, and removes what there is of it. Throws FileError (target). */
+export function discard(folder: TargetFolder, file: TemporaryFile): void {
+  closeSync(file.fd);
+  if (file.temporaryName === undefined) return;
+  try {
+    unlinkSync(folder.path(file.temporaryName));
+  } catch (error) {
+    throw failure(error, 'remove', folder, file.temporaryName);
+  }
+}
+
+/** Removes the files that an interrupted restore left in a folder; returns how many. Throws FileError (target). */
+export function removeLeftovers(folder: TargetFolder): number {
+  let removed = 0;
+  let name = '';
+  try {
+    for (name of readdirSync(folder.ownPath(), 'latin1')) {
+      if (!TEMPORARY.test(name) || existingType(folder, name) !== 'file') continue;
+      unlinkSync(folder.path(name));
+      removed++;
+    }
+    return removed;
+  } catch (error) {
+    throw failure(error, 'remove what an interrupted restore left in', folder, name);
+  }
+}

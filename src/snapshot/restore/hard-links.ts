@@ -1,0 +1,96 @@
+import { messageOf } from '../../core/index.js';
+import { FileError, hardLink, type MetadataWriter, type TargetFolder } from '../../fs/index.js';
+import type { Entry } from '../entry.js';
+import type { RestoreReport } from './restore-report.js';
+import { reopen, type TargetNode } from './target-tree.js';
+import type { FileEnd } from './window-runner.js';
+
+/** The first name of a file with several: the others become links to it. */
+interface FirstName {
+  readonly folders: readonly string[];
+  readonly name: string;
+  readonly entry: Entry;
+  end: FileEnd | undefined;
+}
+
+interface WaitingName {
+  readonly node: TargetNode;
+  readonly entry: Entry;
+  readonly path: string;
+}
+
+/** Restores the further names of files that have several. */
+export class HardLinks {
+  private readonly firsts = new Map<string, FirstName>();
+  private waiting: WaitingName[] = [];
+
+  constructor(
+    private readonly root: TargetFolder,
+    private readonly report: RestoreReport,
+    private readonly metadata: MetadataWriter,
+  ) {}
+
+  /** True when the file is to be restored as such; false when it waits to become a link. */
+  isFirst(entry: Entry, node: TargetNode, path: string): boolean {
+    const group = entry.linkGroup;
+    if (group === undefined) return true;
+    const first = this.firsts.get(group);
+    if (first === undefined) {
+      const folders = path.split('/').slice(0, -1);
+      this.firsts.set(group, { folders, name: entry.name, entry, end: undefined });
+      return true;
+    }
+    // The first one was there already, or was lost: this one stands by itself.
+    if (first.end !== undefined && first.end !== 'restored') return true;
+    node.pending++;
+    this.waiting.push({ node, entry, path });
+    return false;
+  }
+
+  /** To be called for every file that `isFirst` let pass, when it has ended. */
+  ended(entry: Entry, end: FileEnd): void {
+    const first = entry.linkGroup === undefined ? undefined : this.firsts.get(entry.linkGroup);
+    if (first !== undefined && first.end === undefined) first.end = end;
+  }
+
+  /** Makes the links that can be made by now. Orphans are names that have to be restored by themselves after all. */
+  settle(): { readonly linked: readonly TargetNode[]; readonly orphans: readonly WaitingName[] } {
+    const orphans: WaitingName[] = [];
+    const linked: TargetNode[] = [];
+    const still: WaitingName[] = [];
+    for (const waiting of this.waiting) {
+      const first = this.firsts.get(waiting.entry.linkGroup!)!;
+      if (first.end === undefined) still.push(waiting);
+      else if (first.end === 'restored') {
+        this.link(first, waiting);
+        linked.push(waiting.node);
+      } else orphans.push(waiting);
+    }
+    this.waiting = still;
+    return { linked, orphans };
+  }
+
+  private link(first: FirstName, { node, entry, path }: WaitingName): void {
+    let from: TargetFolder | undefined;
+    try {
+      from = reopen(this.root, first.folders);
+      if (hardLink(from, first.name, node.folder, entry.name)) this.report.restored(path, 0);
+      else this.report.existed(path);
+    } catch (error) {
+      if (!(error instanceof FileError)) throw error;
+      this.report.lose(path, messageOf(error));
+    } finally {
+      if (from !== undefined && from !== this.root) from.close();
+    }
+  }
+
+  /** Sets the inode flags that had to wait until all names were there. */
+  setFlags(): void {
+    for (const { entry, end, folders, name } of this.firsts.values()) {
+      if (entry.flags === undefined || end !== 'restored') continue;
+      const folder = reopen(this.root, folders);
+      this.metadata.setFlagsOfEntry(folder, name, entry.flags);
+      if (folder !== this.root) folder.close();
+    }
+  }
+}

@@ -1,0 +1,67 @@
+import type { Problem } from '../../fs/index.js';
+import type { Listener } from '../events.js';
+
+/** Counts what a restore does, and tells the listener about it. */
+export class RestoreReport {
+  files = 0;
+  folders = 0;
+  others = 0;
+  bytes = 0;
+  skippedExisting = 0;
+  lost = 0;
+  metadataProblems = 0;
+  private lastProgress = Number.NEGATIVE_INFINITY;
+
+  constructor(
+    private readonly listener: Listener,
+    private readonly items: boolean,
+    private readonly expected: { readonly files: number; readonly bytes: number } | undefined,
+    private readonly clock: () => number,
+  ) {}
+
+  restored(path: string, bytes: number, type: 'file' | 'other' = 'file'): void {
+    if (type === 'file') this.files++;
+    else this.others++;
+    this.bytes += bytes;
+    if (this.items) this.listener({ type: 'item', path, action: 'restored', bytes });
+    this.progress(path);
+  }
+
+  existed(path: string): void {
+    this.skippedExisting++;
+    if (this.items) this.listener({ type: 'item', path, action: 'kept' });
+  }
+
+  lose(path: string, reason: string): void {
+    this.lost++;
+    this.listener({ type: 'problem', severity: 'error', subject: path, reason });
+  }
+
+  note(path: string, reason: string): void {
+    this.listener({ type: 'problem', severity: 'note', subject: path, reason });
+  }
+
+  /** Takes over, and empties, what a metadata writer could not set. */
+  metadata(problems: Problem[] | readonly Problem[]): void {
+    for (const { path, what, reason } of problems) {
+      this.metadataProblems++;
+      this.listener({ type: 'problem', severity: 'metadata', subject: path, reason: `${what}: ${reason}` });
+    }
+  }
+
+  private progress(current: string): void {
+    const now = this.clock();
+    if (now - this.lastProgress < 200) return;
+    this.lastProgress = now;
+    this.listener({
+      type: 'progress',
+      phase: 'restore',
+      files: this.files,
+      ...(this.expected === undefined
+        ? {}
+        : { totalFiles: this.expected.files, totalBytes: this.expected.bytes }),
+      bytes: this.bytes,
+      current,
+    });
+  }
+}

@@ -1,0 +1,322 @@
+import { CbrError, messageOf } from '../../core/index.js';
+import { WorkerPool } from '../../engine/index.js';
+import {
+  FileError,
+  MetadataWriter,
+  makeSpecial,
+  makeSymlink,
+  Owners,
+  openTarget,
+  type Problem,
+  rawPath,
+  type TargetFolder,
+} from '../../fs/index.js';
+import { type ChunkReader, chunkReader, loadRepository, type Repository } from '../../repo/index.js';
+import { contentItems, type ReadTreeChunk } from '../content-list.js';
+import type { ContentItem, Entry, ExtendedAttribute } from '../entry.js';
+import type { Listener } from '../events.js';
+import { type EncodedEntry, encodeEntry } from '../tree.js';
+import { metadataOf } from './file-writer.js';
+import { HardLinks } from './hard-links.js';
+import type { RestoreOptions, RestoreSummary } from './restore-options.js';
+import { RestoreReport } from './restore-report.js';
+import type { RestoreTasks, RestoreWorkerData } from './restore-tasks.js';
+import { compileSelection, type Selection, type Step, walkSelected } from './selection.js';
+import { findStart, type RestoreStart } from './start.js';
+import { type TargetNode, TargetTree } from './target-tree.js';
+import { verifyTarget } from './verify-target.js';
+import type { WindowFile } from './window.js';
+import { WindowRunner } from './window-runner.js';
+
+/** A window ends when it holds so much: memory and open files are bounded by it, whatever the snapshot. */
+const WINDOW_BYTES = 2 ** 30;
+const WINDOW_ITEMS = 500_000;
+const WINDOW_FILES = 100_000;
+const WINDOW_LARGE_FILES = 400;
+const OPEN_FOLDERS = 2000;
+/** Files of at least so many chunks may need several reads, and then stay open. */
+const LARGE_FILE_ITEMS = 2;
+
+/**
+ * Restores a snapshot, or a part of it, below a target folder. What is there already is left alone. A file that cannot be
+ * restored whole does not appear under its name; it is reported and counted, and the restore goes on. Rejects when the
+ * target takes nothing more, when the path is not in the snapshot, and when stopped.
+ */
+export async function restoreSnapshot(
+  repository: Repository,
+  options: RestoreOptions,
+  listener: Listener,
+): Promise<RestoreSummary> {
+  const loaded = await loadRepository(repository);
+  const reader = chunkReader(repository, loaded);
+  const read: ReadTreeChunk = (reference) => reader.read('tree', reference.id, reference.length);
+  const start = await findStart(options.snapshot, options.path, read);
+  const selection = compileSelection(options.include, options.exclude);
+  const { files, sourceBytes } = options.snapshot.about.statistics;
+  const isWhole = options.path === undefined && selection.include === undefined;
+  const expected = isWhole ? { files, bytes: sourceBytes } : undefined;
+  const report = new RestoreReport(listener, options.items, expected, () => performance.now());
+  if (options.dryRun) await preview(start, selection, read, report, options.signal);
+  else {
+    const script = new URL('./restore-worker.js', import.meta.url);
+    const data: RestoreWorkerData = { keys: repository.keys.material, portable: repository.portable };
+    const pool = new WorkerPool<RestoreTasks>({ script, threads: options.threads, data });
+    const target = openTarget(rawPath(options.target));
+    try {
+      await new Restore(repository, options, reader, read, report, pool, target).run(start, selection);
+      if (options.verify) {
+        const verified = await verifyTarget(start, selection, read, pool, target.location, report, options);
+        return { ...summaryOf(report), verified };
+      }
+    } finally {
+      await pool.close();
+    }
+  }
+  return summaryOf(report);
+}
+
+function summaryOf(report: RestoreReport): RestoreSummary {
+  const { files, folders, others, bytes, skippedExisting, lost, metadataProblems } = report;
+  return { files, folders, others, bytes, skippedExisting, lost, metadataProblems };
+}
+
+/** The steps of a restore from where it begins. */
+export async function* stepsOf(
+  start: RestoreStart,
+  selection: Selection,
+  read: ReadTreeChunk,
+): AsyncGenerator<Step> {
+  if (start.kind === 'tree') yield* walkSelected(start.tree, read, selection);
+  else {
+    const { entry } = start;
+    yield { kind: 'entry', entry, encoded: encodeEntry(entry), path: entry.name };
+  }
+}
+
+async function preview(
+  start: RestoreStart,
+  selection: Selection,
+  read: ReadTreeChunk,
+  report: RestoreReport,
+  signal: AbortSignal,
+): Promise<void> {
+  for await (const step of stepsOf(start, selection, read)) {
+    if (signal.aborted) throw new CbrError('interrupted', 'the restore was interrupted');
+    if (step.kind === 'enter') report.folders++;
+    else if (step.kind === 'lost') report.lose(step.path, step.reason);
+    else if (step.kind === 'entry') {
+      report.restored(step.path, step.entry.size ?? 0, step.entry.type === 'file' ? 'file' : 'other');
+    }
+  }
+}
+
+/** One restore under way: the walk fills a window while the one before is carried out. */
+class Restore {
+  private readonly problems: Problem[] = [];
+  private readonly metadata = new MetadataWriter(new Owners(), this.problems);
+  private readonly tree = new TargetTree(this.metadata);
+  private readonly links: HardLinks;
+  private readonly runner: WindowRunner;
+  private window: WindowFile[] = [];
+  private windowBytes = 0;
+  private windowItems = 0;
+  private windowLarge = 0;
+  private underway: Promise<void> = Promise.resolve();
+
+  constructor(
+    repository: Repository,
+    private readonly options: RestoreOptions,
+    reader: ChunkReader,
+    private readonly read: ReadTreeChunk,
+    private readonly report: RestoreReport,
+    pool: WorkerPool<RestoreTasks>,
+    private readonly target: TargetFolder,
+  ) {
+    const { backend, cache } = repository;
+    const { threads, signal } = options;
+    const readPack = (name: string, offset: number, length: number): Promise<Uint8Array> =>
+      backend.read('packs', name, { offset, length });
+    this.links = new HardLinks(target, report, this.metadata);
+    this.runner = new WindowRunner({ pool, cache, reader, readPack, report, threads, signal });
+  }
+
+  async run(start: RestoreStart, selection: Selection): Promise<void> {
+    const root = this.tree.root(
+      this.target,
+      start.kind === 'tree' ? await this.inline(start.entry) : undefined,
+    );
+    try {
+      await this.walk(stepsOf(start, selection, this.read), root);
+      do {
+        await this.flush();
+        await this.underway;
+        await this.settleLinks();
+      } while (this.window.length > 0);
+    } finally {
+      // A window that still runs must not outlive the folders it writes to.
+      await this.underway.catch(() => undefined);
+    }
+    this.links.setFlags();
+    this.tree.release(root);
+    this.report.metadata(this.problems);
+  }
+
+  private async walk(steps: AsyncGenerator<Step>, root: TargetNode): Promise<void> {
+    const path: (TargetNode | undefined)[] = [root];
+    for await (const step of steps) {
+      if (this.options.signal.aborted) throw new CbrError('interrupted', 'the restore was interrupted');
+      const node = path.at(-1);
+      if (step.kind === 'enter')
+        path.push(node === undefined ? undefined : await this.enter(node, step.entry, step.path));
+      else if (step.kind === 'leave') {
+        const left = path.pop();
+        if (left !== undefined) this.tree.release(left);
+      } else if (step.kind === 'lost') this.report.lose(step.path, step.reason);
+      else if (node === undefined) this.report.lose(step.path, 'its folder could not be made');
+      else if (step.entry.type === 'file') await this.file(node, step.entry, step.encoded, step.path);
+      else await this.other(node, step.entry, step.path);
+      await this.makeRoom();
+    }
+  }
+
+  /** Undefined when the target refuses the folder: then all that would be in it is lost. */
+  private async enter(parent: TargetNode, entry: Entry, path: string): Promise<TargetNode | undefined> {
+    try {
+      const node = this.tree.enter(parent, await this.inline(entry));
+      this.report.folders++;
+      return node;
+    } catch (error) {
+      this.refused(path, error);
+      return undefined;
+    }
+  }
+
+  private refused(path: string, error: unknown): void {
+    const isEntry = error instanceof FileError || (error instanceof CbrError && error.code === 'format');
+    const isFull = error instanceof FileError && ['ENOSPC', 'EDQUOT', 'EROFS'].includes(error.errno ?? '');
+    if (!isEntry || isFull) throw error;
+    this.report.lose(path, messageOf(error));
+  }
+
+  /** An entry whose large attribute values are fetched; those that cannot be are reported and left out. */
+  private async inline<E extends Entry | undefined>(entry: E): Promise<E> {
+    if (entry?.xattrs?.some(({ value }) => !(value instanceof Uint8Array)) !== true) return entry;
+    const xattrs: ExtendedAttribute[] = [];
+    for (const { name, value } of entry.xattrs) {
+      if (value instanceof Uint8Array) xattrs.push({ name, value });
+      else {
+        try {
+          xattrs.push({ name, value: Uint8Array.from(await this.read(value)) });
+        } catch (error) {
+          if (!(error instanceof CbrError)) throw error;
+          this.report.lose(entry.name, `attribute ${name}: ${messageOf(error)}`);
+        }
+      }
+    }
+    return { ...entry, xattrs };
+  }
+
+  private async file(node: TargetNode, entry: Entry, encoded: EncodedEntry, path: string): Promise<void> {
+    if (!this.links.isFirst(entry, node, path)) return;
+    node.pending++;
+    await this.plan(node, entry, encoded, path);
+  }
+
+  private async plan(node: TargetNode, entry: Entry, encoded: EncodedEntry, path: string): Promise<void> {
+    let items: readonly ContentItem[];
+    try {
+      items = await this.itemsOf(entry);
+    } catch (error) {
+      if (!(error instanceof CbrError) || error.code === 'interrupted') throw error;
+      this.report.lose(path, messageOf(error));
+      this.links.ended(entry, 'lost');
+      this.tree.release(node);
+      return;
+    }
+    const whole = await this.inline(entry);
+    const bytes = whole === entry ? encoded.bytes : encodeEntry(whole).bytes;
+    this.window.push({ node, entry, encoded: bytes, items, path });
+    this.windowBytes += entry.size ?? 0;
+    this.windowItems += items.length;
+    if (items.length >= LARGE_FILE_ITEMS) this.windowLarge++;
+  }
+
+  private async itemsOf(entry: Entry): Promise<readonly ContentItem[]> {
+    if (entry.content?.kind === 'items') return entry.content.items;
+    const items: ContentItem[] = [];
+    for await (const page of contentItems(entry.content!, this.read))
+      for (const item of page) items.push(item);
+    return items;
+  }
+
+  private async other(node: TargetNode, entry: Entry, path: string): Promise<void> {
+    if (!this.links.isFirst(entry, node, path)) return;
+    try {
+      const whole = await this.inline(entry);
+      if (!makeOther(node.folder, whole)) {
+        this.report.existed(path);
+        this.links.ended(entry, 'existed');
+        return;
+      }
+      this.metadata.applyToEntry(node.folder, entry.name, metadataOf(whole));
+      this.report.restored(path, 0, 'other');
+      this.links.ended(entry, 'restored');
+    } catch (error) {
+      this.links.ended(entry, 'lost');
+      this.refused(path, error);
+    }
+  }
+
+  private async makeRoom(): Promise<void> {
+    const full =
+      this.windowBytes >= WINDOW_BYTES ||
+      this.windowItems >= WINDOW_ITEMS ||
+      this.window.length >= WINDOW_FILES ||
+      this.windowLarge >= WINDOW_LARGE_FILES ||
+      this.tree.open >= OPEN_FOLDERS;
+    if (full && this.window.length > 0) await this.flush();
+  }
+
+  /** Starts the window that was filled, when the one before is done. */
+  private async flush(): Promise<void> {
+    await this.underway;
+    await this.settleLinks();
+    const files = this.window;
+    this.window = [];
+    this.windowBytes = 0;
+    this.windowItems = 0;
+    this.windowLarge = 0;
+    this.underway = this.carryOut(files);
+    // Whoever awaits it sees a failure; until then it must not count as unhandled.
+    this.underway.catch(() => undefined);
+  }
+
+  private async carryOut(files: readonly WindowFile[]): Promise<void> {
+    if (files.length === 0) return;
+    const ends = await this.runner.run(files);
+    for (const [i, { entry, node }] of files.entries()) {
+      this.links.ended(entry, ends[i]!);
+      this.tree.release(node);
+    }
+  }
+
+  /** Makes the further names of files whose first one is there; where that was lost, they are files of their own. */
+  private async settleLinks(): Promise<void> {
+    const { linked, orphans } = this.links.settle();
+    for (const node of linked) this.tree.release(node);
+    for (const { node, entry, path } of orphans) {
+      if (entry.type === 'file') await this.plan(node, entry, encodeEntry(entry), path);
+      else {
+        const { linkGroup: _, ...alone } = entry;
+        await this.other(node, alone, path);
+        this.tree.release(node);
+      }
+    }
+  }
+}
+
+function makeOther(folder: TargetFolder, entry: Entry): boolean {
+  if (entry.type === 'symlink') return makeSymlink(folder, entry.name, entry.linkTarget!);
+  if (entry.type === 'file' || entry.type === 'directory') return false;
+  return makeSpecial(folder, entry.name, entry.type, entry.device);
+}

@@ -1,0 +1,78 @@
+import type { Problem, TargetFolderHandle } from '../../fs/index.js';
+import type { KeyMaterial } from '../../repo/index.js';
+
+/** The tasks of the workers that restore: open blocks, write what files need of them, finish files. */
+export type RestoreTasks = {
+  writeBlocks: { input: BlocksInput; output: FilesOutput };
+  finishFiles: { input: FinishInput; output: FilesOutput };
+  verifyFile: { input: VerifyInput; output: { readonly difference?: string } };
+};
+
+export interface RestoreWorkerData {
+  readonly keys: KeyMaterial;
+  readonly portable: boolean;
+}
+
+/** A file in a task. */
+export interface TaskFile {
+  /** Position in the task's folders. */
+  readonly folder: number;
+  /** Its encoded tree entry, with all attribute values inline. */
+  readonly entry: Uint8Array;
+  /** Open for writing already, because its content comes in several tasks; else this task makes it whole. */
+  readonly fd?: number;
+}
+
+/** Neighbouring blocks of one pack with everything that is needed of them. */
+export interface BlocksInput {
+  readonly pack: string;
+  /** The pack's header as stored. */
+  readonly header: Uint8Array;
+  /** Stored bytes of the blocks, one behind the other. */
+  readonly stored: Uint8Array;
+  readonly firstBlock: number;
+  readonly blockLengths: readonly number[];
+  readonly folders: readonly TargetFolderHandle[];
+  readonly files: readonly TaskFile[];
+  /** PIECE numbers for each piece, sorted by file. */
+  readonly pieces: Float64Array;
+  /** The chunk id of each piece, 32 bytes. */
+  readonly ids: Uint8Array;
+}
+
+/** A piece: file, block (counted from firstBlock), ordinal in the block, offset in the file. */
+export const PIECE_NUMBERS = 4;
+
+export interface FinishInput {
+  readonly folders: readonly TargetFolderHandle[];
+  readonly files: readonly (TaskFile & { readonly temporaryName?: string })[];
+}
+
+/** How it ended for a file. */
+export const WRITTEN = Object.freeze({
+  /** Whole under its name, or its pieces written. */
+  done: 0,
+  /** Something of that name is there and was left alone. */
+  existed: 1,
+  /** A block it needs cannot be opened or does not hold its chunk. */
+  damaged: 2,
+  /** The target refused it. */
+  refused: 3,
+});
+
+export interface FilesOutput {
+  readonly states: Uint8Array;
+  readonly reasons: readonly (readonly [file: number, reason: string])[];
+  readonly problems: readonly Problem[];
+  /** Blocks of the task, counted from firstBlock, that cannot be opened or do not hold what the index says. */
+  readonly badBlocks: readonly number[];
+}
+
+export interface VerifyInput {
+  readonly folder: TargetFolderHandle;
+  readonly name: string;
+  /** Positive: length of the next chunk, negative: of a hole. */
+  readonly items: Float64Array;
+  /** 32 bytes for each chunk. */
+  readonly ids: Uint8Array;
+}

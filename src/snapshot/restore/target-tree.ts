@@ -1,0 +1,76 @@
+import {
+  type MetadataWriter,
+  makeFolder,
+  openFolder,
+  removeLeftovers,
+  type TargetFolder,
+} from '../../fs/index.js';
+import type { Entry } from '../entry.js';
+import { metadataOf } from './file-writer.js';
+
+/** A folder of the target while things are restored into it. */
+export interface TargetNode {
+  readonly parent: TargetNode | undefined;
+  readonly folder: TargetFolder;
+  /** The snapshot's entry; undefined for a target folder of the user's own. */
+  readonly entry: Entry | undefined;
+  /** What has still to happen in it before its own metadata is set. */
+  pending: number;
+}
+
+/** Keeps the folders of the target open as long as something is still to be written into them, and finishes them. */
+export class TargetTree {
+  private openFolders = 0;
+
+  constructor(private readonly metadata: MetadataWriter) {}
+
+  /** Folders that are open now. */
+  get open(): number {
+    return this.openFolders;
+  }
+
+  /** The root, which is open already. */
+  root(folder: TargetFolder, entry: Entry | undefined): TargetNode {
+    return this.add({ parent: undefined, folder, entry, pending: 1 });
+  }
+
+  /** Makes or enters a folder; the caller releases it when it has nothing more to put there. Throws FileError (target). */
+  enter(parent: TargetNode, entry: Entry): TargetNode {
+    const folder = makeFolder(parent.folder, entry.name);
+    parent.pending++;
+    return this.add({ parent, folder, entry, pending: 1 });
+  }
+
+  private add(node: TargetNode): TargetNode {
+    this.openFolders++;
+    // An earlier restore that was killed may have left unnamed pieces in a folder that was there already.
+    if (!node.folder.created) removeLeftovers(node.folder);
+    return node;
+  }
+
+  /** Something in the folder is done. The last one sets the folder's metadata and closes it. */
+  release(node: TargetNode): void {
+    node.pending--;
+    if (node.pending > 0) return;
+    const { folder, entry, parent } = node;
+    // A folder of the user's own keeps its metadata.
+    if (entry !== undefined && folder.created) {
+      this.metadata.applyToFd(folder.fd, folder.location, metadataOf(entry));
+      if (entry.flags !== undefined) this.metadata.setFlagsOfFd(folder.fd, folder.location, entry.flags);
+    }
+    folder.close();
+    this.openFolders--;
+    if (parent !== undefined) this.release(parent);
+  }
+}
+
+/** Opens again, from the root and through no symlink, a folder that may have been closed meanwhile. */
+export function reopen(root: TargetFolder, names: readonly string[]): TargetFolder {
+  let at = root;
+  for (const name of names) {
+    const next = openFolder(at, name);
+    if (at !== root) at.close();
+    at = next;
+  }
+  return at;
+}

@@ -1,0 +1,46 @@
+import { spawn } from 'node:child_process';
+import { CBR, type Place, quoted } from './run.js';
+
+/** What is typed when a text shows up on the terminal. */
+export interface Dialogue {
+  readonly when: string;
+  readonly type: string;
+}
+
+export interface TerminalRun {
+  readonly code: number | null;
+  /** Everything that stood on the terminal, what was typed included if it was echoed. */
+  readonly screen: string;
+}
+
+/** Runs `cbr` on a terminal of its own, which script(1) provides, and answers what it asks. */
+export function onTerminal(
+  place: Place,
+  args: readonly string[],
+  dialogue: readonly Dialogue[] = [],
+  columns = 80,
+): Promise<TerminalRun> {
+  const program = [process.execPath, CBR, ...args].map(quoted).join(' ');
+  return new Promise((resolve, reject) => {
+    const child = spawn('script', ['-qec', `stty cols ${columns}; exec ${program}`, '/dev/null'], {
+      cwd: place.root,
+      env: { ...place.env(), TERM: 'xterm', SHELL: '/bin/sh' },
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    const left = [...dialogue];
+    let screen = '';
+    let unanswered = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      screen += text;
+      unanswered += text;
+      while (left.length > 0) {
+        const at = unanswered.indexOf(left[0]!.when);
+        if (at === -1) break;
+        unanswered = unanswered.slice(at + left[0]!.when.length);
+        child.stdin.write(left.shift()!.type);
+      }
+    });
+    child.on('error', reject);
+    child.on('close', (code) => resolve({ code, screen }));
+  });
+}
