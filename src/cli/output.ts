@@ -18,7 +18,8 @@ export interface OutputSettings {
 
 type Fields = Readonly<Record<string, unknown>>;
 
-const PROGRESS_MS = 200;
+/** The library tells it about as often as anybody can read; this only guards against more. */
+const PROGRESS_MS = 100;
 const USUAL_COLUMNS = 80;
 /** This many problems are named again at the end; more would only hide the summary. */
 const MOST_REPEATED = 20;
@@ -170,6 +171,6 @@ function progressFields(progress: Progress): Fields {
     bytesNew: newBytes,
     bytesPerSecond: progress.bytesPerSecond,
     secondsLeft: progress.secondsLeft,
-    ...(current === undefined ? {} : rawField('path', current)),
+    ...(current === undefined ? {} : rawField(current.startsWith('/') ? 'path' : 'object', current)),
   };
 }

@@ -3,13 +3,13 @@ import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
 import { CbrError, CHUNK_ID_BYTES, LIMITS, type ObjectDigest, sameBytes } from '../core/index.js';
 import type { Algorithms } from './algorithms/algorithms.js';
 import type { Blake3 } from './algorithms/blake3.js';
-import { BLOCK_HEADER_BYTES, encodeBlockHeader, openBlock, type PackSeal } from './block.js';
+import { encodeBlockHeader, type PackSeal } from './block.js';
 import type { BlockSummary, PackKind, PackSummary } from './index-segment.js';
 import { type Keys, TABLE_NONCE } from './keys.js';
 import { encodeHeader, newHeader } from './object-header.js';
 import { encodeTail, PACK_KIND_NUMBER } from './pack-format.js';
 import { encodePackTable, type PackTable } from './pack-table.js';
-import { type Compression, payloadBound, writePayload } from './payload.js';
+import { type Compression, payloadBound, readPayload, writePayload } from './payload.js';
 import { TAG_BYTES } from './seal.js';
 
 export interface PackWriterOptions {
@@ -153,29 +153,32 @@ export class PackWriter {
     const payload = writePayload(this.payloadBuffer, plain, this.chunkLengths, this.compression);
     const number = open.blocks.length;
     const header = encodeBlockHeader(number, payload.byteLength + TAG_BYTES, open.salt);
-    const stored = Buffer.concat([header, ...open.seal.seal(number, [open.header, header], payload)]);
-    if (this.options.verify) this.verifyBlock(stored, number, open);
-    this.write(open, stored);
-    open.blocks.push({ stored: stored.byteLength, plain: this.used, chunks: this.chunkIds.length });
+    const [body, tag] = open.seal.seal(number, [open.header, header], payload);
+    if (this.options.verify) this.verifyBlock(open, number, header, body, tag);
+    this.write(open, header);
+    this.write(open, body);
+    this.write(open, tag);
+    const stored = header.byteLength + body.byteLength + tag.byteLength;
+    open.blocks.push({ stored, plain: this.used, chunks: this.chunkIds.length });
     for (const id of this.chunkIds) open.ids.push(id);
     for (const length of this.chunkLengths) open.lengths.push(length);
     this.clearBlock();
-    const next = BLOCK_HEADER_BYTES + stored.byteLength;
-    const full = open.size + next / 2 > this.options.packBytes || open.blocks.length === LIMITS.packBlocks;
+    const full = open.size + stored / 2 > this.options.packBytes || open.blocks.length === LIMITS.packBlocks;
     return full ? this.finishPack(open) : undefined;
   }
 
   /** Faults of a compressor, of memory or of a processor would otherwise be found at restore, too late. */
-  private verifyBlock(stored: Buffer, number: number, open: OpenPack): void {
+  private verifyBlock(
+    open: OpenPack,
+    number: number,
+    header: Uint8Array,
+    body: Uint8Array,
+    tag: Uint8Array,
+  ): void {
+    const object = 'a block just sealed';
+    const payload = open.seal.openParts(number, [open.header, header], body, tag, object);
     const { zstd } = this.options.algorithms;
-    const { plain, chunkLengths } = openBlock(
-      stored,
-      number,
-      open,
-      zstd,
-      'a block just sealed',
-      this.verifyBuffer,
-    );
+    const { plain, chunkLengths } = readPayload(payload, zstd, LIMITS.blockPlain, object, this.verifyBuffer);
     let at = 0;
     for (const [i, length] of chunkLengths.entries()) {
       if (!sameBytes(this.ids.digest(plain.subarray(at, at + length)), this.chunkIds[i]!)) {

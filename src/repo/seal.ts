@@ -10,10 +10,22 @@ export const TAG_BYTES = 16;
  * repository without encryption. A (object, nonce) pair seals once.
  */
 export interface Seal {
-  /** `plain` with its tag behind it; `context` is authenticated along with it. */
-  seal(nonce: number, context: readonly Uint8Array[], plain: Uint8Array): Uint8Array[];
+  /** The sealed body and its tag, to be put one behind the other; `context` is authenticated along with it. */
+  seal(
+    nonce: number,
+    context: readonly Uint8Array[],
+    plain: Uint8Array,
+  ): readonly [body: Uint8Array, tag: Uint8Array];
   /** The plain bytes; rejects with DamagedError naming `object`. */
   open(nonce: number, context: readonly Uint8Array[], sealed: Uint8Array, object: string): Uint8Array;
+  /** As `open`, from the two parts that `seal` returned. */
+  openParts(
+    nonce: number,
+    context: readonly Uint8Array[],
+    body: Uint8Array,
+    tag: Uint8Array,
+    object: string,
+  ): Uint8Array;
 }
 
 function nonceBytes(nonce: number): Buffer {
@@ -30,7 +42,22 @@ function split(sealed: Uint8Array, object: string): { body: Uint8Array; tag: Uin
 
 /** AES-256-GCM under a 32-byte key that belongs to one object. */
 export function aesSeal(key: Uint8Array): Seal {
+  const openParts: Seal['openParts'] = (nonce, context, body, tag, object) => {
+    const decipher = createDecipheriv('aes-256-gcm', key, nonceBytes(nonce), { authTagLength: TAG_BYTES });
+    decipher.setAAD(Buffer.concat(context));
+    decipher.setAuthTag(tag);
+    const plain = decipher.update(body);
+    try {
+      decipher.final();
+    } catch (cause) {
+      throw new DamagedError(object, 'fails authentication: its bytes are not those that were written', {
+        cause,
+      });
+    }
+    return plain;
+  };
   return {
+    openParts,
     seal: (nonce, context, plain) => {
       const cipher = createCipheriv('aes-256-gcm', key, nonceBytes(nonce));
       cipher.setAAD(Buffer.concat(context));
@@ -40,18 +67,7 @@ export function aesSeal(key: Uint8Array): Seal {
     },
     open: (nonce, context, sealed, object) => {
       const { body, tag } = split(sealed, object);
-      const decipher = createDecipheriv('aes-256-gcm', key, nonceBytes(nonce), { authTagLength: TAG_BYTES });
-      decipher.setAAD(Buffer.concat(context));
-      decipher.setAuthTag(tag);
-      const plain = decipher.update(body);
-      try {
-        decipher.final();
-      } catch (cause) {
-        throw new DamagedError(object, 'fails authentication: its bytes are not those that were written', {
-          cause,
-        });
-      }
-      return plain;
+      return openParts(nonce, context, body, tag, object);
     },
   };
 }
@@ -60,14 +76,18 @@ export function aesSeal(key: Uint8Array): Seal {
 export function checksumSeal(checksum: Blake3): Seal {
   const tagOf = (nonce: number, context: readonly Uint8Array[], plain: Uint8Array): Buffer =>
     checksum.digestOf([nonceBytes(nonce), ...context, plain]).subarray(0, TAG_BYTES);
+  const openParts: Seal['openParts'] = (nonce, context, body, tag, object) => {
+    if (!tagOf(nonce, context, body).equals(tag)) {
+      throw new DamagedError(object, 'fails its checksum: its bytes are not those that were written');
+    }
+    return body;
+  };
   return {
+    openParts,
     seal: (nonce, context, plain) => [plain, tagOf(nonce, context, plain)],
     open: (nonce, context, sealed, object) => {
       const { body, tag } = split(sealed, object);
-      if (!tagOf(nonce, context, body).equals(tag)) {
-        throw new DamagedError(object, 'fails its checksum: its bytes are not those that were written');
-      }
-      return body;
+      return openParts(nonce, context, body, tag, object);
     },
   };
 }

@@ -45,24 +45,24 @@ export interface Entry {
   readonly mode: number;
   readonly uid: number;
   readonly gid: number;
-  readonly user?: string;
-  readonly group?: string;
+  readonly user?: string | undefined;
+  readonly group?: string | undefined;
   readonly mtime: TimeStamp;
-  readonly birthTime?: TimeStamp;
+  readonly birthTime?: TimeStamp | undefined;
   /** Inode flags that chattr can set. */
-  readonly flags?: number;
-  readonly xattrs?: readonly ExtendedAttribute[];
+  readonly flags?: number | undefined;
+  readonly xattrs?: readonly ExtendedAttribute[] | undefined;
   /** Files: bytes. */
-  readonly size?: number;
-  readonly content?: Content;
+  readonly size?: number | undefined;
+  readonly content?: Content | undefined;
   /** Files with several names: 8 bytes as latin1 text, the same for all names of one inode. */
-  readonly linkGroup?: string;
+  readonly linkGroup?: string | undefined;
   /** Symlinks: raw bytes as latin1 text. */
-  readonly linkTarget?: string;
+  readonly linkTarget?: string | undefined;
   /** Devices. */
-  readonly device?: { readonly major: number; readonly minor: number };
+  readonly device?: { readonly major: number; readonly minor: number } | undefined;
   /** Directories. */
-  readonly tree?: ChunkReference;
+  readonly tree?: ChunkReference | undefined;
 }
 
 const TYPES: readonly EntryType[] = [

@@ -5,3 +5,7 @@ export type { TakeOptions, TakeSummary } from './take/take-options.js';
 export { takeSnapshot } from './take/take-snapshot.js';
 export type { RestoreOptions, RestoreSummary } from './restore/restore-options.js';
 export { restoreSnapshot } from './restore/restore-snapshot.js';
+export * from './select-snapshot.js';
+export { type ListedEntry, listEntries } from './list-entries.js';
+export * from './repository-stats.js';
+export * from './session-status.js';

@@ -110,12 +110,12 @@ export function encodeEntry(entry: Entry, writer = new MessagePackWriter(256)): 
   return { name: entry.name, bytes: writer.finish() };
 }
 
-type TreePage =
+export type TreePage =
   | { readonly level: 0; readonly entries: readonly EncodedEntry[] }
   | { readonly level: number; readonly pages: readonly PageReference[] };
 
 /** Reads one page from untrusted bytes; entries must be sorted and unique. */
-function readTreePage(plain: Uint8Array, subject: string): TreePage {
+export function readTreePage(plain: Uint8Array, subject: string): TreePage {
   const reader = new MessagePackReader(plain, subject);
   if (reader.array() !== 2) reader.fail('a tree page expected');
   const level = reader.int(0, 8);

@@ -78,7 +78,8 @@ describe('init', () => {
 
   test('never over another one, nor into a folder that is something else', async () => {
     const its = await plainPlace();
-    expect((await its.run(['init'])).code).toBe(1);
+    const again = await its.run(['init'], { env: { CBR_PASSWORD: 'secret' } });
+    expect(again).toMatchObject({ code: 1, stderr: expect.stringContaining('already') });
     writeFileSync(join(its.source, 'letter'), 'dear');
     const other = await its.run(['-r', its.source, 'init', '--no-encryption']);
     expect(other).toMatchObject({ code: 10, stderr: expect.stringContaining('is not a repository') });
@@ -104,7 +105,7 @@ describe('snapshot', () => {
     const second = await its.run(['snapshot', its.source]);
     const parent = /^Snapshot {2}([0-9a-f]{8})/.exec(first.stdout)![1];
     expect(second.stdout).toContain(` (incr, after ${parent})\n`);
-    expect(second.stdout).toContain('0 new, 0 changed,');
+    expect(second.stdout).toMatch(/^Files {5}0 new, /m);
   });
 
   test('and one for programs', async () => {
@@ -263,8 +264,8 @@ describe('how a snapshot is named', () => {
     expect(await named('latest~2')).toBe(1);
     expect(await named('latest', '--tag', 'z')).toBe(1);
     expect(await named('ffffffffffff')).toBe(1);
-    expect(await named('')).toBe(2);
-    expect(await named('')).toBe(2);
+    expect(await named('not-an-id')).toBe(1);
+    expect(await named(':/etc')).toBe(1);
   });
 
   test('of several hosts none is guessed', async () => {
@@ -436,8 +437,7 @@ describe('restore', () => {
     const args = ['restore', `latest:${its.source}`, '--target', join(its.root, 'out'), '--verify'];
     const { code, summary } = await its.json(args);
     expect(code).toBe(0);
-    const { verified } = summary.bytes as { verified: number };
-    expect(verified).toBeGreaterThanOrEqual(300_012);
+    expect(summary.files).toMatchObject({ failed: 0, verified: 5 });
   });
 
   test('what is not there, and a target that is a file', async () => {
@@ -467,7 +467,7 @@ describe('stats, sessions, cache', () => {
     expect(unique).toBeLessThan(source!);
     expect(stored).toBeGreaterThan(0);
     const { stdout } = await its.run(['stats']);
-    expect(stdout).toMatch(/^Snapshots +2, .*KiB/);
+    expect(stdout).toMatch(/^Snapshots +2, .*[KM]iB/);
     expect(stdout).toMatch(/^Stored +.*[KM]iB/m);
   });
 

@@ -1,25 +1,36 @@
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
-import { type Place, plainPlace } from './run.js';
-import { onTerminal } from './terminal.js';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { CBR, Place, plainPlace, quoted } from './run.js';
+import { onTerminal, scriptOnTerminal } from './terminal.js';
 
-/** Many files, so that there is more to print than a pipe holds. */
-async function manyFiles(): Promise<Place> {
-  const its = await plainPlace();
-  for (let folder = 0; folder < 20; folder++) {
-    const path = join(its.source, `folder-with-a-rather-long-name-${folder}`);
+const FOLDERS = 10;
+const FILES_EACH = 100;
+
+/** A repository with a snapshot of more names than a pipe holds; no test takes away from it. */
+const its = new Place();
+
+beforeAll(async () => {
+  for (let folder = 0; folder < FOLDERS; folder++) {
+    const path = join(
+      its.source,
+      `folder-with-a-name-that-is-rather-long-in-order-to-fill-the-pipe-${folder}`,
+    );
     mkdirSync(path);
-    for (let file = 0; file < 100; file++) writeFileSync(join(path, `file-${file}`), `${folder} ${file}`);
+    for (let file = 0; file < FILES_EACH; file++)
+      writeFileSync(join(path, `file-${file}`), `${folder} ${file}`);
   }
-  const { code, stderr } = await its.run(['snapshot', its.source]);
-  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-  return its;
-}
+  for (const args of [
+    ['init', '--no-encryption'],
+    ['snapshot', its.source],
+  ]) {
+    expect(await its.run(args)).toMatchObject({ code: 0, stderr: '' });
+  }
+});
+afterAll(() => its.remove());
 
 describe('standard output', () => {
   test('a reader that goes away is no fault', async () => {
-    const its = await manyFiles();
     const { stdout, stderr } = await its.shell(
       'cbr ls -R latest | head -n 1; cbr ls -R latest --json | head -n 1',
     );
@@ -30,7 +41,6 @@ describe('standard output', () => {
   });
 
   test('one that is full is', async () => {
-    const its = await manyFiles();
     for (const command of ['cbr ls -R latest', 'cbr ls latest', 'cbr snapshots --json', 'cbr --help']) {
       const { stderr, stdout } = await its.shell(`${command} > /dev/full; echo $?`);
       expect({ command, stdout }).toEqual({ command, stdout: '1\n' });
@@ -39,23 +49,21 @@ describe('standard output', () => {
   });
 
   test('that a snapshot could not be reported does not undo it', async () => {
-    const its = await manyFiles();
+    const before = (await its.json(['snapshots'])).items.length;
     const { stderr, stdout } = await its.shell('cbr snapshot source > /dev/full; echo $?');
     expect(stdout).toBe('1\n');
     expect(stderr).toContain('cannot write to standard output');
-    expect((await its.json(['snapshots'])).items).toHaveLength(2);
+    expect((await its.json(['snapshots'])).items).toHaveLength(before + 1);
   });
 
   test('all of a long listing arrives', async () => {
-    const its = await manyFiles();
     const { stdout } = await its.shell(`cbr ls -R latest:${its.source} | (sleep 0.3; cat) | wc -l`);
-    expect(stdout.trim()).toBe('2020');
+    expect(stdout.trim()).toBe(String(FOLDERS * (FILES_EACH + 1)));
   });
 });
 
 describe('-q', () => {
   test('says nothing when all is well', async () => {
-    const its = await manyFiles();
     for (const args of [
       ['snapshot', its.source],
       ['snapshots'],
@@ -72,7 +80,6 @@ describe('-q', () => {
   });
 
   test('says the problem when there is one', async () => {
-    const its = await manyFiles();
     const { code, stdout, stderr } = await its.run(['-q', 'snapshot', its.source, '/nowhere/at/all']);
     expect({ code, stdout }).toEqual({ code: 3, stdout: '' });
     expect(stderr).toMatch(/^cbr: \/nowhere\/at\/all: .*ENOENT.*\n$/);
@@ -81,7 +88,6 @@ describe('-q', () => {
 
 describe('problems', () => {
   test('as they occur on standard error, and once more at the end', async () => {
-    const its = await manyFiles();
     const { code, stdout, stderr } = await its.run(['snapshot', its.source, '/nowhere/at/all']);
     expect(code).toBe(3);
     expect(stderr).toMatch(/^cbr: \/nowhere\/at\/all: .*ENOENT.*\n$/);
@@ -89,7 +95,6 @@ describe('problems', () => {
   });
 
   test('for programs', async () => {
-    const its = await manyFiles();
     const { code, problems, summary, stderr } = await its.json(['snapshot', its.source, '/nowhere/at/all']);
     expect({ code, stderr }).toEqual({ code: 3, stderr: '' });
     expect(problems).toEqual([
@@ -128,7 +133,6 @@ describe('progress', () => {
   const CLEAR = '\r\x1b[K';
 
   test('a bar on a terminal, taken away at the end', async () => {
-    const its = await manyFiles();
     const { code, screen } = await onTerminal(its, ['snapshot', its.source, '--level', 'full']);
     expect(code).toBe(0);
     const drawn = screen.split(CLEAR);
@@ -138,7 +142,6 @@ describe('progress', () => {
   });
 
   test('as narrow as the terminal', async () => {
-    const its = await manyFiles();
     const { screen } = await onTerminal(its, ['check', '--read-data'], [], 24);
     const drawn = screen.split(CLEAR).slice(1, -1);
     expect(drawn.length).toBeGreaterThan(0);
@@ -146,23 +149,20 @@ describe('progress', () => {
   });
 
   test.each([['--no-progress'], ['-q'], ['--json']])('none with %s', async (flag) => {
-    const its = await manyFiles();
     const { code, screen } = await onTerminal(its, ['snapshot', its.source, '--level', 'full', flag]);
     expect(code).toBe(0);
     expect(screen).not.toContain('\x1b');
   });
 
   test('none where standard error is no terminal', async () => {
-    const its = await manyFiles();
     const log = join(its.root, 'log');
-    const { code } = await onTerminal(its, ['snapshot', its.source], [], 80);
-    expect(code).toBe(0);
-    await its.shell(`cbr snapshot source --level full 2> ${log}`);
-    expect(readFileSync(log, 'utf8')).toBe('');
+    const script = `${quoted(process.execPath)} ${quoted(CBR)} snapshot source --level full 2> ${quoted(log)}`;
+    const { code, screen } = await scriptOnTerminal(its, script);
+    expect({ code, log: readFileSync(log, 'utf8') }).toEqual({ code: 0, log: '' });
+    expect(screen).toMatch(/^Snapshot /);
   });
 
   test('objects for programs, unless they want none', async () => {
-    const its = await manyFiles();
     const { lines } = await its.json(['snapshot', its.source, '--level', 'full']);
     const progress = lines.filter(({ type }) => type === 'progress');
     expect(progress.length).toBeGreaterThan(0);

@@ -20,7 +20,9 @@ async function large(): Promise<Place> {
 const packsIn = ({ repo }: Place): number =>
   readdirSync(join(repo, 'packs'), { recursive: true }).filter((name) => String(name).length > 60).length;
 
-const sessionsIn = ({ repo }: Place): number => readdirSync(join(repo, 'sessions')).length;
+/** Sessions that are registered: by the object that stays from start to end. */
+const sessionsIn = ({ repo }: Place): number =>
+  readdirSync(join(repo, 'sessions')).filter((id) => existsSync(join(repo, 'sessions', id, '0'))).length;
 
 /** Sends a signal as soon as the run has registered its session. */
 function onceRegistered(its: Place, signals: readonly NodeJS.Signals[]) {

@@ -21,8 +21,17 @@ export function onTerminal(
   columns = 80,
 ): Promise<TerminalRun> {
   const program = [process.execPath, CBR, ...args].map(quoted).join(' ');
+  return scriptOnTerminal(place, `stty cols ${columns}; exec ${program}`, dialogue);
+}
+
+/** As `onTerminal` for a line of a shell. */
+export function scriptOnTerminal(
+  place: Place,
+  line: string,
+  dialogue: readonly Dialogue[] = [],
+): Promise<TerminalRun> {
   return new Promise((resolve, reject) => {
-    const child = spawn('script', ['-qec', `stty cols ${columns}; exec ${program}`, '/dev/null'], {
+    const child = spawn('script', ['-qec', line, '/dev/null'], {
       cwd: place.root,
       env: { ...place.env(), TERM: 'xterm', SHELL: '/bin/sh' },
       stdio: ['pipe', 'pipe', 'inherit'],

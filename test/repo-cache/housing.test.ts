@@ -130,8 +130,10 @@ describe('claims', () => {
     await fill(folder);
     const stranger = { host: 'elsewhere', pid: 5, startTime: 1, bootId: 'x', pidNamespace: 1 };
     plant('held-00000000000000aa', stranger, DAY - 60_000);
-    const early = await open(folder);
+    const warnings: string[] = [];
+    const early = await open(folder, warnings);
     expect(early.isPrivate).toBe(true);
+    expect(warnings.join()).toContain('held-00000000000000aa');
     await early.close();
     plant('held-00000000000000aa', stranger, DAY + 60_000);
     const said: string[] = [];

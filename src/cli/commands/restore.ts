@@ -94,7 +94,7 @@ function printSummary(
   if (skippedExisting > 0) rows.push(['Existed', `${countText(skippedExisting)}, left alone`]);
   if (lost > 0) rows.push(['Lost', `${countOf(lost, 'file')} could not be restored whole`]);
   if (metadataProblems > 0) rows.push(['Metadata', `${countText(metadataProblems)} could not be set`]);
-  if (verified !== undefined) rows.push(['Verified', sizeText(verified)]);
+  if (verified !== undefined) rows.push(['Verified', `${countOf(verified, 'file')} found right`]);
   rows.push(['Time', spanText(seconds)]);
   for (const line of labelled(rows)) output.line(line);
   output.repeatProblems();
@@ -105,9 +105,9 @@ function summaryFields(options: RestoreOptions, summary: RestoreSummary): Readon
   return {
     snapshot: options.snapshot.id,
     target: resolve(options.target),
-    files: { restored: files + others, skipped: skippedExisting, failed: lost },
+    files: { restored: files + others, skipped: skippedExisting, failed: lost, verified },
     folders,
-    bytes: { restored: bytes, verified },
+    bytes: { restored: bytes },
     metadataProblems,
     ...(options.dryRun ? { dryRun: true } : {}),
   };

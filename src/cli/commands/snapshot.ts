@@ -173,6 +173,7 @@ function summaryFields(options: ZonedTakeOptions, summary: TakeSummary): Readonl
       changed: statistics.changedFiles,
       unchanged: statistics.unchangedFiles,
     },
+    others: statistics.others,
     folders: statistics.folders,
     bytes: { source: statistics.sourceBytes, new: statistics.newBytes, stored: statistics.storedBytes },
     ...(options.dryRun ? { dryRun: true } : {}),

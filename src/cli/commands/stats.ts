@@ -50,13 +50,13 @@ function rowsOf({
 }
 
 function summaryFields(found: RepositoryStats): Readonly<Record<string, unknown>> {
-  const { snapshots, packs, segments, chunks, sourceBytes, plainBytes, storedBytes } = found;
+  const { snapshots, packs, segments, chunks, sourceBytes, plainBytes, storedBytes, treeBytes } = found;
   return {
     snapshots,
     packs,
     segments,
     chunks,
-    bytes: { source: sourceBytes, unique: plainBytes, stored: storedBytes },
+    bytes: { source: sourceBytes, unique: plainBytes, stored: storedBytes, trees: treeBytes },
     deduplication: ratio(sourceBytes, plainBytes),
     compression: ratio(plainBytes, storedBytes),
   };

@@ -225,16 +225,8 @@ const TABLES = 16;
 /** Opens the data file at `path`, creating it if need be. Whether it is safe to open is for the caller to know. */
 export async function openDatabase(path: string, access: 'read' | 'write'): Promise<Database> {
   const { open } = await import('lmdb');
-  const options = {
-    path,
-    noSubdir: true,
-    maxDbs: TABLES,
-    noSync: true,
-    overlappingSync: false,
-    readOnly: access === 'read',
-    encoding: 'binary' as const,
-    keyEncoding: 'binary' as const,
-  };
+  const flags = { noSubdir: true, noSync: true, overlappingSync: false, readOnly: access === 'read' };
+  const options = { path, maxDbs: TABLES, encoding: 'binary', keyEncoding: 'binary', ...flags } as const;
   let root: RootDatabase;
   try {
     root = open({ ...options, mapSize: MAP_BYTES });

@@ -1,7 +1,7 @@
 import { rmSync, statSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { CbrError, messageOf, type ProcessIdentity, sameBytes } from '../../core/index.js';
+import { CbrError, isAlive, messageOf, type ProcessIdentity, sameBytes } from '../../core/index.js';
 import {
   dataFile,
   makePrivateFolder,
@@ -64,7 +64,10 @@ async function openLasting(options: CacheOptions): Promise<RepositoryCache> {
   if (result.kind === 'busy') {
     const { holder, file } = result;
     const user = holder === undefined ? 'another process' : `process ${holder.pid} on ${holder.host}`;
-    report(`The cache is used by ${user} (${file}). This run builds one of its own.`, 'verbose');
+    // One that cannot be examined may be gone: then somebody has to remove its file.
+    const certain = holder === undefined || isAlive(holder, identity) === 'alive';
+    const message = `The cache is used by ${user} (${file}). This run builds one of its own.`;
+    report(message, certain ? 'verbose' : 'notice');
     return openPrivate(folder, 'private-', options);
   }
   try {

@@ -21,7 +21,7 @@ import {
 /** What is written in one transaction. */
 const STEP_BYTES = 16 * 2 ** 20;
 
-function require(sound: unknown, what: string): asserts sound {
+function ensure(sound: unknown, what: string): asserts sound {
   if (sound === undefined || sound === false) throw new Error(`${what} is damaged`);
 }
 
@@ -49,18 +49,18 @@ class Walk {
         for (let bytes = 0; bytes < STEP_BYTES && !entry.done; entry = entries.next()) {
           const { key, value } = entry.value;
           check(Buffer.from(key as Buffer), value);
-          require(put(key, value), 'the order of its keys');
+          ensure(put(key, value), 'the order of its keys');
           bytes += value.byteLength + 64;
           copied++;
         }
       });
     }
-    require(copied === from.count, 'the number of its entries');
+    ensure(copied === from.count, 'the number of its entries');
   }
 
   private copyChecked(table: 'meta' | 'records' | 'verified' | 'roots' | 'directories'): void {
     this.copy(this.source.tables[table], this.target.tables[table], FIRST_KEY, (_key, value) => {
-      require(unchecked(value), `a value of ${table}`);
+      ensure(unchecked(value), `a value of ${table}`);
     });
   }
 
@@ -69,16 +69,16 @@ class Walk {
     this.copy(source.tables.packs, target.tables.packs, FIRST_KEY, (key, value) => {
       const number = key.readUInt32BE(0);
       const pack = decodePack(number, value);
-      require(pack, 'the record of a pack');
+      ensure(pack, 'the record of a pack');
       this.packs.set(number, pack);
     });
     this.copy(source.tables.packNames, target.tables.packNames, FIRST_KEY, (key, value) => {
       const number = Buffer.from(value).readUInt32BE(0);
-      require(this.packs.get(number)?.name === key.toString('hex'), 'the name of a pack');
+      ensure(this.packs.get(number)?.name === key.toString('hex'), 'the name of a pack');
     });
-    require(source.tables.packNames.count === this.packs.size, 'the names of the packs');
+    ensure(source.tables.packNames.count === this.packs.size, 'the names of the packs');
     this.copy(source.tables.segments, target.tables.segments, FIRST_KEY, (_key, value) => {
-      require(decodeSegment(value), 'the record of an index segment');
+      ensure(decodeSegment(value), 'the record of an index segment');
     });
   }
 
@@ -86,10 +86,10 @@ class Walk {
     const place = readPlace(value);
     const pack = this.packs.get(place.pack);
     if (pack === undefined) return; // left by a change that was killed: it does not count, and is tidied up later
-    require(value.byteLength === 8 && liesIn(place, pack), 'the place of a chunk');
+    ensure(value.byteLength === 8 && liesIn(place, pack), 'the place of a chunk');
     const number = pack.firstChunk + pack.blockStarts[place.block]! + place.ordinal;
     const [byte, bit] = [Math.floor(number / 8), 1 << (number % 8)];
-    require(byte < this.taken.length && (this.taken[byte]! & bit) === 0, 'the place of a chunk');
+    ensure(byte < this.taken.length && (this.taken[byte]! & bit) === 0, 'the place of a chunk');
     this.taken[byte]! |= bit;
   };
 

@@ -68,11 +68,21 @@ export class Intake {
 
   constructor(private readonly parts: IntakeParts) {}
 
-  /** Takes a file in; `taken` is called once, when its content is known. Resolves when there is room for the next. */
-  async add(file: FileToTake, taken: (result: TakenFile) => void): Promise<void> {
+  /**
+   * Takes a file in; `taken` is called once, when its content is known. A promise resolves when there is room for the next;
+   * without one there is.
+   */
+  add(file: FileToTake, taken: (result: TakenFile) => void): Promise<void> | undefined {
     this.running.check();
     this.parts.store.check();
-    await this.place({ ...file, resolve: taken, attempts: 0 });
+    const { path, size, sparse } = file;
+    const waiting: Waiting = { path, size, sparse, resolve: taken, attempts: 0 };
+    if (size > this.parts.capacity || sparse) return this.placeLarge(waiting);
+    const full = this.batchBytes + size > this.parts.capacity || this.batch.length >= BATCH_FILES;
+    const sent = full ? this.flush() : undefined;
+    this.batch.push(waiting);
+    this.batchBytes += size;
+    return sent;
   }
 
   /** Sends the batch that waits on its way. */
@@ -110,22 +120,15 @@ export class Intake {
     }
   }
 
-  private async place(file: Waiting): Promise<void> {
-    if (file.size > this.parts.capacity || file.sparse) {
-      await this.large.room();
-      this.large.start(() => this.orFail(() => this.takeLarge(file)));
-      return;
-    }
-    if (this.batchBytes + file.size > this.parts.capacity) await this.flush();
-    this.batch.push(file);
-    this.batchBytes += file.size;
-    if (this.batch.length >= BATCH_FILES) await this.flush();
+  private async placeLarge(file: Waiting): Promise<void> {
+    await this.large.room();
+    this.large.start(() => this.orFail(() => this.takeLarge(file)));
   }
 
   private async readBatch(slab: Slab, files: readonly Waiting[]): Promise<void> {
     const output = await this.parts.pool.run('readBatch', {
       slab: slab.number,
-      paths: files.map((file) => file.path),
+      paths: files.map((file) => file.path).join('\0'),
       rooms: Float64Array.from(files, (file) => file.size),
     });
     const notes = new Map(output.notes);
@@ -186,7 +189,7 @@ export class Intake {
       STAT_ROW_BYTES,
     );
     const size = Number(row.readBigUInt64LE(24));
-    // Not through `place`: it may wait for a slab, and this one is not free yet.
+    // Not through `add`: it may wait for a slab, and this one is not free yet.
     const again = { ...file, size, attempts: file.attempts + 1 };
     if (size > this.parts.capacity) this.start(() => this.takeLarge(again));
     else this.start(async () => this.readBatch(await this.parts.slabs.acquire(), [again]));

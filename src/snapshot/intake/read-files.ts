@@ -41,7 +41,8 @@ export class FileReader {
 
   readBatch(input: BatchInput): BatchOutput {
     const slab = this.slabs[input.slab]!;
-    const count = input.paths.length;
+    const paths = input.paths.split('\0');
+    const count = paths.length;
     const states = new Uint8Array(count);
     const chunks = new Uint32Array(count);
     const rows = new Uint8Array(count * STAT_ROW_BYTES);
@@ -50,7 +51,7 @@ export class FileReader {
     let table = 0;
     for (let i = 0; i < count; i++) {
       const room = input.rooms[i]!;
-      const read = this.readSmall(input.paths[i] as RawPath, slab.bytes.subarray(start, start + room));
+      const read = this.readSmall(paths[i] as RawPath, slab.bytes.subarray(start, start + room));
       states[i] = read.state;
       if (read.notes !== undefined) notes.push([i, read.notes]);
       if (read.state !== READ.vanished && read.state !== READ.failed)

@@ -1,16 +1,16 @@
-import { fromLatin1, messageOf } from '../../core/index.js';
+import { fromLatin1, MessagePackWriter, messageOf } from '../../core/index.js';
 import { FileError, type FolderListing, joinRaw, type RawPath, StatTable } from '../../fs/index.js';
 import type { Blake3, KnownChunks } from '../../repo/index.js';
 import type { ChunkReference, Entry } from '../entry.js';
 import type { FileToTake, TakenFile } from '../intake/intake.js';
 import { decodeEntry, type EncodedEntry, encodeEntry } from '../tree.js';
 import { isRacy, markForReading, replaceRow } from './folder-state.js';
-import { commonEntry, fileEntry, folderEntry, otherEntry, type SourceEntryContext } from './source-entry.js';
+import { fileEntry, folderEntry, otherEntry, type SourceEntryContext } from './source-entry.js';
 import type { Tally } from './tally.js';
 
 export interface EncoderParts extends SourceEntryContext {
-  /** Takes a file in; resolves when there is room for the next one. */
-  readonly addFile: (file: FileToTake, taken: (result: TakenFile) => void) => Promise<void>;
+  /** Takes a file in; a promise resolves when there is room for the next one. */
+  readonly addFile: (file: FileToTake, taken: (result: TakenFile) => void) => Promise<void> | undefined;
   readonly known: KnownChunks;
   readonly linkGroups: Blake3;
   readonly tally: Tally;
@@ -75,6 +75,7 @@ export function folderKey(stats: StatTable, row: number): string {
 /** Turns the rows of changed folders into entries, reusing what is as it was and taking in the rest. */
 export class FolderEncoder {
   private readonly table = new StatTable(1);
+  private readonly writer = new MessagePackWriter();
   /** Files with several names: read once. */
   private readonly links = new Map<string, Promise<TakenFile>>();
 
@@ -86,7 +87,10 @@ export class FolderEncoder {
   ) {}
 
   /** The entries of a folder in order, some of them still waiting. */
-  async encode(folder: ChangedFolder, breathe: () => Promise<void>): Promise<(Slot | Promise<Slot>)[]> {
+  async encode(
+    folder: ChangedFolder,
+    breathe: () => Promise<void> | undefined,
+  ): Promise<(Slot | Promise<Slot>)[]> {
     const slots: (Slot | Promise<Slot>)[] = [];
     for (const [i, row] of folder.rows.entries()) {
       const item = this.itemAt(folder, row, folder.places[i]!);
@@ -97,7 +101,8 @@ export class FolderEncoder {
         const { slot, room } = this.fileSlot(folder, item);
         slots.push(slot);
         if (room !== undefined) await room;
-        await breathe();
+        const pause = breathe();
+        if (pause !== undefined) await pause;
       }
     }
     return slots;
@@ -132,8 +137,10 @@ export class FolderEncoder {
     const encode = ({ tree }: FolderResult): Slot => {
       if (item.reusable !== undefined && decodeEntry(item.reusable).tree?.id === tree.id)
         return item.reusable;
-      const common = commonEntry(item.name, listing.stats, item.row, this.its);
-      return encodeEntry(folderEntry(common, item.path, tree, this.its));
+      return encodeEntry(
+        folderEntry(item.name, listing.stats, item.row, item.path, tree, this.its),
+        this.writer,
+      );
     };
     return child.done instanceof Promise ? child.done.then(encode) : encode(child.done);
   }
@@ -142,10 +149,8 @@ export class FolderEncoder {
     if (item.reusable !== undefined) return item.reusable;
     if (isRacy(list, item.place, this.its.now() / 1000)) markForReading(list, item.place);
     try {
-      const common = commonEntry(item.name, stats, item.row, this.its);
-      return encodeEntry(
-        otherEntry(common, item.path, stats, item.row, this.linkGroup(stats, item.row), this.its),
-      );
+      const linkGroup = this.linkGroup(stats, item.row);
+      return encodeEntry(otherEntry(item.name, stats, item.row, item.path, linkGroup, this.its), this.writer);
     } catch (error) {
       if (!(error instanceof FileError)) throw error;
       markForReading(list, item.place);
@@ -177,7 +182,7 @@ export class FolderEncoder {
     const sparse = size >= SMALLEST_SPARSE && stats.blocks(item.row) * 512 < size;
     const content = new Promise<TakenFile>((resolve, reject) => {
       room = this.its.addFile({ path: item.path, size, sparse }, resolve);
-      room.catch(reject);
+      room?.catch(reject);
     });
     if (key !== undefined) this.links.set(key, content);
     const slot = content.then(finish);
@@ -209,8 +214,16 @@ export class FolderEncoder {
     tally.file(() => item.path, item.existed ? 'changed' : 'new', taken.size);
     this.table.clear();
     this.table.addRow(taken.row);
-    const common = commonEntry(item.name, this.table, 0, this.its);
-    const entry: Entry = fileEntry(common, taken.content, taken.size, linkGroup, taken.notes, this.its);
-    return encodeEntry(entry);
+    const entry: Entry = fileEntry(
+      item.name,
+      this.table,
+      0,
+      taken.content,
+      taken.size,
+      linkGroup,
+      taken.notes,
+      this.its,
+    );
+    return encodeEntry(entry, this.writer);
   }
 }

@@ -82,8 +82,11 @@ export class FolderTaker {
     return this.freeTables.pop() ?? new StatTable(64);
   }
 
-  private async breathe(path: RawPath): Promise<void> {
-    if (performance.now() - this.sliceStart < SLICE_MS) return;
+  private breathe(path: RawPath): Promise<void> | undefined {
+    return performance.now() - this.sliceStart < SLICE_MS ? undefined : this.pause(path);
+  }
+
+  private async pause(path: RawPath): Promise<void> {
     this.its.tally.progress(path);
     await setImmediate();
     if (this.its.signal.aborted) throw new CbrError('interrupted', 'the snapshot was interrupted');
@@ -116,7 +119,8 @@ export class FolderTaker {
       } else tally.others++;
       rows.push(row);
     }
-    await this.breathe(path);
+    const pause = this.breathe(path);
+    if (pause !== undefined) await pause;
     return this.finishFolder(path, relative, listing, rows, below);
   }
 

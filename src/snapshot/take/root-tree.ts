@@ -1,7 +1,7 @@
 import { baseName, joinRaw, type RawPath, StatTable, statPath } from '../../fs/index.js';
 import type { ChunkReference, Entry } from '../entry.js';
 import { type EncodedEntry, encodeEntry, storeTree } from '../tree.js';
-import { commonEntry, folderEntry, type SourceEntryContext } from './source-entry.js';
+import { folderEntry, type SourceEntryContext } from './source-entry.js';
 
 /** A source with what it became: the tree of a folder, or the entry of anything else. */
 export type TakenSource =
@@ -48,5 +48,5 @@ function entryOf(node: Node, path: RawPath, its: SourceEntryContext): EncodedEnt
   const tree = source === undefined ? storeNode(node, path, its) : source.tree;
   const stats = new StatTable(1);
   const row = statPath(path, stats);
-  return encodeEntry(folderEntry(commonEntry(baseName(path), stats, row, its), path, tree, its));
+  return encodeEntry(folderEntry(baseName(path), stats, row, path, tree, its));
 }

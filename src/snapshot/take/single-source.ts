@@ -35,7 +35,7 @@ export async function takeSingle(
     below: new Map(),
     before: undefined,
   };
-  const [slot] = await new FolderEncoder(its, false, true).encode(folder, async () => undefined);
+  const [slot] = await new FolderEncoder(its, false, true).encode(folder, () => undefined);
   const decoded = Promise.resolve(slot).then((each: Slot) =>
     each === undefined ? undefined : decodeEntry(each),
   );

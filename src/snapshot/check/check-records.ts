@@ -1,0 +1,167 @@
+import { objectPath } from '../../backends/index.js';
+import { CbrError, DamagedError, decode, type SessionId, toHex } from '../../core/index.js';
+import {
+  checkDigest,
+  configRecord,
+  decodeRecord,
+  forgottenRecord,
+  leaseRecord,
+  listKeySlots,
+  type OutcomeRecord,
+  outcomeRecord,
+  plainRecordContent,
+  type RecordMemory,
+  type RepositoryView,
+  readView,
+  sealedConfig,
+  validSnapshots,
+  verifyConfig,
+} from '../../repo/index.js';
+import { type Snapshot, snapshotOf } from '../snapshot-record.js';
+import type { CheckContext } from './check-context.js';
+import { isDamage, reasonOf, stopIfAborted } from './damage.js';
+
+/** The records of the repository, each of them read and opened. */
+export interface CheckedRecords {
+  readonly view: RepositoryView;
+  /** Valid snapshots whose record is sound. */
+  readonly snapshots: readonly Snapshot[];
+  /** The outcomes that forgotten records keep. */
+  readonly forgotten: ReadonlyMap<SessionId, OutcomeRecord>;
+  /** Lease records that cannot be opened. */
+  readonly damagedLeases: readonly string[];
+  /** Snapshots that are damaged or vanished as a whole. */
+  readonly lostSnapshots: ReadonlySet<SessionId>;
+}
+
+/** A record may be damaged although the cache remembers it whole. */
+const NO_MEMORY: RecordMemory = Object.freeze({ get: () => undefined, put: () => undefined });
+
+/** Rejects when the backend fails or the format is newer. */
+export async function checkRecords(its: CheckContext): Promise<CheckedRecords> {
+  await checkConfigs(its);
+  await checkKeys(its);
+  const view = await readView(its.backend, its.repository.records, NO_MEMORY);
+  stopIfAborted(its.signal);
+  for (const error of view.unreadableMarks) {
+    its.findings.add(error instanceof DamagedError ? error.object : 'marks', reasonOf(error));
+  }
+  const lost = new Set<SessionId>();
+  const snapshots = checkSnapshots(its, view, lost);
+  const forgotten = await readForgotten(its, view);
+  findVanished(its, view, forgotten, lost);
+  const damagedLeases = await checkLeases(its);
+  await checkOthers(its);
+  return { view, snapshots, forgotten, damagedLeases, lostSnapshots: lost };
+}
+
+/** Reads an object and looks at it; damage becomes a finding. Undefined then, and when it is gone since it was listed. */
+async function inspect<T>(
+  its: CheckContext,
+  kind: Parameters<CheckContext['backend']['read']>[0],
+  name: string,
+  look: (stored: Uint8Array) => T,
+): Promise<T | undefined> {
+  stopIfAborted(its.signal);
+  try {
+    return look(await its.backend.read(kind, name));
+  } catch (error) {
+    if (!isDamage(error)) throw error;
+    if (error.code !== 'object-not-found') its.findings.add(objectPath(kind, name), reasonOf(error));
+    return undefined;
+  }
+}
+
+async function checkConfigs(its: CheckContext): Promise<void> {
+  for await (const { name } of its.backend.list('config')) {
+    const object = objectPath('config', name);
+    await inspect(its, 'config', name, (stored) => {
+      const { config: encoded, mac } = decode(sealedConfig, plainRecordContent('config', stored, object), object);
+      const config = decode(configRecord, encoded, object);
+      verifyConfig({ number: Number(name), config, encoded, mac }, its.repository.keys);
+    });
+  }
+}
+
+async function checkKeys({ backend, findings }: CheckContext): Promise<void> {
+  const { damaged } = await listKeySlots(backend);
+  for (const error of damaged) findings.add(error.object, reasonOf(error));
+}
+
+/** Keeps in `lost` those that cannot be opened. */
+function checkSnapshots(its: CheckContext, view: RepositoryView, lost: Set<SessionId>): Snapshot[] {
+  const snapshots: Snapshot[] = [];
+  const lose = (id: SessionId, error: CbrError): void => {
+    const object = objectPath('snapshots', id);
+    its.findings.add(object, reasonOf(error));
+    its.findings.affect(object, `${id.slice(0, 8)}:/`);
+    lost.add(id);
+  };
+  for (const [id, outcome] of view.outcomes) {
+    if (outcome instanceof CbrError && !view.forgotten.has(id)) lose(id, outcome);
+  }
+  for (const [id, outcome] of validSnapshots(view)) {
+    try {
+      snapshots.push(snapshotOf(id, outcome));
+    } catch (error) {
+      if (!isDamage(error)) throw error;
+      lose(id, error);
+    }
+  }
+  return snapshots;
+}
+
+async function readForgotten(its: CheckContext, view: RepositoryView): Promise<Map<SessionId, OutcomeRecord>> {
+  const outcomes = new Map<SessionId, OutcomeRecord>();
+  for (const id of view.forgotten) {
+    const outcome = await inspect(its, 'forgotten', id, (stored) => {
+      const record = decodeRecord('forgotten', id, forgottenRecord, stored, its.repository.records);
+      return decode(outcomeRecord, record.outcome, objectPath('forgotten', id));
+    });
+    if (outcome !== undefined) outcomes.set(id, outcome);
+  }
+  return outcomes;
+}
+
+/** A snapshot that a later one saw exists still, or a forgotten record says where it went. */
+function findVanished(
+  its: CheckContext,
+  view: RepositoryView,
+  forgotten: ReadonlyMap<SessionId, OutcomeRecord>,
+  lost: Set<SessionId>,
+): void {
+  for (const [witness, outcome] of [...view.outcomes, ...forgotten]) {
+    if (outcome instanceof CbrError) continue;
+    for (const seen of outcome.seen) {
+      const id = toHex(seen) as SessionId;
+      if (view.outcomes.has(id) || view.forgotten.has(id)) continue;
+      const object = objectPath('snapshots', id);
+      its.findings.addMissing(object, `vanished without being forgotten: snapshot ${witness.slice(0, 8)} saw it`);
+      its.findings.affect(object, `${id.slice(0, 8)}:/`);
+      lost.add(id);
+    }
+  }
+}
+
+async function checkLeases(its: CheckContext): Promise<string[]> {
+  const damaged: string[] = [];
+  for await (const { name } of its.backend.list('leases')) {
+    if (!/^prune\/[0-9]+$/.test(name)) continue;
+    const before = its.findings.count;
+    await inspect(its, 'leases', name, (stored) =>
+      decodeRecord('leases', name, leaseRecord, stored, its.repository.records),
+    );
+    if (its.findings.count > before) damaged.push(objectPath('leases', name));
+  }
+  return damaged;
+}
+
+/** What only later versions of this program read carries its SHA-256 like every record. */
+async function checkOthers(its: CheckContext): Promise<void> {
+  for (const kind of ['notes', 'policies', 'catalog'] as const) {
+    for await (const { name } of its.backend.list(kind)) {
+      await inspect(its, kind, name, (stored) => checkDigest(stored, objectPath(kind, name)));
+    }
+  }
+}
+

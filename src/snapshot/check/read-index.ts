@@ -1,0 +1,173 @@
+import { objectPath } from '../../backends/index.js';
+import { CbrError, isObjectDigest, type ObjectDigest, ObjectNotFoundError, type SessionId } from '../../core/index.js';
+import { Limiter } from '../../engine/index.js';
+import { decodeSegment, type IndexSegment, outcomeSegments, segmentCounts } from '../../repo/index.js';
+import type { CheckContext } from './check-context.js';
+import type { CheckedRecords } from './check-records.js';
+import { CheckedIndex, type NamedPack } from './checked-index.js';
+import { isDamage, reasonOf, stopIfAborted } from './damage.js';
+
+/** What no decided author vouches for: killed and running writers leave it. */
+export interface Undecided {
+  segments: number;
+  /** Packs that no counting segment names. */
+  packs: number;
+  /** Stored bytes of these packs. */
+  bytes: number;
+}
+
+export interface ReadIndex {
+  readonly index: CheckedIndex;
+  /** Names of the segments that count. */
+  readonly counting: ReadonlySet<ObjectDigest>;
+  /** Packs that are there, of another size than they should be: each is read whole to learn what is left of it. */
+  readonly misshapen: ReadonlySet<NamedPack>;
+  readonly undecided: Undecided;
+  /** Sessions that wrote index segments and had no outcome when the records were read. */
+  readonly undecidedAuthors: ReadonlySet<SessionId>;
+  /** Objects with names that cbr does not give. */
+  readonly strangers: readonly string[];
+}
+
+/** Segments read at the same time: each may take 10 MB in memory. */
+const SEGMENTS_AT_ONCE = 3;
+
+/** Reads every index segment and compares the packs they name with those that are there. */
+export async function readIndex(its: CheckContext, records: CheckedRecords): Promise<ReadIndex> {
+  const found: Building = {
+    index: new CheckedIndex(),
+    counting: new Set(),
+    misshapen: new Set(),
+    undecided: { segments: 0, packs: 0, bytes: 0 },
+    undecidedAuthors: new Set(),
+    strangers: [],
+  };
+  await readSegments(its, records, found);
+  findAbsentSegments(its, records, found.index);
+  // After the segments: packs are durable before a segment names them.
+  await listPacks(its, found);
+  return found;
+}
+
+interface Building extends ReadIndex {
+  readonly counting: Set<ObjectDigest>;
+  readonly misshapen: Set<NamedPack>;
+  readonly undecidedAuthors: Set<SessionId>;
+  readonly strangers: string[];
+}
+
+async function readSegments(
+  its: CheckContext,
+  records: CheckedRecords,
+  found: Building,
+): Promise<void> {
+  const reads = new Limiter(SEGMENTS_AT_ONCE);
+  for (const name of records.view.segments.keys()) {
+    if (!isObjectDigest(name)) {
+      found.strangers.push(objectPath('index', name));
+      continue;
+    }
+    await reads.room();
+    stopIfAborted(its.signal);
+    reads.start(async () => {
+      const segment = await readSegment(its, name, found.index);
+      if (segment !== undefined) sortIn(its, records, name, segment, found);
+    });
+  }
+  await reads.settled();
+}
+
+async function readSegment(
+  its: CheckContext,
+  name: ObjectDigest,
+  index: CheckedIndex,
+): Promise<IndexSegment | undefined> {
+  const { keys, algorithms } = its.repository;
+  const object = objectPath('index', name);
+  try {
+    return decodeSegment(await its.backend.read('index', name), name, keys, algorithms.zstd);
+  } catch (error) {
+    if (!isDamage(error)) throw error;
+    if (error instanceof ObjectNotFoundError) its.findings.sawMissing = true;
+    its.findings.add(object, reasonOf(error));
+    index.lostSegments.push(object);
+    index.isHurt = true;
+    return undefined;
+  }
+}
+
+function sortIn(
+  its: CheckContext,
+  { view, lostSnapshots }: CheckedRecords,
+  name: ObjectDigest,
+  segment: IndexSegment,
+  { index, counting, undecided, undecidedAuthors }: Building,
+): void {
+  const { author } = segment;
+  const counts = segmentCounts(name, author, view);
+  const session = author.kind === 'session' ? author.session : undefined;
+  const isLost = session !== undefined && lostSnapshots.has(session);
+  if (counts) counting.add(name);
+  else if (isLost) index.isHurt = true;
+  else {
+    undecided.segments++;
+    if (session !== undefined && !view.outcomes.has(session)) undecidedAuthors.add(session);
+    return;
+  }
+  for (const pack of index.add(segment, counts ? undefined : session)) {
+    const object = objectPath('packs', pack.name);
+    its.findings.add(objectPath('index', name), `it describes ${object} otherwise than another index segment`);
+  }
+}
+
+/**
+ * Segments that their session's outcome names and that are gone. Only a prune removes segments: where none ever ran, they
+ * are missing; else they are blamed only for chunks that are nowhere else.
+ */
+function findAbsentSegments(its: CheckContext, records: CheckedRecords, index: CheckedIndex): void {
+  const { view, forgotten } = records;
+  const outcomes = [...view.outcomes, ...forgotten];
+  // The segments that a lease record lists do not count while it cannot be read.
+  index.lostSegments.push(...records.damagedLeases);
+  for (const [session, outcome] of outcomes) {
+    if (outcome instanceof CbrError) continue;
+    for (const name of outcomeSegments(outcome)) {
+      if (view.segments.has(name)) continue;
+      const object = objectPath('index', name);
+      if (view.leases.size > 0 || records.damagedLeases.length > 0) {
+        index.absentSegments.push(object);
+        continue;
+      }
+      const author = outcome.outcome === 'commit' ? `snapshot ${session.slice(0, 8)}` : `session ${session.slice(0, 8)}`;
+      its.findings.addMissing(object, `is missing: ${author} wrote it`);
+      index.lostSegments.push(object);
+      index.isHurt = true;
+    }
+  }
+}
+
+async function listPacks(
+  its: CheckContext,
+  { index, misshapen, undecided, strangers }: Building,
+): Promise<void> {
+  for await (const { name, size } of its.backend.list('packs', { signal: its.signal })) {
+    const pack = index.named(name);
+    if (!isObjectDigest(name)) strangers.push(objectPath('packs', name));
+    else if (pack === undefined) {
+      undecided.packs++;
+      undecided.bytes += size;
+    } else {
+      pack.present = true;
+      if (size === pack.size) continue;
+      misshapen.add(pack);
+      index.isHurt = true;
+      const reason = size === 0 ? 'is empty' : `is ${size} bytes long`;
+      its.findings.add(objectPath('packs', name), `${reason}, ${pack.size} were written`);
+    }
+  }
+  for (const pack of index.packs) {
+    if (pack.present || !pack.counts) continue;
+    index.isHurt = true;
+    its.findings.addMissing(objectPath('packs', pack.name), 'is missing');
+  }
+}
