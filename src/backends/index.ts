@@ -4,7 +4,6 @@ export * from './local-folder.js';
 export * from './locations.js';
 export { MemoryBackend } from './memory.js';
 export type { Operation } from './operation.js';
-export * from './process-identity.js';
 export { readOnly } from './read-only.js';
 export * from './retry.js';
 export { newStagingPath, removeStaleTemporaries } from './staging.js';

@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { readdir, rm, stat } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { errnoOf } from '../core/index.js';
+import { errnoOf, isAlive, ownIdentity, type ProcessIdentity } from '../core/index.js';
 import { localFailure } from './local-errors.js';
-import { hasEnded, type ProcessIdentity, thisProcess } from './process-identity.js';
 
 /** What /proc says does not change while the process lives; every small write would pay for asking again. */
 const owner = ((identity?: ProcessIdentity) => () => {
-  identity ??= thisProcess();
+  identity ??= ownIdentity(hostname());
   return identity;
 })();
 
@@ -19,8 +19,8 @@ const SEPARATOR = '~';
  * owner has ended, and is random, so that it is not in use.
  */
 export function newStagingPath(folder: string): string {
-  const { host, boot, namespace, pid, start } = owner();
-  const parts = [encodeURIComponent(host).replaceAll(SEPARATOR, '%7E'), boot, namespace, pid, start];
+  const { host, bootId = '', pidNamespace = '', pid, startTime = '' } = owner();
+  const parts = [encodeURIComponent(host).replaceAll(SEPARATOR, '%7E'), bootId, pidNamespace, pid, startTime];
   return join(folder, [...parts, randomBytes(8).toString('hex')].join(SEPARATOR));
 }
 
@@ -30,7 +30,13 @@ function ownerOf(name: string): ProcessIdentity | undefined {
     return undefined;
   if (random === undefined || rest.length > 0 || !/^[1-9]\d*$/.test(pid ?? '')) return undefined;
   try {
-    return { host: decodeURIComponent(host), boot, namespace, pid: Number(pid), start };
+    return {
+      host: decodeURIComponent(host),
+      pid: Number(pid),
+      ...(boot === '' ? {} : { bootId: boot }),
+      ...(namespace === '' ? {} : { pidNamespace: Number(namespace) }),
+      ...(start === '' ? {} : { startTime: Number(start) }),
+    };
   } catch {
     return undefined; // not percent-encoded by newStagingPath: not ours
   }
@@ -51,7 +57,7 @@ export async function removeStaleTemporaries(
   try {
     for (const name of await readdir(folder)) {
       const maker = ownerOf(name);
-      if (maker === undefined || !hasEnded(maker, observer)) continue;
+      if (maker === undefined || isAlive(maker, observer) !== 'dead') continue;
       const path = join(folder, name);
       const found = await stat(path).catch(ifAbsent);
       if (found === undefined || nowMs - found.mtimeMs < olderThanMs) continue;

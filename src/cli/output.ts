@@ -171,6 +171,6 @@ function progressFields(progress: Progress): Fields {
     bytesNew: newBytes,
     bytesPerSecond: progress.bytesPerSecond,
     secondsLeft: progress.secondsLeft,
-    ...(current === undefined ? {} : rawField(current.startsWith('/') ? 'path' : 'object', current)),
+    ...(current === undefined ? {} : rawField(phase === 'check' ? 'object' : 'path', current)),
   };
 }

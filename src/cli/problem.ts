@@ -2,6 +2,7 @@ import { CbrError, errnoOf, messageOf } from '../core/index.js';
 import { displayPath } from '../fs/index.js';
 import type { ProblemEvent } from '../snapshot/index.js';
 import { rawField, rawListField } from './raw-names.js';
+import { countText } from './sizes.js';
 
 /** Something that went wrong or deserves a word; the run goes on. */
 export interface Problem {
@@ -15,8 +16,10 @@ export interface Problem {
   /** Raw. */
   readonly path?: string;
   readonly object?: string;
-  /** Raw paths that the problem reaches. */
+  /** What the problem reaches: raw paths, each behind the beginning of its snapshot's id and a ':'. */
   readonly affected?: readonly string[];
+  /** How many more it reaches. */
+  readonly unlisted?: number;
 }
 
 const MOST_PATHS_IN_JSON = 20;
@@ -29,10 +32,10 @@ const ERRNO = /\((E[A-Z0-9]+)\)$/;
 export function problemOf(event: ProblemEvent, about: 'source' | 'target' | 'repository'): Problem {
   const { subject, reason, severity } = event;
   const code = ERRNO.exec(reason)?.[1];
-  const isObject = about === 'repository' || !subject.startsWith('/');
+  const isObject = about === 'repository';
   return {
     severity: severity === 'error' || severity === 'note' ? severity : 'warning',
-    about: severity === 'metadata' ? 'metadata' : isObject ? 'repository' : about,
+    about: severity === 'metadata' ? 'metadata' : about,
     reason,
     ...(code === undefined ? {} : { code }),
     ...(subject === '' ? {} : isObject ? { object: subject } : { path: subject }),
@@ -59,21 +62,21 @@ export function errorText(error: unknown): ErrorText {
 
 /** The lines for people. */
 export function problemLines(problem: Problem): string[] {
-  const { reason, path, object, hint, affected = [] } = problem;
+  const { reason, path, object, hint, affected = [], unlisted = 0 } = problem;
   const about = path === undefined ? object : displayPath(path);
   const shown = affected.slice(0, MOST_PATHS_SHOWN).map((each) => `  affects ${displayPath(each)}`);
-  const more = affected.length - shown.length;
+  const more = affected.length - shown.length + unlisted;
   return [
     about === undefined ? reason : `${about}: ${reason}`,
     ...shown,
-    ...(more > 0 ? [`  affects ${more} more`] : []),
+    ...(more > 0 ? [`  affects ${countText(more)} more`] : []),
     ...(hint === undefined ? [] : [`  ${hint}`]),
   ];
 }
 
 /** The object for programs (docs/json.md, "problem"). */
 export function problemFields(problem: Problem): Readonly<Record<string, unknown>> {
-  const { severity, about, code, reason, hint, path, object, affected } = problem;
+  const { severity, about, code, reason, hint, path, object, affected, unlisted = 0 } = problem;
   const subject = path === undefined ? object : displayPath(path);
   return {
     type: 'problem',
@@ -84,9 +87,12 @@ export function problemFields(problem: Problem): Readonly<Record<string, unknown
     hint,
     ...(path === undefined ? {} : rawField('path', path)),
     object,
-    ...(affected === undefined ? {} : rawListField('paths', affected.slice(0, MOST_PATHS_IN_JSON))),
-    ...(affected !== undefined && affected.length > MOST_PATHS_IN_JSON
-      ? { pathsMore: affected.length - MOST_PATHS_IN_JSON }
-      : {}),
+    ...(affected === undefined ? {} : affectedFields(affected, unlisted)),
   };
+}
+
+function affectedFields(affected: readonly string[], unlisted: number): Readonly<Record<string, unknown>> {
+  const more = Math.max(0, affected.length - MOST_PATHS_IN_JSON) + unlisted;
+  const paths = rawListField('paths', affected.slice(0, MOST_PATHS_IN_JSON));
+  return more > 0 ? { ...paths, pathsMore: more } : paths;
 }

@@ -21,6 +21,11 @@ export interface SyncReport {
   readonly damaged: readonly CbrError[];
   /** Packs that counting segments name and that are not there. */
   readonly missingPacks: readonly ObjectDigest[];
+  /**
+   * Nothing that was known before has gone: what an earlier snapshot of this machine stored is still there. Otherwise
+   * (a prune, a lost object) each chunk must be looked up before it is relied on.
+   */
+  readonly nothingGone: boolean;
 }
 
 export interface SyncContext {
@@ -77,7 +82,8 @@ export async function syncIndex(its: SyncContext, view: RepositoryView): Promise
   for await (const { name } of its.backend.list('packs')) listed.add(name);
   const missingPacks = its.cache.packNames().filter((name) => !listed.has(name));
   if (missingPacks.length > 0) await its.cache.dropPacks(missingPacks);
-  return { damaged, missingPacks };
+  const nothingGone = stale.length === 0 && missingPacks.length === 0 && damaged.length === 0;
+  return { damaged, missingPacks, nothingGone };
 }
 
 /** The chunk index as a writer may rely on it: without what marks condemn (rule 10). */

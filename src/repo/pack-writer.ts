@@ -1,6 +1,6 @@
 import { createHash, type Hash } from 'node:crypto';
 import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
-import { CbrError, CHUNK_ID_BYTES, LIMITS, type ObjectDigest, sameBytes } from '../core/index.js';
+import { CbrError, CHUNK_ID_BYTES, LIMITS, type ObjectDigest } from '../core/index.js';
 import type { Algorithms } from './algorithms/algorithms.js';
 import type { Blake3 } from './algorithms/blake3.js';
 import { encodeBlockHeader, type PackSeal } from './block.js';
@@ -58,6 +58,7 @@ export class PackWriter {
   private readonly ids: Blake3;
   private readonly compression: Compression;
   private readonly verifyBuffer: Buffer | undefined;
+  private readonly digest = Buffer.alloc(CHUNK_ID_BYTES);
   private blockBuffer: Buffer;
   private payloadBuffer: Buffer;
   private used = 0;
@@ -181,7 +182,8 @@ export class PackWriter {
     const { plain, chunkLengths } = readPayload(payload, zstd, LIMITS.blockPlain, object, this.verifyBuffer);
     let at = 0;
     for (const [i, length] of chunkLengths.entries()) {
-      if (!sameBytes(this.ids.digest(plain.subarray(at, at + length)), this.chunkIds[i]!)) {
+      this.ids.digestTo(plain.subarray(at, at + length), this.digest, 0);
+      if (!this.digest.equals(this.chunkIds[i]!)) {
         throw new CbrError(
           'internal',
           'a block that was just sealed does not open to the chunks put into it',

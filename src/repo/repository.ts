@@ -26,6 +26,8 @@ export interface OpenOptions {
   /** Milliseconds since 1970. */
   readonly now: () => number;
   readonly report: Report;
+  /** Puts wrappers around the medium: fault injection, traffic counts. */
+  readonly wrapBackend?: (medium: Backend) => Backend;
 }
 
 /** Takes whole sentences for the user; `verbose` ones are for those who asked for them. */
@@ -62,7 +64,7 @@ export interface Repository {
 
 /** Opens a repository. Rejects with `no-repository`, `wrong-password`, DamagedError, `newer-format`. */
 export async function openRepository(options: OpenOptions): Promise<Repository> {
-  const backend = await openBackend(parseLocation(options.location));
+  const backend = wrapped(await openBackend(parseLocation(options.location)), options);
   try {
     const found = await readConfig(backend);
     const algorithms = await loadAlgorithms(options.portable);
@@ -101,7 +103,7 @@ export async function initRepository(options: OpenOptions, parameters: InitParam
   const master = parameters.encrypted ? randomBytes(32) : undefined;
   const password = parameters.encrypted ? await options.password() : undefined;
   const keys = keysFrom(master === undefined ? { repositoryId } : { repositoryId, master }, algorithms);
-  const backend = await createBackend(parseLocation(options.location));
+  const backend = wrapped(await createBackend(parseLocation(options.location)), options);
   try {
     let slot: KeySlot | undefined;
     // The key first: a repository exists from the moment it has a config, and must be readable then.
@@ -116,6 +118,10 @@ export async function initRepository(options: OpenOptions, parameters: InitParam
     await backend.close();
     throw error;
   }
+}
+
+function wrapped(medium: Backend, { wrapBackend }: OpenOptions): Backend {
+  return wrapBackend === undefined ? medium : wrapBackend(medium);
 }
 
 async function assemble(

@@ -1,3 +1,4 @@
+import { removeStaleTemporaries } from '../backends/index.js';
 import { isAlive, type SessionId } from '../core/index.js';
 import { segmentsOfSession } from './index-sync.js';
 import type { Repository } from './repository.js';
@@ -5,6 +6,9 @@ import { fenceSession, listSessions, registerSession, type WriterSession } from 
 
 /** A heartbeat so often; observers wait for several before they hold a session for dead. */
 export const HEARTBEAT_MS = 10_000;
+
+/** Staged files of dead runs are removed when they are older than this. */
+const STALE_MS = 3_600_000;
 
 export interface RunningSession extends WriterSession {
   /** Stops the heartbeats; to be called when the session has ended, or is left to others to end. */
@@ -28,6 +32,8 @@ export async function endDeadSessions(repository: Repository): Promise<SessionId
 export async function beginSession(repository: Repository): Promise<RunningSession> {
   const { backend, records, identity, now } = repository;
   await endDeadSessions(repository);
+  if (backend.stagingFolder !== undefined)
+    await removeStaleTemporaries(backend.stagingFolder, STALE_MS, now());
   const session = await registerSession({ backend, records }, identity, Math.floor(now() / 1000));
   let beating = Promise.resolve();
   const timer = setInterval(() => {

@@ -9,3 +9,6 @@ export * from './select-snapshot.js';
 export { type ListedEntry, listEntries } from './list-entries.js';
 export * from './repository-stats.js';
 export * from './session-status.js';
+export type { CheckOptions, CheckReport } from './check/check-options.js';
+export { checkRepository } from './check/check-repository.js';
+export type { Finding } from './check/findings.js';

@@ -118,7 +118,9 @@ async function inFolder<T>(folder: string, read: () => T | Promise<T>): Promise<
     const isDamage = error instanceof DamagedError || error instanceof FormatError;
     if (!isDamage) throw error;
     const object = error instanceof DamagedError ? error.object : 'tree';
-    const reason = error.message.startsWith(`${object}: `) ? error.message.slice(object.length + 2) : error.message;
+    const reason = error.message.startsWith(`${object}: `)
+      ? error.message.slice(object.length + 2)
+      : error.message;
     throw new DamagedError(object, `${reason}; it holds the folder ${displayPath(folder)}`, {
       cause: error,
       hint: 'Run: cbr check',

@@ -82,8 +82,7 @@ export async function selectSnapshot(
 ): Promise<Snapshot> {
   const listed = await listSnapshots(repository);
   const latest = /^latest(?:~([0-9]{1,9}))?$/.exec(name);
-  const chosen =
-    latest === null ? withId(listed, name) : latestOf(listed, Number(latest[1] ?? 0), filter);
+  const chosen = latest === null ? withId(listed, name) : latestOf(listed, Number(latest[1] ?? 0), filter);
   return readAgain(repository, chosen);
 }
 
@@ -99,7 +98,8 @@ function latestOf({ snapshots, damaged }: ListedSnapshots, before: number, filte
   const chosen = found.at(-1 - before);
   if (chosen !== undefined) return chosen;
   const count = found.length;
-  const what = snapshots.length === 0 ? 'there are no snapshots' : `of ${snapshots.length} snapshots ${count} match`;
+  const what =
+    snapshots.length === 0 ? 'there are no snapshots' : `of ${snapshots.length} snapshots ${count} match`;
   throw new CbrError('not-found', before === 0 ? what : `${what}, so there is none for latest~${before}`, {
     hint: 'See: cbr snapshots',
   });
@@ -126,9 +126,13 @@ function withId({ snapshots, damaged }: ListedSnapshots, name: string): Snapshot
   const lost = damaged.filter(({ id }) => id.startsWith(prefix));
   if (found.length + lost.length > 1) {
     const candidates = [...found.map(described), ...lost.map(({ id }) => `${id.slice(0, 12)} (damaged)`)];
-    throw new CbrError('ambiguous', `${candidates.length} snapshots begin with ${prefix}: ${listOf(candidates)}`, {
-      hint: 'Give more digits of the id.',
-    });
+    throw new CbrError(
+      'ambiguous',
+      `${candidates.length} snapshots begin with ${prefix}: ${listOf(candidates)}`,
+      {
+        hint: 'Give more digits of the id.',
+      },
+    );
   }
   if (lost[0] !== undefined) throw lost[0].error;
   if (found[0] !== undefined) return found[0];

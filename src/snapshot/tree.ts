@@ -110,12 +110,16 @@ export function encodeEntry(entry: Entry, writer = new MessagePackWriter(256)): 
   return { name: entry.name, bytes: writer.finish() };
 }
 
-export type TreePage =
-  | { readonly level: 0; readonly entries: readonly EncodedEntry[] }
+export type TreePage<E = EncodedEntry> =
+  | { readonly level: 0; readonly entries: readonly E[] }
   | { readonly level: number; readonly pages: readonly PageReference[] };
 
-/** Reads one page from untrusted bytes; entries must be sorted and unique. */
-export function readTreePage(plain: Uint8Array, subject: string): TreePage {
+/** Reads one page from untrusted bytes, entries by `takeEntry`; they must be sorted and unique. */
+function readPage<E extends { readonly name: string }>(
+  plain: Uint8Array,
+  subject: string,
+  takeEntry: (reader: MessagePackReader) => E,
+): TreePage<E> {
   const reader = new MessagePackReader(plain, subject);
   if (reader.array() !== 2) reader.fail('a tree page expected');
   const level = reader.int(0, 8);
@@ -127,13 +131,11 @@ export function readTreePage(plain: Uint8Array, subject: string): TreePage {
     return name;
   };
   if (level === 0) {
-    const entries: EncodedEntry[] = [];
+    const entries: E[] = [];
     for (let i = 0; i < count; i++) {
-      const bytes = reader.skip();
-      const nameReader = new MessagePackReader(bytes, subject);
-      nameReader.map();
-      if (nameReader.int(0, 0xff) !== 0) nameReader.fail('an entry begins with its name');
-      entries.push({ name: inOrder(nameReader.latin1(LIMITS.name)), bytes });
+      const entry = takeEntry(reader);
+      inOrder(entry.name);
+      entries.push(entry);
     }
     reader.end();
     return { level: 0, entries };
@@ -145,6 +147,23 @@ export function readTreePage(plain: Uint8Array, subject: string): TreePage {
   }
   reader.end();
   return { level, pages };
+}
+
+function takeEncoded(reader: MessagePackReader): EncodedEntry {
+  const bytes = reader.skip();
+  const nameReader = new MessagePackReader(bytes, reader.subject);
+  nameReader.map();
+  if (nameReader.int(0, 0xff) !== 0) nameReader.fail('an entry begins with its name');
+  return { name: nameReader.latin1(LIMITS.name), bytes };
+}
+
+function readTreePage(plain: Uint8Array, subject: string): TreePage {
+  return readPage(plain, subject, takeEncoded);
+}
+
+/** A page with its entries decoded. */
+export function readDecodedPage(plain: Uint8Array, subject: string): TreePage<Entry> {
+  return readPage(plain, subject, readEntry);
 }
 
 /** The entries of a directory in order, undecoded, one page after another. Rejects when one is missing or damaged. */

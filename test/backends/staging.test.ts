@@ -1,43 +1,14 @@
 import { spawnSync } from 'node:child_process';
 import { readdir, utimes, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { basename, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import {
-  hasEnded,
-  newStagingPath,
-  type ProcessIdentity,
-  removeStaleTemporaries,
-  thisProcess,
-} from '../../dist/backends/index.js';
+import { newStagingPath, removeStaleTemporaries } from '../../dist/backends/index.js';
+import { ownIdentity, type ProcessIdentity } from '../../dist/core/index.js';
 import { scratchFolders } from './scratch.js';
 
-const self = thisProcess();
+const self = ownIdentity(hostname());
 const endedPid = spawnSync(process.execPath, ['--version']).pid;
-
-describe('process identity', () => {
-  test('a running process has not ended', () => {
-    expect(hasEnded(self)).toBe(false);
-    expect(hasEnded({ ...thisProcess(), pid: process.pid })).toBe(false);
-  });
-
-  test('a free pid, a pid given to another process and another boot prove the end', () => {
-    expect(hasEnded({ ...self, pid: endedPid })).toBe(true);
-    expect(hasEnded({ ...self, start: `${Number(self.start) - 1}` })).toBe(true);
-    expect(hasEnded({ ...self, boot: 'another boot' })).toBe(true);
-  });
-
-  test('nothing is proved about other hosts, other namespaces and unknown parts', () => {
-    const gone = { ...self, pid: endedPid };
-    const unproved: ProcessIdentity[] = [
-      { ...gone, host: 'another' },
-      { ...gone, namespace: '17' },
-      { ...gone, boot: '0' },
-      { ...self, start: '0' },
-    ];
-    for (const other of unproved) expect(hasEnded(other), JSON.stringify(other)).toBe(false);
-    expect(hasEnded(gone, { ...self, boot: '0' })).toBe(false);
-  });
-});
 
 describe('staged files', () => {
   const newFolder = scratchFolders();
@@ -46,8 +17,8 @@ describe('staged files', () => {
   /** Makes a staged file as `owner` would name it, last written `ageMs` before `now`. */
   async function stage(folder: string, owner: Partial<ProcessIdentity>, ageMs: number): Promise<string> {
     const parts = basename(newStagingPath(folder)).split('~');
-    const { host, boot, namespace, pid, start } = { ...self, ...owner };
-    const name = [encodeURIComponent(host), boot, namespace, pid, start, parts.at(-1)].join('~');
+    const { host, bootId, pidNamespace, pid, startTime } = { ...self, ...owner };
+    const name = [encodeURIComponent(host), bootId, pidNamespace, pid, startTime, parts.at(-1)].join('~');
     await writeFile(join(folder, name), 'staged');
     await utimes(join(folder, name), new Date(now - ageMs), new Date(now - ageMs));
     return name;
@@ -63,8 +34,8 @@ describe('staged files', () => {
     const folder = await newFolder();
     const kept = [
       await stage(folder, {}, 1e9),
-      await stage(folder, { host: 'another', pid: endedPid }, 1e9),
-      await stage(folder, { namespace: '17', pid: endedPid }, 1e9),
+      await stage(folder, { host: 'another', bootId: 'of another', pid: endedPid }, 1e9),
+      await stage(folder, { pidNamespace: 17, pid: endedPid }, 1e9),
       await stage(folder, { pid: endedPid }, 999),
     ];
     for (const name of ['notes.txt', '~~~~~', `${self.host}~b~n~x~1~r`, `%E0~b~n~1~1~r`]) {
@@ -73,7 +44,7 @@ describe('staged files', () => {
       kept.push(name);
     }
     await stage(folder, { pid: endedPid }, 1001);
-    await stage(folder, { boot: 'earlier' }, 1001);
+    await stage(folder, { bootId: 'earlier' }, 1001);
     expect(await removeStaleTemporaries(folder, 1000, now)).toBe(2);
     expect((await readdir(folder)).sort()).toEqual(kept.sort());
     expect(await removeStaleTemporaries(folder, 1000, now)).toBe(0);

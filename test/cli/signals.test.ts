@@ -10,7 +10,7 @@ const MEBIBYTE = 2 ** 20;
 /** So much, and so little compressible, that a signal arrives before it is stored. */
 async function large(): Promise<Place> {
   const its = await plainPlace();
-  for (let i = 0; i < 24; i++) {
+  for (let i = 0; i < 12; i++) {
     mkdirSync(join(its.source, `${i}`));
     writeFileSync(join(its.source, `${i}/random`), randomBytes(8 * MEBIBYTE));
   }

@@ -4,6 +4,7 @@ import type { CommandContext, CommandModule, Outcome } from '../command.js';
 import { shownBy } from '../events.js';
 import { EXIT } from '../exit-codes.js';
 import { percentage } from '../parse-number.js';
+import type { Problem } from '../problem.js';
 import { withRepository } from '../repository.js';
 import { countOf, sizeText } from '../sizes.js';
 
@@ -46,12 +47,9 @@ export const check: CommandModule = {
   },
 };
 
-function problemOf({
-  object,
-  reason,
-  affected,
-}: Finding): Parameters<CommandContext['output']['problem']>[0] {
-  return { severity: 'error', about: 'repository', code: 'damaged', object, reason, affected };
+function problemOf({ object, reason, affected, unlisted }: Finding): Problem {
+  const more = unlisted === undefined ? {} : { unlisted };
+  return { severity: 'error', about: 'repository', code: 'damaged', object, reason, affected, ...more };
 }
 
 function printSummary({ output }: CommandContext, report: CheckReport): void {

@@ -144,7 +144,7 @@ function printSummary({ output }: CommandContext, options: TakeOptions, summary:
     ['Root', root],
     [
       'Files',
-      `${countText(newFiles)} new, ${countText(changedFiles)} changed, ${countText(unchangedFiles)} unchanged, in ${countOf(folders, 'folder')}`,
+      `${countText(newFiles)} new, ${countText(changedFiles)} changed, ${countText(unchangedFiles)} unchanged; ${countOf(folders, 'folder')}`,
     ],
     ['Size', options.dryRun ? bytes : `${bytes}, stored as ${sizeText(storedBytes)}`],
     ['Time', spanText(statistics.milliseconds / 1000)],

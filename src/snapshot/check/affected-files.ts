@@ -3,18 +3,18 @@ import { readListPage } from '../content-list.js';
 import type { ChunkReference, Content, Entry } from '../entry.js';
 import { joinShown } from '../list-entries.js';
 import type { Snapshot } from '../snapshot-record.js';
-import { decodeEntry, readTreePage, type TreePage } from '../tree.js';
+import { readDecodedPage, type TreePage } from '../tree.js';
 import type { CheckContext } from './check-context.js';
 import type { CheckedIndex } from './checked-index.js';
 import { FLAG } from './chunk-table.js';
-import { stopIfAborted } from './damage.js';
+import { Pace } from './pace.js';
 import { TreeChunks } from './walk-trees.js';
 
 /** One page of a tree on the way from the root to where the walk is. */
 interface OpenPage {
   readonly chunk: ChunkReference;
   readonly path: string;
-  readonly page: TreePage;
+  readonly page: TreePage<Entry>;
   next: number;
   /** Something below is damaged. */
   isHurt: boolean;
@@ -28,12 +28,14 @@ export class AffectedFiles {
   /** Snapshots that cannot be restored whole. */
   readonly snapshots = new Set<SessionId>();
   private readonly chunks: TreeChunks;
+  private readonly pace: Pace;
 
   constructor(
     private readonly its: CheckContext,
     private readonly index: CheckedIndex,
   ) {
     this.chunks = new TreeChunks(its, index);
+    this.pace = new Pace(its.signal);
   }
 
   async walk(snapshot: Snapshot): Promise<void> {
@@ -41,7 +43,7 @@ export class AffectedFiles {
     const first = await this.open(snapshot, snapshot.root, '/');
     if (first !== undefined) open.push(first);
     for (let top = open.at(-1); top !== undefined; top = open.at(-1)) {
-      stopIfAborted(this.its.signal);
+      if (this.pace.isDue) await this.pace.rest();
       const below = await this.advance(snapshot, top);
       if (below !== undefined) open.push(below);
       else if (top.next === partsOf(top.page).length) {
@@ -60,13 +62,12 @@ export class AffectedFiles {
       const part = parts[top.next++]!;
       let chunk: ChunkReference | undefined;
       let path = top.path;
-      if ('bytes' in part) {
-        const entry = decodeEntry(part);
-        path = joinShown(top.path, entry.name);
-        const causes = await this.causesOfEntry(entry);
+      if ('name' in part) {
+        path = joinShown(top.path, part.name);
+        const causes = await this.causesOfEntry(part);
         this.blame(snapshot, path, causes);
         if (causes.size > 0) top.isHurt = true;
-        chunk = entry.tree;
+        chunk = part.tree;
       } else chunk = part;
       if (chunk === undefined || this.isClean(chunk)) continue;
       const opened = await this.open(snapshot, chunk, path);
@@ -78,11 +79,15 @@ export class AffectedFiles {
 
   /** Undefined when it cannot be read, and then the folder counts as affected, whatever was in it. */
   private async open(snapshot: Snapshot, chunk: ChunkReference, path: string): Promise<OpenPage | undefined> {
-    const plain = this.index.malformed.has(chunk.id) ? undefined : await this.chunks.read(chunk);
-    if (plain !== undefined) {
-      return { chunk, path, page: readTreePage(plain, 'tree'), next: 0, isHurt: false };
+    const found = this.index.malformed.has(chunk.id) ? undefined : await this.chunks.read(chunk);
+    if (found !== undefined) {
+      return { chunk, path, page: readDecodedPage(found.plain, 'tree'), next: 0, isHurt: false };
     }
-    this.blame(snapshot, path === '/' ? path : `${path}/`, new Set(this.index.causesOf(chunk.id, chunk.length)));
+    this.blame(
+      snapshot,
+      path === '/' ? path : `${path}/`,
+      new Set(this.index.causesOf(chunk.id, chunk.length)),
+    );
     return undefined;
   }
 
@@ -115,10 +120,10 @@ export class AffectedFiles {
   /** At most nine levels deep: pages name their level. */
   private async addList(causes: Set<string>, chunk: ChunkReference): Promise<void> {
     if (this.isClean(chunk)) return;
-    const plain = this.index.malformed.has(chunk.id) ? undefined : await this.chunks.read(chunk);
-    if (plain === undefined) return this.add(causes, chunk);
+    const found = this.index.malformed.has(chunk.id) ? undefined : await this.chunks.read(chunk);
+    if (found === undefined) return this.add(causes, chunk);
     const before = causes.size;
-    const page = readListPage(plain, 'content list');
+    const page = readListPage(found.plain, 'content list');
     if ('items' in page) await this.addContent(causes, { kind: 'items', items: page.items });
     else for (const below of page.pages) await this.addList(causes, below);
     if (causes.size === before && before === 0) this.setClean(chunk);
@@ -135,7 +140,6 @@ export class AffectedFiles {
   }
 }
 
-function partsOf(page: TreePage): readonly ((TreePage & { level: 0 })['entries'][number] | ChunkReference)[] {
+function partsOf(page: TreePage<Entry>): readonly (Entry | ChunkReference)[] {
   return 'entries' in page ? page.entries : page.pages;
 }
-

@@ -17,13 +17,13 @@ export class CheckProgress {
     private readonly clock: () => number,
   ) {}
 
-  /** `current`: the object that is being looked at. */
-  tell(current: string): void {
+  /** `current`: names the object that is being looked at. */
+  tell(current: () => string): void {
     const now = this.clock();
     if (now - this.last < INTERVAL_MS) return;
     this.last = now;
     const { files, bytes, totalBytes } = this;
     const total = totalBytes === undefined ? {} : { totalBytes };
-    this.listener({ type: 'progress', phase: 'check', files, bytes, ...total, current });
+    this.listener({ type: 'progress', phase: 'check', files, bytes, ...total, current: current() });
   }
 }

@@ -76,7 +76,11 @@ async function checkConfigs(its: CheckContext): Promise<void> {
   for await (const { name } of its.backend.list('config')) {
     const object = objectPath('config', name);
     await inspect(its, 'config', name, (stored) => {
-      const { config: encoded, mac } = decode(sealedConfig, plainRecordContent('config', stored, object), object);
+      const { config: encoded, mac } = decode(
+        sealedConfig,
+        plainRecordContent('config', stored, object),
+        object,
+      );
       const config = decode(configRecord, encoded, object);
       verifyConfig({ number: Number(name), config, encoded, mac }, its.repository.keys);
     });
@@ -111,7 +115,10 @@ function checkSnapshots(its: CheckContext, view: RepositoryView, lost: Set<Sessi
   return snapshots;
 }
 
-async function readForgotten(its: CheckContext, view: RepositoryView): Promise<Map<SessionId, OutcomeRecord>> {
+async function readForgotten(
+  its: CheckContext,
+  view: RepositoryView,
+): Promise<Map<SessionId, OutcomeRecord>> {
   const outcomes = new Map<SessionId, OutcomeRecord>();
   for (const id of view.forgotten) {
     const outcome = await inspect(its, 'forgotten', id, (stored) => {
@@ -136,7 +143,10 @@ function findVanished(
       const id = toHex(seen) as SessionId;
       if (view.outcomes.has(id) || view.forgotten.has(id)) continue;
       const object = objectPath('snapshots', id);
-      its.findings.addMissing(object, `vanished without being forgotten: snapshot ${witness.slice(0, 8)} saw it`);
+      its.findings.addMissing(
+        object,
+        `vanished without being forgotten: snapshot ${witness.slice(0, 8)} saw it`,
+      );
       its.findings.affect(object, `${id.slice(0, 8)}:/`);
       lost.add(id);
     }
@@ -164,4 +174,3 @@ async function checkOthers(its: CheckContext): Promise<void> {
     }
   }
 }
-

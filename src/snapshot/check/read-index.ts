@@ -1,7 +1,20 @@
 import { objectPath } from '../../backends/index.js';
-import { CbrError, isObjectDigest, type ObjectDigest, ObjectNotFoundError, type SessionId } from '../../core/index.js';
+import {
+  CbrError,
+  isObjectDigest,
+  type ObjectDigest,
+  ObjectNotFoundError,
+  type SessionId,
+} from '../../core/index.js';
 import { Limiter } from '../../engine/index.js';
-import { decodeSegment, type IndexSegment, outcomeSegments, segmentCounts } from '../../repo/index.js';
+import {
+  decodeSegment,
+  hasOutcome,
+  type IndexSegment,
+  listSessions,
+  outcomeSegments,
+  segmentCounts,
+} from '../../repo/index.js';
 import type { CheckContext } from './check-context.js';
 import type { CheckedRecords } from './check-records.js';
 import { CheckedIndex, type NamedPack } from './checked-index.js';
@@ -23,8 +36,6 @@ export interface ReadIndex {
   /** Packs that are there, of another size than they should be: each is read whole to learn what is left of it. */
   readonly misshapen: ReadonlySet<NamedPack>;
   readonly undecided: Undecided;
-  /** Sessions that wrote index segments and had no outcome when the records were read. */
-  readonly undecidedAuthors: ReadonlySet<SessionId>;
   /** Objects with names that cbr does not give. */
   readonly strangers: readonly string[];
 }
@@ -39,10 +50,11 @@ export async function readIndex(its: CheckContext, records: CheckedRecords): Pro
     counting: new Set(),
     misshapen: new Set(),
     undecided: { segments: 0, packs: 0, bytes: 0 },
-    undecidedAuthors: new Set(),
+    open: new Map(),
     strangers: [],
   };
   await readSegments(its, records, found);
+  await findVanishedOutcomes(its, found);
   findAbsentSegments(its, records, found.index);
   // After the segments: packs are durable before a segment names them.
   await listPacks(its, found);
@@ -52,15 +64,12 @@ export async function readIndex(its: CheckContext, records: CheckedRecords): Pro
 interface Building extends ReadIndex {
   readonly counting: Set<ObjectDigest>;
   readonly misshapen: Set<NamedPack>;
-  readonly undecidedAuthors: Set<SessionId>;
+  /** Segments of sessions that had no outcome when the records were read. */
+  readonly open: Map<SessionId, ObjectDigest[]>;
   readonly strangers: string[];
 }
 
-async function readSegments(
-  its: CheckContext,
-  records: CheckedRecords,
-  found: Building,
-): Promise<void> {
+async function readSegments(its: CheckContext, records: CheckedRecords, found: Building): Promise<void> {
   const reads = new Limiter(SEGMENTS_AT_ONCE);
   for (const name of records.view.segments.keys()) {
     if (!isObjectDigest(name)) {
@@ -101,7 +110,7 @@ function sortIn(
   { view, lostSnapshots }: CheckedRecords,
   name: ObjectDigest,
   segment: IndexSegment,
-  { index, counting, undecided, undecidedAuthors }: Building,
+  { index, counting, undecided, open }: Building,
 ): void {
   const { author } = segment;
   const counts = segmentCounts(name, author, view);
@@ -111,12 +120,50 @@ function sortIn(
   else if (isLost) index.isHurt = true;
   else {
     undecided.segments++;
-    if (session !== undefined && !view.outcomes.has(session)) undecidedAuthors.add(session);
+    if (session !== undefined && !view.outcomes.has(session)) {
+      open.set(session, [...(open.get(session) ?? []), name]);
+    }
     return;
   }
-  for (const pack of index.add(segment, counts ? undefined : session)) {
+  addTo(its, index, name, segment, counts ? undefined : session);
+}
+
+function addTo(
+  its: CheckContext,
+  index: CheckedIndex,
+  name: ObjectDigest,
+  segment: IndexSegment,
+  doubt: SessionId | undefined,
+): void {
+  for (const pack of index.add(segment, doubt)) {
     const object = objectPath('packs', pack.name);
-    its.findings.add(objectPath('index', name), `it describes ${object} otherwise than another index segment`);
+    its.findings.add(
+      objectPath('index', name),
+      `it describes ${object} otherwise than another index segment`,
+    );
+  }
+}
+
+/**
+ * A session that wrote segments and is neither registered nor has an outcome: sessions are cleared away only after their
+ * outcome exists (rule 12), so that is gone. What its segments name is remembered, to tell what needs it.
+ */
+async function findVanishedOutcomes(its: CheckContext, { open, index, undecided }: Building): Promise<void> {
+  if (open.size === 0) return;
+  const { backend, records } = its.repository;
+  const registered = new Set((await listSessions({ backend, records })).map(({ id }) => id));
+  for (const [id, names] of open) {
+    // It may have ended since the records were read.
+    if (registered.has(id) || (await hasOutcome(backend, id))) continue;
+    const object = objectPath('snapshots', id);
+    its.findings.addMissing(object, 'is missing: its session wrote index segments and was ended');
+    its.findings.affect(object, `${id.slice(0, 8)}:/`);
+    index.isHurt = true;
+    for (const name of names) {
+      undecided.segments--;
+      const segment = await readSegment(its, name, index);
+      if (segment !== undefined) addTo(its, index, name, segment, id);
+    }
   }
 }
 
@@ -138,7 +185,8 @@ function findAbsentSegments(its: CheckContext, records: CheckedRecords, index: C
         index.absentSegments.push(object);
         continue;
       }
-      const author = outcome.outcome === 'commit' ? `snapshot ${session.slice(0, 8)}` : `session ${session.slice(0, 8)}`;
+      const author =
+        outcome.outcome === 'commit' ? `snapshot ${session.slice(0, 8)}` : `session ${session.slice(0, 8)}`;
       its.findings.addMissing(object, `is missing: ${author} wrote it`);
       index.lostSegments.push(object);
       index.isHurt = true;

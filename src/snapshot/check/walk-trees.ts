@@ -1,17 +1,29 @@
 import { type ChunkId, chunkIdHex, FormatError } from '../../core/index.js';
+import { checkEntryName } from '../../fs/index.js';
 import { ChunkReader } from '../../repo/index.js';
 import { readListPage } from '../content-list.js';
 import { type ChunkReference, type ContentItem, type Entry, itemBytes } from '../entry.js';
-import { decodeEntry, readTreePage } from '../tree.js';
+import { readDecodedPage } from '../tree.js';
 import type { CheckContext } from './check-context.js';
 import type { CheckedIndex } from './checked-index.js';
 import { FLAG } from './chunk-table.js';
-import { isDamage, reasonOf, stopIfAborted } from './damage.js';
+import { isDamage, reasonOf } from './damage.js';
+import { Pace } from './pace.js';
 
 /** A chunk that a tree names, and what it is to be. */
 type Step =
-  | { readonly kind: 'tree'; readonly chunk: ChunkReference; readonly mostLevel: number; readonly first?: string }
-  | { readonly kind: 'list'; readonly chunk: ChunkReference; readonly mostLevel: number; readonly bytes: number }
+  | {
+      readonly kind: 'tree';
+      readonly chunk: ChunkReference;
+      readonly mostLevel: number;
+      readonly first?: string;
+    }
+  | {
+      readonly kind: 'list';
+      readonly chunk: ChunkReference;
+      readonly mostLevel: number;
+      readonly bytes: number;
+    }
   | { readonly kind: 'attribute'; readonly chunk: ChunkReference };
 
 /** Trees are nested in pages no deeper than this (docs/format.md, "Tree" and "Content list"). */
@@ -30,12 +42,12 @@ export class TreeChunks {
     this.reader = new ChunkReader(its.backend, keys, algorithms, index, async () => false);
   }
 
-  /** Undefined when no place holds it; each place that fails is a finding. */
-  async read({ id, length }: ChunkReference): Promise<Uint8Array | undefined> {
+  /** With the row of the place that holds it. Undefined when none does; each place that fails is a finding. */
+  async read({ id, length }: ChunkReference): Promise<{ plain: Uint8Array; row: number } | undefined> {
     const { index, its } = this;
     for (let row = index.usableRow(id); row >= 0; row = index.usableRow(id)) {
       try {
-        return await this.reader.read('tree', id, length);
+        return { plain: await this.reader.read('tree', id, length), row };
       } catch (error) {
         if (!isDamage(error)) throw error;
         if (error.code === 'object-not-found') its.findings.sawMissing = true;
@@ -51,22 +63,24 @@ export class TreeChunks {
 /** Reads every tree, list page and attribute that snapshots reach, each once, and looks up every chunk of content. */
 export class TreeWalk {
   private readonly chunks: TreeChunks;
-  private steps: Step[] = [];
+  private readonly pace: Pace;
+  /** What is still to be taken, the next one last. */
+  private readonly steps: Step[] = [];
 
   constructor(
     private readonly its: CheckContext,
     private readonly index: CheckedIndex,
   ) {
     this.chunks = new TreeChunks(its, index);
+    this.pace = new Pace(its.signal);
   }
 
   /** A stack of its own: trees may be nested deeper than calls may be, and no path is needed yet. */
   async walk(root: ChunkReference): Promise<void> {
     this.steps.push({ kind: 'tree', chunk: root, mostLevel: MOST_LEVEL });
     for (let step = this.steps.pop(); step !== undefined; step = this.steps.pop()) {
-      if (this.isKnown(step)) continue;
-      stopIfAborted(this.its.signal);
-      await this.take(step);
+      if (this.pace.isDue) await this.pace.rest();
+      if (!this.isKnown(step)) await this.take(step);
     }
   }
 
@@ -77,22 +91,22 @@ export class TreeWalk {
 
   private async take(step: Step): Promise<void> {
     const { chunk } = step;
-    const plain = await this.chunks.read(chunk);
-    if (plain === undefined) return this.lacks(chunk.id);
-    const row = this.index.usableRow(chunk.id);
+    const found = await this.chunks.read(chunk);
+    if (found === undefined) return this.lacks(chunk.id);
+    const { plain, row } = found;
     this.index.table.set(row, FLAG[step.kind]);
-    this.its.progress.tell(this.index.objectOf(row));
+    this.its.progress.tell(() => this.index.objectOf(row));
+    const waiting = this.steps.length;
     try {
-      // Behind what waits: the first thing named is read next, which is the order in which it was stored.
-      const waiting = this.steps;
-      this.steps = [];
       if (step.kind === 'tree') this.takeTree(step, plain);
       else if (step.kind === 'list') this.takeList(step, plain);
-      while (this.steps.length > 0) waiting.push(this.steps.pop()!);
-      this.steps = waiting;
     } catch (error) {
       if (!isDamage(error)) throw error;
       this.malformed(chunk.id, row, error.message);
+    }
+    // What was named first is taken first: that is the order in which it was stored.
+    for (let from = waiting, to = this.steps.length - 1; from < to; from++, to--) {
+      [this.steps[from], this.steps[to]] = [this.steps[to]!, this.steps[from]!];
     }
   }
 
@@ -105,17 +119,33 @@ export class TreeWalk {
   }
 
   private takeTree({ mostLevel, first }: Step & { kind: 'tree' }, plain: Uint8Array): void {
-    const page = readTreePage(plain, 'tree');
+    const page = readDecodedPage(plain, 'tree');
     if (page.level > mostLevel) throw new FormatError('pages are nested wrongly');
     const parts = 'entries' in page ? page.entries : page.pages;
     const begins = parts[0] !== undefined && ('name' in parts[0] ? parts[0].name : parts[0].first);
-    if (first !== undefined && begins !== first) throw new FormatError('a page does not begin where it should');
-    if ('entries' in page) for (const encoded of page.entries) this.takeEntry(decodeEntry(encoded));
+    if (first !== undefined && begins !== first)
+      throw new FormatError('a page does not begin where it should');
+    if ('entries' in page) this.takeEntries(page.entries);
     else {
       for (const below of page.pages) {
         this.steps.push({ kind: 'tree', chunk: below, mostLevel: page.level - 1, first: below.first });
       }
     }
+  }
+
+  /** All of them, though one may be wrong. */
+  private takeEntries(entries: readonly Entry[]): void {
+    let problem: FormatError | undefined;
+    for (const entry of entries) {
+      try {
+        this.takeEntry(entry);
+        checkEntryName(entry.name);
+      } catch (error) {
+        if (!(error instanceof FormatError)) throw error;
+        problem ??= error;
+      }
+    }
+    if (problem !== undefined) throw problem;
   }
 
   private takeEntry({ content, size = 0, tree, xattrs }: Entry): void {

@@ -106,6 +106,13 @@ export class Intake {
     for (const { packs } of finished) this.storePacks(packs);
   }
 
+  /** Gives up: workers remove what they have staged. Takes what is lost with a dead worker for removed. */
+  async abandon(): Promise<void> {
+    await this.running.idle();
+    await this.large.idle();
+    await this.parts.pool.runOnEach('abandon', {}).catch(() => undefined);
+  }
+
   private start(operation: () => Promise<void>): void {
     this.running.start(() => this.orFail(operation));
   }

@@ -157,7 +157,7 @@ export class FileReader {
     for (const end of this.chunker.cuts(content, isEnd)) {
       slab.starts[row] = start + from;
       slab.lengths[row] = end - from;
-      slab.ids.set(this.ids.digest(content.subarray(from, end)), row * CHUNK_ID_BYTES);
+      this.ids.digestTo(content.subarray(from, end), slab.ids, row * CHUNK_ID_BYTES);
       from = end;
       row++;
     }

@@ -10,6 +10,8 @@ export type IntakeTasks = {
   closeLarge: { input: { readonly fd: number }; output: { readonly row: Uint8Array } };
   seal: { input: SealInput; output: { readonly packs: readonly FinishedPack[] } };
   finish: { input: Record<never, never>; output: { readonly packs: readonly FinishedPack[] } };
+  /** Throws away what is not stored yet, its staged file too. */
+  abandon: { input: Record<never, never>; output: Record<never, never> };
 };
 
 /** What each worker is given when it starts. */

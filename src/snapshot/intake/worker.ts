@@ -55,6 +55,10 @@ serveTasks<IntakeTasks>({
     }
     return handOver(finished);
   },
+  abandon: () => {
+    packs.abandon();
+    return { output: {} };
+  },
   finish: () => {
     const last = packs.finish();
     return handOver(last === undefined ? [] : [last]);

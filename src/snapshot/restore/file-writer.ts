@@ -96,10 +96,8 @@ export class FileWriter {
     const { states, reasons, outcome } = this.begin(input.files.length);
     for (const [file, { entry, folder, fd, temporaryName }] of input.files.entries()) {
       try {
-        states[file] = this.finish(folders[folder]!, decodeEntry({ name: '', bytes: entry }), {
-          fd: fd!,
-          temporaryName,
-        });
+        const decoded = decodeEntry({ name: '', bytes: entry });
+        states[file] = this.finish(folders[folder]!, decoded, { fd: fd!, temporaryName }, decoded.size);
       } catch (error) {
         states[file] = this.explain(error);
         reasons.push([file, messageOf(error)]);
@@ -246,12 +244,16 @@ export class FileWriter {
     }
   }
 
-  /** Metadata, then the name, then the flags; closes the file whatever happens. */
-  private finish(folder: TargetFolder, entry: Entry, file: TemporaryFile): number {
+  /**
+   * Metadata, then the name, then the flags; closes the file whatever happens. `size` is given where it may not have its
+   * size yet: no chunk makes room for a hole at its end.
+   */
+  private finish(folder: TargetFolder, entry: Entry, file: TemporaryFile, size?: number): number {
     const path = folder.locate(entry.name);
     const metadata = new MetadataWriter(this.owners, this.problems);
     let named = false;
     try {
+      if (size !== undefined) ftruncateSync(file.fd, size);
       metadata.applyToFd(file.fd, path, metadataOf(entry));
       named = commit(folder, file, entry.name);
       // Flags of files with several names wait until all of them are there: an immutable file takes no further name.

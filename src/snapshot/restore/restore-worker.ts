@@ -15,6 +15,7 @@ const keys = keysFrom(data.keys, algorithms);
 const writer = new FileWriter(keys, algorithms, new Owners());
 const ids = keys.chunkIds('data');
 const chunk = Buffer.allocUnsafeSlow(LIMITS.chunk);
+const zeros = Buffer.alloc(2 ** 20);
 const noFollow = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 /** Reads a restored file from the target and compares it, chunk by chunk; undefined when it is right. */
@@ -53,8 +54,9 @@ function readExactly(fd: number, into: Buffer, offset: number): boolean {
 
 function isHole(fd: number, offset: number, length: number): boolean {
   for (let done = 0; done < length; ) {
-    const part = chunk.subarray(0, Math.min(chunk.byteLength, length - done));
-    if (!readExactly(fd, part, offset + done) || part.some((byte) => byte !== 0)) return false;
+    const part = chunk.subarray(0, Math.min(zeros.byteLength, length - done));
+    if (!readExactly(fd, part, offset + done)) return false;
+    if (Buffer.compare(part, zeros.subarray(0, part.byteLength)) !== 0) return false;
     done += part.byteLength;
   }
   return true;

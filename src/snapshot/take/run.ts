@@ -37,7 +37,7 @@ export function prepareRun(
   const { cache, keys, algorithms } = repository;
   const valid = validSnapshots(loaded.view);
   const tally = new Tally(listener, options.items, () => performance.now());
-  const resolved = resolveSources(options, cache, (sid) => valid.has(sid), tally);
+  const resolved = resolveSources(options, cache, (sid) => loaded.sync.nothingGone && valid.has(sid), tally);
   const parents = resolved.sources.map((source) => (source.kind === 'folder' ? source.parent : undefined));
   const parent = parents.find((sid) => sid !== undefined);
   const level = options.level ?? (parent === undefined ? 'full' : 'incr');

@@ -56,7 +56,7 @@ function isInside(path: RawPath, folder: RawPath): boolean {
 
 /**
  * Looks at each source. Rejects (source) when there is none that can be read; those that are missing are recorded.
- * `isValid` tells whether a snapshot may be relied on.
+ * `isValid` tells whether everything that a snapshot names may be relied on without looking it up.
  */
 export function resolveSources(
   options: TakeOptions,

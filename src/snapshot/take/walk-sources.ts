@@ -55,6 +55,8 @@ export async function storeSources(run: Run, store: PackStore): Promise<TakenSou
     return taken;
   } catch (error) {
     trees.abandon();
+    engine.fail(error);
+    await engine.intake.abandon();
     throw error;
   } finally {
     options.signal.removeEventListener('abort', stop);

@@ -1,0 +1,174 @@
+import { CbrError } from '../../core/index.js';
+import type { WorkerPool } from '../../engine/index.js';
+import { type Repository, type RepositoryView, readView } from '../../repo/index.js';
+import type { Listener } from '../events.js';
+import { AffectedFiles } from './affected-files.js';
+import type { CheckContext } from './check-context.js';
+import type { CheckOptions, CheckReport } from './check-options.js';
+import { PackCheck, PackChoice, startPackWorkers } from './check-packs.js';
+import { CheckProgress } from './check-progress.js';
+import { type CheckedRecords, checkRecords } from './check-records.js';
+import { compareCache } from './compare-cache.js';
+import { refusedAsDamaged, stopIfAborted } from './damage.js';
+import { Findings } from './findings.js';
+import { tellLeftovers } from './leftovers.js';
+import type { PackTasks } from './pack-tasks.js';
+import { type ReadIndex, readIndex } from './read-index.js';
+import { TreeWalk } from './walk-trees.js';
+
+/** After something was missing while the repository changed; each time a prune or a writer was at work. */
+const MOST_LOOKS = 3;
+
+/**
+ * Verifies a repository and changes nothing in it: every record, index segment and tree is read and opened, every chunk of
+ * content that snapshots reach is looked up in the index and its pack, and `readData` percent of the packs are read and
+ * verified to the last byte. Knows only what it reads itself; the cache is judged by it. Damage is reported, not thrown:
+ * rejects when the backend fails, when the format is newer, and (interrupted) when stopped.
+ */
+export async function checkRepository(
+  repository: Repository,
+  options: CheckOptions,
+  listener: Listener,
+): Promise<CheckReport> {
+  const progress = new CheckProgress(listener, () => performance.now());
+  const choice = new PackChoice(options.readData);
+  const pool = startPackWorkers(repository, options.threads);
+  try {
+    // They load while the index is read.
+    for (let i = 0; i < options.threads && options.readData > 0; i++) pool.warmUp();
+    for (let looks = 1; ; looks++) {
+      const look = await lookOnce(repository, options, progress, choice, pool);
+      const mayBeMoved = look.findings.sawMissing && looks < MOST_LOOKS;
+      // Rule 28: only what is missing from a repository that did not change since is damage.
+      if (mayBeMoved && (await hasChanged(repository, look.records.view))) continue;
+      return await conclude(repository, look);
+    }
+  } finally {
+    await pool.close();
+  }
+}
+
+interface Look extends CheckContext {
+  readonly records: CheckedRecords;
+  readonly read: ReadIndex;
+  /** What was done about the cache. */
+  readonly healed: string | undefined;
+}
+
+/** Reads everything once. */
+async function lookOnce(
+  repository: Repository,
+  { threads, signal }: CheckOptions,
+  progress: CheckProgress,
+  choice: PackChoice,
+  pool: WorkerPool<PackTasks>,
+): Promise<Look> {
+  const failed = new AbortController();
+  const its: CheckContext = {
+    repository,
+    backend: refusedAsDamaged(repository.backend, repository.configNumber),
+    findings: new Findings(),
+    progress,
+    signal: AbortSignal.any([signal, failed.signal]),
+  };
+  progress.files = 0;
+  stopIfAborted(signal);
+  const records = await checkRecords(its);
+  const read = await readIndex(its, records);
+  const packs = new PackCheck(its, read.index, choice, pool, threads);
+  let healed: string | undefined;
+  const structure = async (): Promise<void> => {
+    await walkTrees(its, records, read);
+    healed = await judgeCache(its, records, read);
+  };
+  await together([packs.run(read), structure()], () => failed.abort());
+  return { ...its, records, read, healed };
+}
+
+async function walkTrees(
+  its: CheckContext,
+  { snapshots }: CheckedRecords,
+  { index }: ReadIndex,
+): Promise<void> {
+  const walk = new TreeWalk(its, index);
+  for (const { root } of snapshots) await walk.walk(root);
+  walk.reportUnnamed();
+}
+
+/** Waits for all, stops the others when one fails, and rejects with the first failure. */
+async function together(work: readonly Promise<void>[], stop: () => void): Promise<void> {
+  let failure: { readonly error: unknown } | undefined;
+  await Promise.allSettled(
+    work.map((each) =>
+      each.catch((error: unknown) => {
+        failure ??= { error };
+        stop();
+      }),
+    ),
+  );
+  if (failure !== undefined) throw failure.error;
+}
+
+async function hasChanged({ backend, records }: Repository, before: RepositoryView): Promise<boolean> {
+  const now = await readView(backend, records, { get: () => undefined, put: () => undefined });
+  const isSame = (a: ReadonlyMap<unknown, unknown>, b: ReadonlyMap<unknown, unknown>): boolean =>
+    a.size === b.size && [...a.keys()].every((key) => b.has(key));
+  return !isSame(before.segments, now.segments) || !isSame(before.leases, now.leases);
+}
+
+/** What follows from the findings, once they stand. */
+async function conclude(repository: Repository, look: Look): Promise<CheckReport> {
+  const { findings, records, read } = look;
+  const { index } = read;
+  const notes = await tellLeftovers(look, read);
+  const hurtSnapshots = new Set(records.lostSnapshots);
+  if (index.isHurt) {
+    const affected = new AffectedFiles(look, index);
+    for (const snapshot of records.snapshots) await affected.walk(snapshot);
+    for (const id of affected.snapshots) hurtSnapshots.add(id);
+  }
+  notes.push(...dropStates(repository, hurtSnapshots));
+  if (look.healed !== undefined) notes.push(look.healed);
+  return {
+    findings: findings.list(),
+    notes,
+    snapshots: records.snapshots.length,
+    packs: index.packs.filter(({ counts }) => counts).length,
+    chunks: index.table.distinct,
+    bytesRead: look.progress.bytes,
+  };
+}
+
+/**
+ * The next snapshot would take over, without looking, what the snapshot of a directory state names: what is damaged has to
+ * be read again from its source.
+ */
+function dropStates({ cache }: Repository, hurt: ReadonlySet<string>): string[] {
+  if (hurt.size === 0) return [];
+  let dropped = 0;
+  for (const root of cache.roots()) {
+    const { snapshot } = cache.directoryState(root);
+    if (snapshot === undefined || !hurt.has(snapshot)) continue;
+    cache.clearDirectoryState(root);
+    dropped++;
+  }
+  return dropped === 0
+    ? []
+    : [`the next snapshot reads all files of ${dropped} source folders again, because of the damage`];
+}
+
+/** Only what was found whole may judge the cache. */
+async function judgeCache(
+  { repository, findings, signal }: CheckContext,
+  { lostSnapshots }: CheckedRecords,
+  read: ReadIndex,
+): Promise<string | undefined> {
+  if (read.index.lostSegments.length > 0 || lostSnapshots.size > 0 || findings.sawMissing) return undefined;
+  try {
+    return await compareCache(repository, read, signal);
+  } catch (error) {
+    // A cache that cannot be read is built anew when it is next opened; its own report says so.
+    if (!(error instanceof CbrError) || error.code !== 'internal') throw error;
+    return `${error.message}; it is built anew by the next run`;
+  }
+}

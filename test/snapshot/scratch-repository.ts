@@ -1,0 +1,223 @@
+import { execFileSync } from 'node:child_process';
+import { chmodSync, mkdirSync, mkdtempSync, realpathSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
+import {
+  type InitParameters,
+  initRepository,
+  type OpenOptions,
+  openRepository,
+  type Repository,
+} from '../../dist/repo/index.js';
+import {
+
+
+  type ItemEvent,
+  listSnapshots,
+  type OperationEvent,
+  type ProblemEvent,
+  type RestoreOptions,
+  type RestoreSummary,
+  restoreSnapshot,
+  type Snapshot,
+  type TakeOptions,
+  type TakeSummary,
+  takeSnapshot,
+} from '../../dist/snapshot/index.js';
+
+/** A repository with room for a source and targets, driven through the library. */
+
+export const isRoot = process.getuid?.() === 0;
+export const isSoak = process.env.CBR_SOAK === '1';
+
+/** Not encrypted: deriving keys would only cost time. Small packs, so that there are several. */
+const PARAMETERS: InitParameters = Object.freeze({
+  encrypted: false,
+  chunkBytes: 64 * 1024,
+  blockBytes: 2 ** 20,
+  packBytes: 4 * 2 ** 20,
+  compression: 1,
+  pad: false,
+});
+
+export interface Taken {
+  readonly summary: TakeSummary;
+  readonly problems: readonly ProblemEvent[];
+  readonly items: readonly ItemEvent[];
+}
+
+export interface Restored {
+  readonly target: string;
+  readonly summary: RestoreSummary;
+  readonly problems: readonly ProblemEvent[];
+}
+
+export interface Checked {
+  readonly findings: readonly { readonly object: string; readonly reason: string }[];
+  readonly notes: readonly string[];
+}
+
+type Opening = Partial<OpenOptions>;
+
+/** A folder of its own with `source` (empty), `repo`, `cache` and targets; everything is as if each call were a new run. */
+export class Scratch {
+  readonly root: string;
+  readonly source: string;
+  readonly repo: string;
+  readonly cache: string;
+  /** What the repository said to its user. */
+  readonly reports: string[] = [];
+  private targets = 0;
+
+  constructor(parent = tmpdir()) {
+    this.root = realpathSync(mkdtempSync(join(parent, 'cbr-snapshot-')));
+    chmodSync(this.root, 0o755);
+    this.source = join(this.root, 'source');
+    this.repo = join(this.root, 'repo');
+    this.cache = join(this.root, 'cache');
+    mkdirSync(this.source);
+  }
+
+  openOptions(changes: Opening = {}): OpenOptions {
+    return {
+      location: this.repo,
+      password: async () => Buffer.from('secret'),
+      cacheRoot: this.cache,
+      portable: false,
+      host: 'here',
+      // An hour ahead, so that nothing was changed too recently to be told from a later change.
+      now: () => Date.now() + 3_600_000,
+      report: (message) => this.reports.push(message),
+      ...changes,
+    };
+  }
+
+  async init(changes: Partial<InitParameters> = {}, opening: Opening = {}): Promise<void> {
+    const made = await initRepository(this.openOptions(opening), { ...PARAMETERS, ...changes });
+    await made.close();
+  }
+
+  async use<T>(action: (repository: Repository) => Promise<T>, opening: Opening = {}): Promise<T> {
+    const repository = await openRepository(this.openOptions(opening));
+    try {
+      return await action(repository);
+    } finally {
+      await repository.close();
+    }
+  }
+
+  /** Takes a snapshot of `source`, or of the paths given. */
+  take(changes: Partial<TakeOptions> = {}, opening: Opening = {}): Promise<Taken> {
+    return this.use((repository) => takeFrom(repository, { paths: [this.source], ...changes }), opening);
+  }
+
+  /** Valid snapshots, oldest first; rejects when the record of one cannot be opened. */
+  async snapshots(opening: Opening = {}): Promise<readonly Snapshot[]> {
+    const { snapshots, damaged } = await this.use((repository) => listSnapshots(repository), opening);
+    if (damaged[0] !== undefined) throw damaged[0].error;
+    return snapshots;
+  }
+
+  /** Restores `source` of the snapshot of that id (or the latest) into a new folder. */
+  async restore(id?: string, changes: Partial<RestoreOptions> = {}, opening: Opening = {}): Promise<Restored> {
+    return this.use(async (repository) => {
+      const { snapshots } = await listSnapshots(repository);
+      const snapshot = id === undefined ? snapshots.at(-1) : snapshots.find((each) => each.id === id);
+      if (snapshot === undefined) throw new Error(`no snapshot ${id ?? 'at all'}`);
+      const target = changes.target ?? this.newTarget();
+      return restoreFrom(repository, { snapshot, path: this.source, ...changes, target });
+    }, opening);
+  }
+
+  async check(readData = 100, opening: Opening = {}): Promise<Checked> {
+    const options = { readData, threads: 2, signal: new AbortController().signal };
+    // biome-ignore lint: until it is there
+    const { checkRepository } = (await import('../../dist/snapshot/index.js')) as any;
+    return this.use((repository) => checkRepository(repository, options, () => undefined), opening);
+  }
+
+  /** A path below the scratch folder at which there is nothing yet. */
+  newTarget(): string {
+    return join(this.root, `target-${++this.targets}`);
+  }
+
+  remove(): void {
+    removeTree(this.root);
+  }
+}
+
+/** A scratch folder that is removed when the test is over. */
+export function scratch(parent?: string): Scratch {
+  const made = new Scratch(parent);
+  onTestFinished(() => made.remove());
+  return made;
+}
+
+/** As `scratch`, with a repository in it. */
+export async function scratchRepository(changes: Partial<InitParameters> = {}): Promise<Scratch> {
+  const made = scratch();
+  await made.init(changes);
+  return made;
+}
+
+export async function takeFrom(
+  repository: Repository,
+  changes: Partial<TakeOptions> & Pick<TakeOptions, 'paths'>,
+): Promise<Taken> {
+  const { problems, items, listen } = collector();
+  const options: TakeOptions = {
+    tags: [],
+    host: 'here',
+    user: 'tester',
+    zoneOffset: 0,
+    exclude: [],
+    oneFileSystem: false,
+    dryRun: false,
+    threads: 2,
+    items: true,
+    ownFolders: [],
+    signal: new AbortController().signal,
+    ...changes,
+  };
+  return { summary: await takeSnapshot(repository, options, listen), problems, items };
+}
+
+export async function restoreFrom(
+  repository: Repository,
+  changes: Partial<RestoreOptions> & Pick<RestoreOptions, 'snapshot' | 'target'>,
+): Promise<Restored> {
+  const { problems, listen } = collector();
+  const options: RestoreOptions = {
+    include: [],
+    exclude: [],
+    dryRun: false,
+    verify: true,
+    threads: 2,
+    items: false,
+    signal: new AbortController().signal,
+    ...changes,
+  };
+  return { target: options.target, summary: await restoreSnapshot(repository, options, listen), problems };
+}
+
+function collector() {
+  const problems: ProblemEvent[] = [];
+  const items: ItemEvent[] = [];
+  const listen = (event: OperationEvent): void => {
+    if (event.type === 'problem') problems.push(event);
+    else if (event.type === 'item') items.push(event);
+  };
+  return { problems, items, listen };
+}
+
+/** Removes what may hold immutable files and paths of any length. */
+export function removeTree(folder: string): void {
+  try {
+    execFileSync('chattr', ['-R', '-f', '-i', '-a', folder], { stdio: 'ignore' });
+  } catch {
+    // a file system without flags, or entries that have none
+  }
+  if (!isRoot) execFileSync('chmod', ['-R', '-f', 'u+rwX', folder], { stdio: 'ignore' });
+  execFileSync('rm', ['-rf', folder]);
+}
