@@ -1,4 +1,4 @@
-/** The types of entries a tree can hold (docs/design.md section 4, "Tree"). */
+/** The types of entries a tree can hold. Their order is part of the format: trees keep the position. */
 export const ENTRY_TYPES = [
   'file',
   'directory',

@@ -5,7 +5,7 @@ import {
   type MessagePackReader,
   type MessagePackWriter,
 } from '../core/index.js';
-import type { EntryType } from '../fs/index.js';
+import { ENTRY_TYPES, type EntryType } from '../fs/index.js';
 
 /** One name in a tree and all that restore can set (docs/format.md, "Entry"). */
 
@@ -64,16 +64,6 @@ export interface Entry {
   /** Directories. */
   readonly tree?: ChunkReference | undefined;
 }
-
-const TYPES: readonly EntryType[] = [
-  'file',
-  'directory',
-  'symlink',
-  'fifo',
-  'socket',
-  'character device',
-  'block device',
-];
 
 /** Field numbers, in the order in which they are written. */
 const FIELD = Object.freeze({
@@ -187,7 +177,7 @@ function countFields(entry: Entry): number {
 export function writeEntry(writer: MessagePackWriter, entry: Entry): void {
   writer.map(countFields(entry));
   writer.int(FIELD.name).latin1(entry.name);
-  writer.int(FIELD.type).int(TYPES.indexOf(entry.type));
+  writer.int(FIELD.type).int(ENTRY_TYPES.indexOf(entry.type));
   writer.int(FIELD.mode).int(entry.mode);
   writer.int(FIELD.uid).int(entry.uid);
   writer.int(FIELD.gid).int(entry.gid);
@@ -264,7 +254,7 @@ export function readEntry(reader: MessagePackReader): Entry {
         entry.name = reader.latin1(LIMITS.name);
         break;
       case FIELD.type:
-        entry.type = TYPES[reader.int(0, TYPES.length - 1)]!;
+        entry.type = ENTRY_TYPES[reader.int(0, ENTRY_TYPES.length - 1)]!;
         break;
       case FIELD.mode:
         entry.mode = reader.int(0, 0o7777);

@@ -1,10 +1,9 @@
-import { CbrError, DamagedError, FormatError } from '../core/index.js';
-import { displayPath, type RawPath, rawPath } from '../fs/index.js';
 import { chunkReader, loadRepository, type Repository } from '../repo/index.js';
 import type { ReadTreeChunk } from './content-list.js';
 import type { ChunkReference, Entry } from './entry.js';
+import { findPath, inFolder, joinShown } from './find-path.js';
 import type { Snapshot } from './snapshot-record.js';
-import { decodeEntry, type EncodedEntry, findEntry, treePages } from './tree.js';
+import { decodeEntry, type EncodedEntry, treePages } from './tree.js';
 
 /** What is in a snapshot, by path. */
 
@@ -12,15 +11,6 @@ export interface ListedEntry {
   /** Raw, absolute within the snapshot. For people and programs to read: `joinShown` says what a forged name becomes. */
   readonly path: string;
   readonly entry: Entry;
-}
-
-/**
- * The path of an entry of a folder, to be shown. Names come from trees, which may be forged: a '/' in a name becomes
- * `\x2f`, so that the entry does not seem to lie in another folder. Everything else stays what it is.
- */
-export function joinShown(folder: string, name: string): string {
-  const single = name.includes('/') ? name.replaceAll('/', '\\x2f') : name;
-  return folder === '/' ? `/${single}` : `${folder}/${single}`;
 }
 
 /**
@@ -39,37 +29,6 @@ export async function* listEntries(
   const found = await findPath(snapshot, path, read);
   if (found.tree === undefined) yield { path: found.path, entry: found.entry };
   else yield* walkTree(found.tree, found.path, read, recursive);
-}
-
-type Found =
-  | { readonly path: string; readonly tree: ChunkReference }
-  | { readonly path: string; readonly tree?: undefined; readonly entry: Entry };
-
-/** What `path` names in a snapshot; a path without '/' in front begins at the root. */
-async function findPath(snapshot: Snapshot, path: string | undefined, read: ReadTreeChunk): Promise<Found> {
-  const wanted = path === undefined ? ('/' as RawPath) : rawPath(path.startsWith('/') ? path : `/${path}`);
-  const names = wanted.split('/').filter((name) => name !== '');
-  let tree = snapshot.root;
-  for (const [depth, name] of names.entries()) {
-    const folder = `/${names.slice(0, depth).join('/')}`;
-    const entry = await inFolder(folder, () => findEntry(tree, name, read));
-    const isLast = depth === names.length - 1;
-    if (entry?.tree !== undefined) tree = entry.tree;
-    else if (entry !== undefined && isLast) return { path: wanted, entry };
-    else throw notFound(snapshot, wanted, folder, entry);
-  }
-  return { path: wanted, tree };
-}
-
-function notFound(snapshot: Snapshot, wanted: string, folder: string, entry: Entry | undefined): CbrError {
-  const id = snapshot.id.slice(0, 8);
-  const why =
-    entry === undefined
-      ? `the deepest folder that exists is ${displayPath(folder)}`
-      : `${displayPath(joinShown(folder, entry.name))} is a ${entry.type}`;
-  return new CbrError('not-found', `snapshot ${id} has no ${displayPath(wanted)}: ${why}`, {
-    hint: `See: cbr ls ${id}:${displayPath(folder)}`,
-  });
 }
 
 interface OpenFolder {
@@ -107,23 +66,5 @@ async function* walkTree(
     const entryPath = joinShown(folder.path, entry.name);
     yield { path: entryPath, entry };
     if (recursive && entry.tree !== undefined) open.push(openFolder(entry.tree, entryPath, read));
-  }
-}
-
-/** Says which folder it was that could not be read. */
-async function inFolder<T>(folder: string, read: () => T | Promise<T>): Promise<T> {
-  try {
-    return await read();
-  } catch (error) {
-    const isDamage = error instanceof DamagedError || error instanceof FormatError;
-    if (!isDamage) throw error;
-    const object = error instanceof DamagedError ? error.object : 'tree';
-    const reason = error.message.startsWith(`${object}: `)
-      ? error.message.slice(object.length + 2)
-      : error.message;
-    throw new DamagedError(object, `${reason}; it holds the folder ${displayPath(folder)}`, {
-      cause: error,
-      hint: 'Run: cbr check',
-    });
   }
 }

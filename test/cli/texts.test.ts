@@ -183,12 +183,8 @@ describe('names', () => {
     expect(modeText('file', 0o4755)).toBe('-rwsr-xr-x');
     expect(modeText('file', 0o2644)).toBe('-rw-r-Sr--');
     expect(modeText('fifo', 0o1600)).toBe('prw------T');
-    expect(['symlink', 'socket', 'character device', 'block device'].map((t) => modeText(t, 0)[0])).toEqual([
-      'l',
-      's',
-      'c',
-      'b',
-    ]);
+    const types = ['symlink', 'socket', 'character device', 'block device'] as const;
+    expect(types.map((type) => modeText(type, 0)[0])).toEqual(['l', 's', 'c', 'b']);
   });
 });
 

@@ -45,14 +45,20 @@ const leaves: fc.Arbitrary<Value> = fc.oneof(
   byteStrings.map((value) => ({ kind: 'bin' as const, value })),
 );
 
-export const values: fc.Arbitrary<Value> = fc.letrec<{ value: Value }>((tie) => ({
-  value: fc.oneof(
-    { maxDepth: 4, withCrossShrink: true },
-    leaves,
-    fc.array(tie('value'), { maxLength: 20 }).map((items) => ({ kind: 'array' as const, items })),
-    fc.array(fc.tuple(leaves, tie('value')), { maxLength: 20 }).map((pairs) => ({ kind: 'map' as const, pairs })),
-  ),
-})).value;
+const small: fc.Arbitrary<Value> = fc.oneof(
+  integers.map((value) => ({ kind: 'int' as const, value })),
+  fc.string({ maxLength: 20 }).map((value) => ({ kind: 'str' as const, value })),
+  fc.uint8Array({ maxLength: 20 }).map((value) => ({ kind: 'bin' as const, value })),
+);
+
+const arrayOf = (item: fc.Arbitrary<Value>) =>
+  fc.array(item, { maxLength: 18 }).map((items) => ({ kind: 'array' as const, items }));
+const mapOf = (item: fc.Arbitrary<Value>) =>
+  fc.array(fc.tuple(small, item), { maxLength: 18 }).map((pairs) => ({ kind: 'map' as const, pairs }));
+
+const nested: fc.Arbitrary<Value> = fc.oneof(small, arrayOf(small), mapOf(small));
+
+export const values: fc.Arbitrary<Value> = fc.oneof(leaves, arrayOf(nested), mapOf(nested));
 
 export function writeValue(writer: MessagePackWriter, value: Value): void {
   switch (value.kind) {

@@ -1,10 +1,9 @@
-import { execFileSync } from 'node:child_process';
-import { mkdirSync, readdirSync, statfsSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { closeSync, mkdirSync, openSync, readdirSync, readSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { probeAbilities, tellMissing } from './abilities.js';
+import { PLACES } from './places.js';
 import { randomContent } from './random-content.js';
 import {
   isSoak,
@@ -16,17 +15,6 @@ import {
 import { buildTree, runScript, writeParts } from './source-tree.js';
 import { treeArbitrary } from './tree-arbitrary.js';
 import { factsOf, filledHoles, rsyncDifferences } from './tree-facts.js';
-
-/** The folder for temporary files, and a tmpfs where there is one beside it: they hold different things. */
-const PLACES: readonly string[] = [
-  tmpdir(),
-  ...['/dev/shm'].filter((path) => {
-    const found = statSync(path, { throwIfNoEntry: false });
-    const elsewhere = found?.isDirectory() === true && found.dev !== statSync(tmpdir()).dev;
-    const { bavail, bsize } = elsewhere ? statfsSync(path) : { bavail: 0, bsize: 0 };
-    return bavail * bsize > 2 ** 30;
-  }),
-];
 
 function expectClean(restored: Restored): Restored {
   expect(restored.problems).toEqual([]);
@@ -66,6 +54,16 @@ describe.each(PLACES)('what a snapshot of %s holds, restore brings back', (place
     }
   });
 });
+
+function rangeOf(path: string, start: number, length: number): Buffer {
+  const fd = openSync(path, 'r');
+  try {
+    const bytes = Buffer.alloc(length);
+    return bytes.subarray(0, readSync(fd, bytes, 0, length, start));
+  } finally {
+    closeSync(fd);
+  }
+}
 
 describe('what is large', () => {
   test('paths beyond 4096 bytes', async () => {
@@ -120,26 +118,29 @@ describe('what is large', () => {
     expect(filledHoles(its.source, target)).toEqual([]);
     const restored = join(target, 'sparse');
     expect(statSync(restored).size).toBe(statSync(path).size);
-    execFileSync('cmp', [path, restored]);
+    // Nothing but the data takes room, so the rest reads as zeros.
+    for (const start of [0, 2 ** 31 - 50_000, 2 ** 31 + 2 ** 32 + 250_000]) {
+      expect(rangeOf(restored, start, 350_000).equals(rangeOf(path, start, 350_000)), `at ${start}`).toBe(true);
+    }
   });
 
   test('files of very many chunks, in lists of pages', async () => {
-    const its = await scratchRepository({ chunkBytes: 1024, blockBytes: 256 * 1024 });
+    const its = await scratchRepository({ chunkBytes: 4096, blockBytes: 256 * 1024 });
     const path = join(its.source, 'finely cut');
     // Nothing repeats, and holes stand between: items of both kinds on many pages.
     writeParts(path, [
-      ...Array.from({ length: 40 }, (_, i) => [{ seed: i, bytes: 300_000 }, { hole: 50_000 }]).flat(),
+      ...Array.from({ length: 80 }, (_, i) => [{ seed: i, bytes: 300_000 }, { hole: 50_000 }]).flat(),
       { seed: 99, bytes: 6_000_000 },
     ]);
-    writeFileSync(join(its.source, '64 chunks'), randomContent(7, 64 * 1024));
-    writeFileSync(join(its.source, 'some more'), randomContent(8, 80 * 1024));
+    writeFileSync(join(its.source, 'about 64 chunks'), randomContent(7, 256 * 1024));
+    writeFileSync(join(its.source, 'some more'), randomContent(8, 320 * 1024));
     const first = await its.take();
     expect(first.problems).toEqual([]);
     expectSame(its.source, expectClean(await its.restore()).target);
     // A change in the middle stores a few chunks and the pages that name them.
     runScript(its.source, [`printf changed | dd of='finely cut' bs=1 seek=7000000 conv=notrunc 2>/dev/null`]);
     const second = await its.take();
-    expect(second.summary.statistics.newBytes).toBeLessThan(20_000);
+    expect(second.summary.statistics.newBytes).toBeLessThan(60_000);
     expect(second.summary.statistics.storedBytes).toBeLessThan(first.summary.statistics.storedBytes / 20);
     expectSame(its.source, expectClean(await its.restore()).target);
   });

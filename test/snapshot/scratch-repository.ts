@@ -1,6 +1,5 @@
 import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, realpathSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import {
@@ -25,6 +24,7 @@ import {
   type TakeSummary,
   takeSnapshot,
 } from '../../dist/snapshot/index.js';
+import { QUICK } from './places.js';
 
 /** A repository with room for a source and targets, driven through the library. */
 
@@ -70,7 +70,7 @@ export class Scratch {
   readonly reports: string[] = [];
   private targets = 0;
 
-  constructor(parent = tmpdir()) {
+  constructor(parent = QUICK) {
     this.root = realpathSync(mkdtempSync(join(parent, 'cbr-snapshot-')));
     chmodSync(this.root, 0o755);
     this.source = join(this.root, 'source');

@@ -1,7 +1,7 @@
 import type { SessionId } from '../../core/index.js';
 import { readListPage } from '../content-list.js';
 import type { ChunkReference, Content, Entry } from '../entry.js';
-import { joinShown } from '../list-entries.js';
+import { joinShown } from '../find-path.js';
 import type { Snapshot } from '../snapshot-record.js';
 import { readDecodedPage, type TreePage } from '../tree.js';
 import type { CheckContext } from './check-context.js';

@@ -15,6 +15,7 @@ import { type ChunkReader, chunkReader, loadRepository, type Repository } from '
 import { contentItems, type ReadTreeChunk } from '../content-list.js';
 import type { ContentItem, Entry, ExtendedAttribute } from '../entry.js';
 import type { Listener } from '../events.js';
+import { type FoundPath, findPath } from '../find-path.js';
 import { type EncodedEntry, encodeEntry } from '../tree.js';
 import { metadataOf } from './file-writer.js';
 import { HardLinks } from './hard-links.js';
@@ -22,7 +23,6 @@ import type { RestoreOptions, RestoreSummary } from './restore-options.js';
 import { RestoreReport } from './restore-report.js';
 import type { RestoreTasks, RestoreWorkerData } from './restore-tasks.js';
 import { compileSelection, type Selection, type Step, walkSelected } from './selection.js';
-import { findStart, type RestoreStart } from './start.js';
 import { type TargetNode, TargetTree } from './target-tree.js';
 import { verifyTarget } from './verify-target.js';
 import type { WindowFile } from './window.js';
@@ -30,6 +30,10 @@ import { WindowRunner } from './window-runner.js';
 
 /** A window ends when it holds so much: memory and open files are bounded by it, whatever the snapshot. */
 const WINDOW_BYTES = 2 ** 30;
+/** The first window is small, so that the workers start at once; each further one may be twice as large. */
+const FIRST_WINDOW_BYTES = 32 * 2 ** 20;
+/** Windows carried out at the same time: the next one fills the gaps in which the last one waits for its last block. */
+const WINDOWS_UNDERWAY = 2;
 const WINDOW_ITEMS = 500_000;
 const WINDOW_FILES = 100_000;
 const WINDOW_LARGE_FILES = 400;
@@ -50,7 +54,7 @@ export async function restoreSnapshot(
   const loaded = await loadRepository(repository);
   const reader = chunkReader(repository, loaded);
   const read: ReadTreeChunk = (reference) => reader.read('tree', reference.id, reference.length);
-  const start = await findStart(options.snapshot, options.path, read);
+  const start = await findPath(options.snapshot, options.path, read);
   const selection = compileSelection(options.include, options.exclude);
   const { files, sourceBytes } = options.snapshot.about.statistics;
   const isWhole = options.path === undefined && selection.include === undefined;
@@ -82,11 +86,11 @@ function summaryOf(report: RestoreReport): RestoreSummary {
 
 /** The steps of a restore from where it begins. */
 export async function* stepsOf(
-  start: RestoreStart,
+  start: FoundPath,
   selection: Selection,
   read: ReadTreeChunk,
 ): AsyncGenerator<Step> {
-  if (start.kind === 'tree') yield* walkSelected(start.tree, read, selection);
+  if (start.tree !== undefined) yield* walkSelected(start.tree, read, selection);
   else {
     const { entry } = start;
     yield { kind: 'entry', entry, encoded: encodeEntry(entry), path: entry.name };
@@ -94,7 +98,7 @@ export async function* stepsOf(
 }
 
 async function preview(
-  start: RestoreStart,
+  start: FoundPath,
   selection: Selection,
   read: ReadTreeChunk,
   report: RestoreReport,
@@ -110,7 +114,7 @@ async function preview(
   }
 }
 
-/** One restore under way: the walk fills a window while the one before is carried out. */
+/** One restore under way: the walk fills a window while those before are carried out. */
 class Restore {
   private readonly problems: Problem[] = [];
   private readonly metadata = new MetadataWriter(new Owners(), this.problems);
@@ -121,7 +125,8 @@ class Restore {
   private windowBytes = 0;
   private windowItems = 0;
   private windowLarge = 0;
-  private underway: Promise<void> = Promise.resolve();
+  private windowLimit = FIRST_WINDOW_BYTES;
+  private readonly underway: Promise<void>[] = [];
 
   constructor(
     repository: Repository,
@@ -140,21 +145,21 @@ class Restore {
     this.runner = new WindowRunner({ pool, cache, reader, readPack, report, threads, signal });
   }
 
-  async run(start: RestoreStart, selection: Selection): Promise<void> {
+  async run(start: FoundPath, selection: Selection): Promise<void> {
     const root = this.tree.root(
       this.target,
-      start.kind === 'tree' ? await this.inline(start.entry) : undefined,
+      start.tree === undefined ? undefined : await this.inline(start.entry),
     );
     try {
       await this.walk(stepsOf(start, selection, this.read), root);
       do {
         await this.flush();
-        await this.underway;
+        while (this.underway.length > 0) await this.underway.shift();
         await this.settleLinks();
       } while (this.window.length > 0);
     } finally {
       // A window that still runs must not outlive the folders it writes to.
-      await this.underway.catch(() => undefined);
+      await Promise.allSettled(this.underway);
     }
     this.links.setFlags();
     this.tree.release(root);
@@ -269,7 +274,7 @@ class Restore {
 
   private async makeRoom(): Promise<void> {
     const full =
-      this.windowBytes >= WINDOW_BYTES ||
+      this.windowBytes >= this.windowLimit ||
       this.windowItems >= WINDOW_ITEMS ||
       this.window.length >= WINDOW_FILES ||
       this.windowLarge >= WINDOW_LARGE_FILES ||
@@ -277,18 +282,20 @@ class Restore {
     if (full && this.window.length > 0) await this.flush();
   }
 
-  /** Starts the window that was filled, when the one before is done. */
+  /** Starts the window that was filled, when there is room for it. */
   private async flush(): Promise<void> {
-    await this.underway;
+    while (this.underway.length >= WINDOWS_UNDERWAY) await this.underway.shift();
     await this.settleLinks();
     const files = this.window;
     this.window = [];
     this.windowBytes = 0;
     this.windowItems = 0;
     this.windowLarge = 0;
-    this.underway = this.carryOut(files);
+    this.windowLimit = Math.min(WINDOW_BYTES, 2 * this.windowLimit);
+    const underway = this.carryOut(files);
     // Whoever awaits it sees a failure; until then it must not count as unhandled.
-    this.underway.catch(() => undefined);
+    underway.catch(() => undefined);
+    this.underway.push(underway);
   }
 
   private async carryOut(files: readonly WindowFile[]): Promise<void> {

@@ -21,64 +21,101 @@ export function compileSelection(include: readonly string[], exclude: readonly s
   return { include: compileInclude(include), exclude: compileFilter(exclude) };
 }
 
+/** A folder on the way, with what of it is still to be walked. */
+interface OpenFolder {
+  readonly path: string;
+  /** Undefined where the walk began. */
+  readonly entry: Entry | undefined;
+  readonly pages: AsyncGenerator<readonly EncodedEntry[]>;
+  page: readonly EncodedEntry[];
+  next: number;
+  /** Everything in it is chosen. */
+  readonly chosen: boolean;
+  /** `enter` was said. */
+  entered: boolean;
+}
+
 /**
- * Walks a tree. Folders that are only on the way to something chosen are entered when that is met, and left again; paths
- * are raw and relative to where the walk began.
+ * Walks a tree. Folders that are only on the way to something chosen are entered when that is met; paths are raw and
+ * relative to where the walk began. On a stack of its own: trees may be nested deeper than calls may be.
  */
 export async function* walkSelected(
   tree: ChunkReference,
   read: ReadTreeChunk,
   selection: Selection,
-  path = '',
-  chosen = selection.include === undefined,
 ): AsyncGenerator<Step> {
-  const pages = treePages(tree, read);
-  for (;;) {
-    let page: readonly EncodedEntry[];
-    try {
-      const next = await pages.next();
-      if (next.done === true) return;
-      page = next.value;
-    } catch (error) {
-      if (!(error instanceof CbrError) || error.code === 'interrupted') throw error;
-      yield { kind: 'lost', path, reason: messageOf(error) };
-      return;
+  const open = (path: string, entry: Entry | undefined, at: ChunkReference, chosen: boolean): OpenFolder => ({
+    path,
+    entry,
+    pages: treePages(at, read),
+    page: [],
+    next: 0,
+    chosen,
+    entered: entry === undefined,
+  });
+  const stack = [open('', undefined, tree, selection.include === undefined)];
+  for (let folder = stack.at(-1); folder !== undefined; folder = stack.at(-1)) {
+    if (folder.next === folder.page.length) {
+      const lost = await turnPage(folder);
+      if (lost !== undefined) {
+        yield* enterAll(stack);
+        yield lost;
+      }
+      if (folder.page.length > 0) continue;
+      stack.pop();
+      if (folder.entered && folder.entry !== undefined) yield { kind: 'leave' };
+      continue;
     }
-    for (const encoded of page) yield* walkEntry(encoded, read, selection, path, chosen);
+    const encoded = folder.page[folder.next++]!;
+    const path = folder.path === '' ? encoded.name : `${folder.path}/${encoded.name}`;
+    const entry = decoded(encoded);
+    if (entry instanceof Error) {
+      yield* enterAll(stack);
+      yield { kind: 'lost', path, reason: entry.message };
+      continue;
+    }
+    const isFolder = entry.tree !== undefined;
+    if (selection.exclude?.excludes(path, isFolder) === true) continue;
+    const chosen = folder.chosen || selection.include?.includes(path, isFolder) === true;
+    if (entry.tree !== undefined) {
+      stack.push(open(path, entry, entry.tree, chosen));
+      if (chosen) yield* enterAll(stack);
+    } else if (chosen) {
+      yield* enterAll(stack);
+      yield { kind: 'entry', entry, encoded, path };
+    }
   }
 }
 
-async function* walkEntry(
-  encoded: EncodedEntry,
-  read: ReadTreeChunk,
-  selection: Selection,
-  folder: string,
-  chosenAbove: boolean,
-): AsyncGenerator<Step> {
-  const path = folder === '' ? encoded.name : `${folder}/${encoded.name}`;
-  let entry: Entry;
+/** Enters the folders that were passed so far without a word. */
+function* enterAll(stack: readonly OpenFolder[]): Generator<Step> {
+  if (stack.at(-1)?.entered === true) return;
+  for (const folder of stack) {
+    if (!folder.entered) yield { kind: 'enter', entry: folder.entry!, path: folder.path };
+    folder.entered = true;
+  }
+}
+
+/** Gets the next page of a folder, an empty one at its end; says what is lost when it cannot be read. */
+async function turnPage(folder: OpenFolder): Promise<Step | undefined> {
+  folder.page = [];
+  folder.next = 0;
   try {
-    entry = decodeEntry(encoded);
-  } catch (error) {
-    yield { kind: 'lost', path, reason: messageOf(error) };
-    return;
-  }
-  const isFolder = entry.type === 'directory';
-  if (selection.exclude?.excludes(path, isFolder) === true) return;
-  const chosen = chosenAbove || selection.include?.includes(path, isFolder) === true;
-  if (entry.tree === undefined) {
-    if (chosen) yield { kind: 'entry', entry, encoded, path };
-    return;
-  }
-  const steps = walkSelected(entry.tree, read, selection, path, chosen);
-  let entered = chosen;
-  if (chosen) yield { kind: 'enter', entry, path };
-  for await (const step of steps) {
-    if (!entered) {
-      entered = true;
-      yield { kind: 'enter', entry, path };
+    for (let next = await folder.pages.next(); next.done !== true; next = await folder.pages.next()) {
+      folder.page = next.value;
+      if (folder.page.length > 0) return undefined;
     }
-    yield step;
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof CbrError) || error.code === 'interrupted') throw error;
+    return { kind: 'lost', path: folder.path, reason: messageOf(error) };
   }
-  if (entered) yield { kind: 'leave' };
+}
+
+function decoded(encoded: EncodedEntry): Entry | Error {
+  try {
+    return decodeEntry(encoded);
+  } catch (error) {
+    return error instanceof Error ? error : new Error(messageOf(error));
+  }
 }

@@ -3,11 +3,11 @@ import { Limiter, type WorkerPool } from '../../engine/index.js';
 import { FileError, openFolder, openTarget, type RawPath, type TargetFolder } from '../../fs/index.js';
 import { contentItems, type ReadTreeChunk } from '../content-list.js';
 import type { ContentItem, Entry } from '../entry.js';
+import type { FoundPath } from '../find-path.js';
 import type { RestoreOptions } from './restore-options.js';
 import type { RestoreReport } from './restore-report.js';
 import type { RestoreTasks } from './restore-tasks.js';
 import { type Selection, walkSelected } from './selection.js';
-import type { RestoreStart } from './start.js';
 
 /** A folder of the target on the walk, open until the last file in it was read. */
 interface Visited {
@@ -20,7 +20,7 @@ interface Visited {
  * Resolves with the number of files found right.
  */
 export async function verifyTarget(
-  start: RestoreStart,
+  start: FoundPath,
   selection: Selection,
   read: ReadTreeChunk,
   pool: WorkerPool<RestoreTasks>,
@@ -56,7 +56,8 @@ export async function verifyTarget(
   };
   const path: Visited[] = [{ folder: openTarget(target), pending: 1 }];
   try {
-    const steps = start.kind === 'tree' ? walkSelected(start.tree, read, selection) : singleStep(start.entry);
+    const steps =
+      start.tree !== undefined ? walkSelected(start.tree, read, selection) : singleStep(start.entry);
     for await (const step of steps) {
       if (options.signal.aborted) throw new CbrError('interrupted', 'the verification was interrupted');
       const visited = path.at(-1)!;

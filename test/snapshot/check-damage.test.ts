@@ -1,0 +1,167 @@
+import { basename, join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Copy, filledScratch, findingOf, missingFiles, objectsOf } from './check-subject.js';
+import type { Scratch } from './scratch-repository.js';
+import { isSoak } from './scratch-repository.js';
+
+/** Each object damaged in each way: check names it and what it affects, and goes on to the end. */
+
+let plain: Scratch;
+let sealed: Scratch;
+
+beforeAll(async () => {
+  plain = await filledScratch();
+  sealed = await filledScratch({ encrypted: true });
+});
+afterAll(() => {
+  plain.remove();
+  sealed.remove();
+});
+
+type Damage = (copy: Copy, object: string) => void;
+
+/** Positions that matter: magic, version, salt, what is sealed, its tag, what closes the object. */
+const POSITIONS: readonly (readonly [string, (size: number) => number])[] = [
+  ['its magic', () => 0],
+  ['its version', () => 4],
+  ['its kind', () => 17],
+  ['its salt', () => 30],
+  ['the first byte behind its header', () => 56],
+  ['its middle', (size) => size >> 1],
+  ['near its end', (size) => size - 40],
+  ['its last byte', (size) => size - 1],
+];
+
+const DAMAGES: readonly (readonly [string, Damage])[] = [
+  ...POSITIONS.map(([where, at]): readonly [string, Damage] => [
+    `a flipped bit in ${where}`,
+    (copy, object) => copy.flip(object, at(copy.size(object))),
+  ]),
+  ['cut in half', (copy, object) => copy.cut(object, copy.size(object) >> 1)],
+  ['cut by one byte', (copy, object) => copy.cut(object, copy.size(object) - 1)],
+  ['with a byte too many', (copy, object) => copy.replace(object, Buffer.alloc(copy.size(object) + 1, 1))],
+  ['emptied', (copy, object) => copy.cut(object, 0)],
+  ['removed', (copy, object) => copy.lose(object)],
+];
+
+describe('a sound repository', () => {
+  test.each(['plain', 'sealed'] as const)('has no findings and no notes: %s', async (kind) => {
+    const copy = new Copy(kind === 'plain' ? plain : sealed);
+    const structure = await copy.run();
+    expect(structure).toMatchObject({ findings: [], notes: [], snapshots: 2, bytesRead: 0 });
+    const everything = await copy.run(100);
+    expect(everything).toMatchObject({ findings: [], notes: [], snapshots: 2 });
+    expect(everything.packs).toBe(copy.objects('packs').length);
+    expect(everything.bytesRead).toBe(copy.objects('packs').reduce((sum, each) => sum + copy.size(each), 0));
+  });
+});
+
+describe.each(DAMAGES)('%s', (name, damage) => {
+  test.each(['plain', 'sealed'] as const)('an index segment, %s', async (kind) => {
+    const copy = new Copy(kind === 'plain' ? plain : sealed);
+    // The first of the two: the second snapshot needs both.
+    for (const object of copy.objects('index')) {
+      const each = new Copy(copy.original);
+      damage(each, object);
+      const report = await each.run();
+      const finding = findingOf(report, object);
+      expect(finding, name).toBeDefined();
+      expect(finding!.affected.length).toBeGreaterThan(0);
+    }
+  });
+
+  test('a snapshot', async () => {
+    for (const object of new Copy(plain).objects('snapshots')) {
+      const copy = new Copy(plain);
+      damage(copy, object);
+      const report = await copy.run();
+      const finding = findingOf(report, object);
+      expect(finding, name).toBeDefined();
+      expect(finding!.affected).toContain(`${basename(object).slice(0, 8)}:/`);
+    }
+  });
+
+  test.runIf(name !== 'removed')('a key', async () => {
+    const copy = new Copy(sealed);
+    const [object] = copy.objects('keys');
+    const other = object!.replace(/[0-9a-f]{32}$/, '0'.repeat(32));
+    // A second slot that cannot be opened leaves the first to open the repository.
+    copy.copyOf(object!, other);
+    damage(copy, other);
+    expect(objectsOf(await copy.run())).toEqual([other]);
+  });
+
+  test('a pack of data', async () => {
+    const probe = new Copy(plain);
+    const packs = await kinds(probe);
+    const chosen = isSoak ? packs.data : [packs.data[0]!, packs.data.at(-1)!];
+    for (const object of chosen) {
+      const copy = new Copy(plain);
+      damage(copy, object);
+      const report = await copy.run(100);
+      expect(objectsOf(report), name).toEqual([object]);
+      await expectTruth(copy, findingOf(report, object)!.affected);
+    }
+  });
+
+  test('a pack of trees', async () => {
+    const packs = await kinds(new Copy(plain));
+    for (const object of packs.tree) {
+      const copy = new Copy(plain);
+      damage(copy, object);
+      const report = await copy.run(100);
+      expect(objectsOf(report), name).toEqual([object]);
+      await expectCovered(copy, findingOf(report, object)!.affected);
+    }
+  });
+});
+
+/** The packs of a repository by what they hold. */
+async function kinds(copy: Copy): Promise<{ data: string[]; tree: string[] }> {
+  return copy.use(async (repository) => {
+    const { loadRepository } = await import('../../dist/repo/index.js');
+    await loadRepository(repository);
+    const found = { data: [] as string[], tree: [] as string[] };
+    for (const object of copy.objects('packs')) {
+      found[repository.cache.packNamed(basename(object) as never)!.kind].push(object);
+    }
+    return found;
+  });
+}
+
+/** The files of the second snapshot that check says are affected, relative to the source. */
+async function latest(copy: Copy, affected: readonly string[]): Promise<string[]> {
+  const id = (await copy.snapshots()).at(-1)!.id.slice(0, 8);
+  const prefix = `${id}:${copy.original.source}/`;
+  return affected
+    .filter((each) => each.startsWith(prefix))
+    .map((each) => each.slice(prefix.length))
+    .sort();
+}
+
+/** What check says is what a restore cannot bring back, file by file. */
+async function expectTruth(copy: Copy, affected: readonly string[]): Promise<void> {
+  const { target } = await copy.restore(undefined, { path: copy.original.source, verify: false });
+  expect(await latest(copy, affected)).toEqual(missingFiles(copy.original.source, target));
+}
+
+/** As `expectTruth`, where whole folders may be named instead of what is in them. */
+async function expectCovered(copy: Copy, affected: readonly string[]): Promise<void> {
+  const target = copy.newTarget();
+  let missing = ['everything'];
+  try {
+    await copy.restore(undefined, { path: copy.original.source, verify: false, target });
+    missing = missingFiles(copy.original.source, target);
+  } catch {
+    // The way to the source itself is lost.
+  }
+  const id = (await copy.snapshots()).at(-1)!.id.slice(0, 8);
+  const folders = affected
+    .filter((each) => each.endsWith('/') && each.startsWith(id))
+    .map((each) => each.slice(9));
+  const files = new Set(await latest(copy, affected));
+  const isCovered = (path: string): boolean =>
+    files.has(path) || folders.some((folder) => join(copy.original.source, path).startsWith(folder));
+  expect(missing.filter((path) => !isCovered(path))).toEqual([]);
+  if (missing.length === 0) expect(affected.filter((each) => each.startsWith(id))).toEqual([]);
+}
