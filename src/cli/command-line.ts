@@ -6,6 +6,7 @@ import { EXIT, type ExitCode, exitCodeOf } from './exit-codes.js';
 import { LineWriter } from './line-writer.js';
 import { declareGlobalOptions, type GlobalOptions, resolveOptions } from './options.js';
 import { Output } from './output.js';
+import { displayText } from './raw-names.js';
 import { runCommand } from './run-command.js';
 
 const DESCRIPTION =
@@ -22,6 +23,8 @@ Examples:
 \`cbr help COMMAND\` tells the options of a command.`;
 
 const WIDEST_HELP = 110;
+
+const LONG_QUOTATION = /'([^']{60})[^']{20,}'/g;
 
 /** What was asked for: a command, and the options that stood around its name. */
 interface Request {
@@ -79,7 +82,9 @@ function parsing<T>(words: readonly string[], step: () => T): T {
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) throw SHOWN;
-    const message = error.message.replace(/^error: /, '').replaceAll('\n', ' ');
+    // It quotes what was typed, whatever that is and however long.
+    const typed = error.message.replace(/^error: /, '').replaceAll('\n', ' ');
+    const message = displayText(typed.replace(LONG_QUOTATION, "'$1...'"));
     throw new CbrError('usage', message, { hint: `See: ${['cbr', ...words].join(' ')} --help` });
   }
 }

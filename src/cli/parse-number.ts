@@ -21,8 +21,3 @@ export function percentage(text: string): number {
   }
   return value;
 }
-
-/** Gathers the values of an option that may be given several times. */
-export function gathered(value: string, before: readonly string[] = []): readonly string[] {
-  return [...before, value];
-}

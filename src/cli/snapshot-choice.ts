@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { rawPath } from '../fs/index.js';
 import type { SnapshotFilter } from '../snapshot/index.js';
-import { gathered } from './parse-number.js';
+import { gatheredWords } from './parse-text.js';
 
 interface ChoiceFlags {
   readonly host?: string;
@@ -15,7 +15,7 @@ export function declareChoice(command: Command): void {
     .optionsGroup('Which snapshots count:')
     .option('--host <host>', 'those of this host')
     .option('--path <path>', 'those that have this source path')
-    .option('--tag <tag>', 'those with this tag; given several times: with all of them', gathered);
+    .option('--tag <tag>', 'those with this tag; given several times: with all of them', gatheredWords);
 }
 
 export function choiceOf(command: Command): SnapshotFilter {

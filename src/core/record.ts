@@ -1,3 +1,4 @@
+import { CbrError } from './errors.js';
 import { MessagePackReader, MessagePackWriter } from './messagepack.js';
 
 /** Writes and reads one type of value in canonical MessagePack. */
@@ -41,9 +42,21 @@ export const flag: Codec<boolean> = {
   read: (reader) => reader.bool(),
 };
 
+/** A record that breaks its own limits would be stored and could never be read. */
+function checkLimit(count: number, least: number, most: number, unit: string): void {
+  if (count < least || count > most)
+    throw new CbrError('limit', `a field of ${count} ${unit} in a record, ${least} to ${most} allowed`);
+}
+
 /** UTF-8 text of at most `mostBytes`. */
 export function text(mostBytes = 65_535): Codec<string> {
-  return { write: (writer, value) => writer.str(value), read: (reader) => reader.str(mostBytes) };
+  return {
+    write: (writer, value) => {
+      checkLimit(Buffer.byteLength(value), 0, mostBytes, 'bytes of text');
+      writer.str(value);
+    },
+    read: (reader) => reader.str(mostBytes),
+  };
 }
 
 /** Text that is one of the given words. */
@@ -59,20 +72,35 @@ export function word<W extends string>(...words: readonly W[]): Codec<W> {
 
 /** At most `most` bytes; what is read is a copy. */
 export function bytes(most: number): Codec<Uint8Array> {
-  return { write: (writer, value) => writer.bin(value), read: (reader) => Uint8Array.from(reader.bin(most)) };
+  return {
+    write: (writer, value) => {
+      checkLimit(value.byteLength, 0, most, 'bytes');
+      writer.bin(value);
+    },
+    read: (reader) => Uint8Array.from(reader.bin(most)),
+  };
 }
 
 /** Exactly `count` bytes; what is read is a copy. */
 export function bytesOf(count: number): Codec<Uint8Array> {
   return {
-    write: (writer, value) => writer.bin(value),
+    write: (writer, value) => {
+      checkLimit(value.byteLength, count, count, 'bytes');
+      writer.bin(value);
+    },
     read: (reader) => Uint8Array.from(reader.binOf(count)),
   };
 }
 
 /** Raw bytes shown as latin1 text, one character per byte: names and paths. */
 export function rawText(most: number): Codec<string> {
-  return { write: (writer, value) => writer.latin1(value), read: (reader) => reader.latin1(most) };
+  return {
+    write: (writer, value) => {
+      checkLimit(value.length, 0, most, 'bytes');
+      writer.latin1(value);
+    },
+    read: (reader) => reader.latin1(most),
+  };
 }
 
 /** Any canonical value, kept as its encoded bytes. */
@@ -84,6 +112,7 @@ export const encoded: Codec<Uint8Array> = {
 export function list<T>(item: Codec<T>, most = 0xffffffff): Codec<readonly T[]> {
   return {
     write: (writer, values) => {
+      checkLimit(values.length, 0, most, 'items');
       writer.array(values.length);
       for (const value of values) item.write(writer, value);
     },

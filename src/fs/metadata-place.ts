@@ -13,6 +13,7 @@ import type { FileTime } from './entry-metadata.js';
 import { nativeError } from './file-error.js';
 import { descriptorPath } from './long-path.js';
 import { AT_FDCWD, cString, native } from './native.js';
+import { once } from './once.js';
 import { type RawPath, toNodePath } from './raw-path.js';
 import { statCalls } from './stat.js';
 import type { StatTable } from './stat-table.js';
@@ -102,11 +103,15 @@ function statOf(errno: number): void {
   if (errno !== 0) throw nativeError('statx', errno);
 }
 
-/** Two struct timespec: the access time, left as it is, and the modification time. */
+/** Used again for every call: the kernel reads it before the call returns. */
+const timesBuffer = once(() => Buffer.alloc(32));
+
+/** Two struct timespec: the access time, left as it is, and the modification time. Valid until the next call. */
 function timesOf({ seconds, nanoseconds }: FileTime): Buffer {
-  const times = Buffer.alloc(32);
+  const times = timesBuffer();
   times.writeUInt32LE(UTIME_OMIT, 8);
-  times.writeBigInt64LE(BigInt(seconds), 16);
+  times.writeUInt32LE(seconds >>> 0, 16);
+  times.writeInt32LE(Math.floor(seconds / 2 ** 32), 20);
   times.writeUInt32LE(nanoseconds, 24);
   return times;
 }

@@ -10,6 +10,7 @@ import type { Problem } from './problem.js';
 import type { RawPath } from './raw-path.js';
 import { StatTable } from './stat-table.js';
 import type { TargetFolder } from './target-folder.js';
+import type { TemporaryFile } from './temporary-file.js';
 
 const SETUID = 0o4000;
 const SETGID = 0o2000;
@@ -34,18 +35,23 @@ export class MetadataWriter {
 
   /** All but the flags, to an open file or folder of the target; `path` names it in problems. */
   applyToFd(fd: number, path: RawPath, metadata: EntryMetadata): void {
-    this.apply(openPlace(fd), path, metadata);
+    this.apply(openPlace(fd), path, metadata, undefined);
+  }
+
+  /** As `applyToFd`, to a file just created: what it has already is not set again. */
+  applyToNew(file: TemporaryFile, path: RawPath, metadata: EntryMetadata): void {
+    this.apply(openPlace(file.fd), path, metadata, file.marks);
   }
 
   /** As `applyToFd`, to an entry of any type, never following it. */
   applyToEntry(folder: TargetFolder, name: string, metadata: EntryMetadata): void {
     const path = folder.locate(name);
     if (!hasDescriptorPaths() || native() === undefined) {
-      this.apply(pathPlace(folder.rawPath(name)), path, metadata);
+      this.apply(pathPlace(folder.rawPath(name)), path, metadata, undefined);
       return;
     }
     this.withOpen(folder, name, O_PATH, 'metadata', (fd) =>
-      this.apply(pathDescriptorPlace(fd), path, metadata),
+      this.apply(pathDescriptorPlace(fd), path, metadata, undefined),
     );
   }
 
@@ -95,19 +101,32 @@ export class MetadataWriter {
     }
   }
 
-  private apply(place: MetadataPlace, path: RawPath, metadata: EntryMetadata): void {
-    const withheld = this.setOwner(place, path, metadata);
+  private apply(
+    place: MetadataPlace,
+    path: RawPath,
+    metadata: EntryMetadata,
+    has: TemporaryFile['marks'],
+  ): void {
+    const withheld = this.setOwner(place, path, metadata, has);
     this.setXattrs(place, path, metadata, false);
-    if (metadata.type !== 'symlink') this.setMode(place, path, metadata.mode, withheld);
+    if (metadata.type !== 'symlink' && has?.mode !== metadata.mode) {
+      this.setMode(place, path, metadata.mode, withheld);
+    }
     this.setXattrs(place, path, metadata, true);
     this.setTime(place, path, metadata.mtime);
   }
 
   /** Returns the mode bits that must not be set, because they would lend the rights of another owner. */
-  private setOwner(place: MetadataPlace, path: RawPath, metadata: EntryMetadata): number {
+  private setOwner(
+    place: MetadataPlace,
+    path: RawPath,
+    metadata: EntryMetadata,
+    has: TemporaryFile['marks'],
+  ): number {
     const { user, group } = metadata;
     const uid = (user === undefined ? undefined : this.owners.uidOf(user)) ?? metadata.uid;
     const gid = (group === undefined ? undefined : this.owners.gidOf(group)) ?? metadata.gid;
+    if (has?.uid === uid && has.gid === gid) return 0;
     try {
       place.chown(uid, gid);
       return 0;

@@ -12,6 +12,7 @@ export interface TargetFolderHandle {
   readonly fd: number;
   readonly location: RawPath;
   readonly passesAcl: boolean;
+  readonly created: boolean;
 }
 
 /**
@@ -41,11 +42,11 @@ export class TargetFolder implements TargetFolderHandle {
 
   /** The same folder, for use in another thread; not to be closed there. */
   static from(handle: TargetFolderHandle): TargetFolder {
-    return new TargetFolder(handle.fd, handle.location, false, handle.passesAcl);
+    return new TargetFolder(handle.fd, handle.location, handle.created, handle.passesAcl);
   }
 
   handle(): TargetFolderHandle {
-    return { fd: this.fd, location: this.location, passesAcl: this.passesAcl };
+    return { fd: this.fd, location: this.location, passesAcl: this.passesAcl, created: this.created };
   }
 
   /** The path by which node:fs reaches an entry. Rejects (FormatError) what is not a name. */

@@ -16,10 +16,14 @@ import { nativeError } from './file-error.js';
 import { setFlagsBeforeContent } from './inode-flags.js';
 import { descriptorPath, hasDescriptorPaths } from './long-path.js';
 import { AT_FDCWD, cString, native } from './native.js';
+import { ownMarks } from './own-marks.js';
 import { existingType, failure, type TargetFolder } from './target-folder.js';
 
 /** Names of files that are not whole yet, where they must have one. */
 const TEMPORARY = /^\.cbr-[0-9a-f]{16}\.tmp$/;
+
+/** For the owner only, until everything is set. */
+const PRIVATE = 0o600;
 
 const RENAME_NOREPLACE = 1;
 const O_TMPFILE = 0o20000000 | constants.O_DIRECTORY;
@@ -31,24 +35,30 @@ export interface TemporaryFile {
   readonly fd: number;
   /** undefined where the file system allows files without a name: those vanish by themselves if the process dies. */
   readonly temporaryName: string | undefined;
+  /** What it was created with, where that is certain: need not be set again. */
+  readonly marks?: { readonly uid: number; readonly gid: number; readonly mode: number };
 }
 
 /**
- * Creates an empty file for its owner only. `flags` are the inode flags it will get: some of them must be there before
- * the content. Throws FileError (target).
+ * Creates an empty file. `flags` are the inode flags it will get: some of them must be there before the content. One that
+ * has no name yet may be given its `mode` at once: nobody else can reach it. Throws FileError (target).
  */
-export function createTemporary(folder: TargetFolder, flags = 0): TemporaryFile {
-  const file = createNameless(folder) ?? createNamed(folder);
+export function createTemporary(folder: TargetFolder, flags = 0, mode = PRIVATE): TemporaryFile {
+  const file = createNameless(folder, mode & 0o777) ?? createNamed(folder);
   if (folder.passesAcl) removeInheritedAcl(file.fd);
   setFlagsBeforeContent(file.fd, flags);
   return file;
 }
 
 /** undefined: this file system has no files without a name, or this machine no way to give them one. */
-function createNameless(folder: TargetFolder): TemporaryFile | undefined {
+function createNameless(folder: TargetFolder, mode: number): TemporaryFile | undefined {
   if (native() === undefined || !hasDescriptorPaths()) return undefined;
   try {
-    return { fd: openSync(folder.ownPath(), O_TMPFILE | constants.O_RDWR, 0o600), temporaryName: undefined };
+    const fd = openSync(folder.ownPath(), O_TMPFILE | constants.O_RDWR, mode);
+    const own = ownMarks();
+    // A folder made here has neither a setgid bit nor a default ACL yet, which would change what new files get.
+    if (own === undefined || !folder.created || folder.passesAcl) return { fd, temporaryName: undefined };
+    return { fd, temporaryName: undefined, marks: { uid: own.uid, gid: own.gid, mode: mode & ~own.umask } };
   } catch {
     return undefined; // any other reason will meet the next attempt as well, and be told
   }
@@ -58,7 +68,7 @@ function createNamed(folder: TargetFolder): TemporaryFile {
   const temporaryName = `.cbr-${randomBytes(8).toString('hex')}.tmp`;
   const flags = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
   try {
-    return { fd: openSync(folder.path(temporaryName), flags, 0o600), temporaryName };
+    return { fd: openSync(folder.path(temporaryName), flags, PRIVATE), temporaryName };
   } catch (error) {
     throw failure(error, 'create', folder, temporaryName);
   }

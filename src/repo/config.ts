@@ -30,7 +30,7 @@ export function checkConfig(config: ConfigRecord): void {
     throw new CbrError('usage', what, { hint: 'See cbr init --help for the sizes that go together.' });
   };
   if (chunkTarget < 4096 || chunkTarget > 2 * MIB) fail(`chunk size of ${chunkTarget} bytes: 4KiB to 2MiB`);
-  if (chunkMin < 1 || chunkMin > chunkTarget || chunkMax < chunkTarget || chunkMax > LIMITS.chunk) {
+  if (chunkMin < 64 || chunkMin > chunkTarget || chunkMax < chunkTarget || chunkMax > LIMITS.chunk) {
     fail('chunk sizes out of order');
   }
   if (blockBytes < chunkMax || blockBytes > LIMITS.blockPlain) {

@@ -29,6 +29,9 @@ export interface PackWriterOptions {
   readonly stagingPath: () => string;
 }
 
+/** A pack with more may not take another block: one index segment must be able to list all its chunks. */
+const MAX_CHUNKS = LIMITS.segmentChunks - LIMITS.blockChunks;
+
 /** A whole pack, staged in a file, not yet in the repository. */
 export interface FinishedPack {
   readonly path: string;
@@ -165,7 +168,7 @@ export class PackWriter {
     for (const length of this.chunkLengths) open.lengths.push(length);
     this.clearBlock();
     const full = open.size + stored / 2 > this.options.packBytes || open.blocks.length === LIMITS.packBlocks;
-    return full ? this.finishPack(open) : undefined;
+    return full || open.lengths.length > MAX_CHUNKS ? this.finishPack(open) : undefined;
   }
 
   /** Faults of a compressor, of memory or of a processor would otherwise be found at restore, too late. */

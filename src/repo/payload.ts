@@ -17,9 +17,9 @@ export interface Compression {
   readonly pad: boolean;
 }
 
-/** Bytes needed at most for a payload of this content. */
+/** Bytes needed at most for a payload of this content, with padding. */
 export function payloadBound(plainBytes: number, chunks: number): number {
-  return FIXED_BYTES + 4 * chunks + plainBytes + Math.ceil(plainBytes / 8) + 64;
+  return padme(FIXED_BYTES + 4 * chunks + plainBytes);
 }
 
 /**

@@ -1,6 +1,15 @@
 import { createHash } from 'node:crypto';
 import type { Backend, ObjectKind, ObjectReader } from '../backends/index.js';
-import { type Codec, DamagedError, decode, encode, FormatError, LIMITS, sameBytes } from '../core/index.js';
+import {
+  CbrError,
+  type Codec,
+  DamagedError,
+  decode,
+  encode,
+  FormatError,
+  LIMITS,
+  sameBytes,
+} from '../core/index.js';
 import type { Zstd } from './algorithms/zstd.js';
 import type { Keys, SealedKind } from './keys.js';
 import { RECORD_NONCE } from './keys.js';
@@ -65,6 +74,12 @@ export function encodeRecord<T>(
   its: RecordContext,
 ): Buffer {
   const plain = encode(codec, value);
+  if (plain.byteLength > LIMITS.record) {
+    throw new CbrError(
+      'limit',
+      `${kind}/${name} would have ${plain.byteLength} bytes, at most ${LIMITS.record} allowed`,
+    );
+  }
   const header = newHeader('record', KIND_NUMBER[kind], its.keys.encrypted);
   const headerBytes = encodeHeader(header);
   const payload = writePayload(

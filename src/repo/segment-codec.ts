@@ -103,7 +103,8 @@ function checkColumns(chunks: ChunkColumns, packs: readonly PackSummary[], subje
       throw new FormatError(`${subject}: row ${i} points outside its packs`);
     }
     const at = CHUNK_ID_BYTES * i;
-    if (i > 0 && ids.compare(ids, at, at + CHUNK_ID_BYTES, at - CHUNK_ID_BYTES, at) <= 0) {
+    // The source of Buffer.compare is the row before, its target this one.
+    if (i > 0 && ids.compare(ids, at, at + CHUNK_ID_BYTES, at - CHUNK_ID_BYTES, at) >= 0) {
       throw new FormatError(`${subject}: ids are not sorted at row ${i}`);
     }
   }

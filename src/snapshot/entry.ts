@@ -93,7 +93,8 @@ const FIELD = Object.freeze({
 
 /** Items an entry holds itself; longer contents go into list pages. */
 export const MAX_INLINE_ITEMS = 64;
-const MAX_XATTRS = 4096;
+/** Linux lists at most 64 KiB of names, each of two bytes at least. */
+const MAX_XATTRS = 32_768;
 const MAX_XATTR_VALUE = 64 * 1024;
 const ROOT_SECONDS = Number.MAX_SAFE_INTEGER;
 
@@ -308,7 +309,7 @@ export function readEntry(reader: MessagePackReader): Entry {
         entry.content = { kind: 'list', root: readReference(reader) };
         break;
       case FIELD.linkGroup:
-        entry.linkGroup = reader.latin1(8);
+        entry.linkGroup = reader.binOf(8).toString('latin1');
         break;
       case FIELD.linkTarget:
         entry.linkTarget = reader.latin1(LIMITS.name);
@@ -352,11 +353,28 @@ function complete(entry: Partial<Mutable<Entry>>, ids: string | undefined, reade
     if (entry.size === undefined) return reader.fail('a file lacks its size');
     if (entry.content === undefined)
       entry.content = { kind: 'items', items: wholeContent(ids, entry.size, reader) };
+    else checkContent(entry.content, ids, entry.size, reader);
   } else if (entry.content !== undefined || ids !== undefined) return reader.fail(`content of a ${type}`);
   if ((type === 'directory') !== (entry.tree !== undefined))
     return reader.fail('a tree where none belongs, or none where one does');
   if (type === 'symlink' && entry.linkTarget === undefined) return reader.fail('a symlink lacks its target');
+  const isDevice = type === 'character device' || type === 'block device';
+  if (isDevice !== (entry.device !== undefined)) return reader.fail('a device number missing or misplaced');
   return { ...entry, name, type, mode, uid, gid, mtime };
+}
+
+function checkContent(
+  content: Content,
+  ids: string | undefined,
+  size: number,
+  reader: MessagePackReader,
+): void {
+  if (content.kind === 'list') {
+    if (ids !== undefined) reader.fail('content given twice');
+    return;
+  }
+  if (content.items.reduce((sum, item) => sum + itemBytes(item), 0) !== size)
+    reader.fail('content does not match its size');
 }
 
 function wholeContent(ids: string | undefined, size: number, reader: MessagePackReader): ContentItem[] {

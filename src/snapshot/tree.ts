@@ -16,6 +16,8 @@ const MAX_SINGLE_PAGE = 1024;
 const MAX_PAGE_BYTES = 4 * 2 ** 20;
 /** A page of a larger one begins at names whose hash has these bits zero: every 512th on average. */
 const CUT_MASK = 0x1ff;
+/** No page is cut before it has so many: whatever names someone plants, each level is far smaller than the one below. */
+const MIN_PAGE_ENTRIES = 64;
 
 /** An entry with its encoded bytes; what is unchanged is copied without being decoded. */
 export interface EncodedEntry {
@@ -50,8 +52,9 @@ function cut<T extends { readonly name: string; readonly bytes: Uint8Array }>(
   let page: T[] = [];
   let bytes = 0;
   for (const part of parts) {
-    const cutsHere = ((nameHash(part.name) >>> (9 * level)) & CUT_MASK) === 0;
-    if (page.length > 0 && (cutsHere || bytes + part.bytes.byteLength > MAX_PAGE_BYTES)) {
+    const cutsHere =
+      page.length >= MIN_PAGE_ENTRIES && ((nameHash(part.name) >>> (9 * level)) & CUT_MASK) === 0;
+    if (cutsHere || (page.length > 0 && bytes + part.bytes.byteLength > MAX_PAGE_BYTES)) {
       pages.push(page);
       page = [];
       bytes = 0;

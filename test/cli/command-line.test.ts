@@ -122,6 +122,8 @@ describe('usage errors exit with 2, say what is wrong, and name the help', () =>
     ['snapshot . --level half', /full, diff, incr/],
     ['snapshot . --time yesterday', /a time is expected/i],
     ['snapshot . --time 2026-02-30', /a time is expected/i],
+    ['snapshot . --tag=', /--tag.*empty/i],
+    [`snapshot . --host ${'h'.repeat(1025)}`, /at most 1024 bytes/i],
     ['check --read-data=0', /a percentage/i],
     ['check --read-data=101', /a percentage/i],
     ['stats --threads 0', /from 1 to 64/],

@@ -64,6 +64,12 @@ export class Copy extends Scratch {
     return statSync(join(this.repo, object)).size;
   }
 
+  /** Whether it is as long as it was. */
+  hasSize(object: string): boolean {
+    const there = statSync(join(this.repo, object), { throwIfNoEntry: false });
+    return there?.size === statSync(join(this.original.repo, object)).size;
+  }
+
   flip(object: string, at: number): void {
     const bytes = readFileSync(join(this.repo, object));
     bytes[at]! ^= 0x10;

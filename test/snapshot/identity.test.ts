@@ -5,13 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { probeAbilities, tellMissing } from './abilities.js';
 import { PLACES } from './places.js';
 import { randomContent } from './random-content.js';
-import {
-  isSoak,
-  type Restored,
-  removeTree,
-  Scratch,
-  scratchRepository,
-} from './scratch-repository.js';
+import { isSoak, type Restored, removeTree, Scratch, scratchRepository } from './scratch-repository.js';
 import { buildTree, runScript, writeParts } from './source-tree.js';
 import { treeArbitrary } from './tree-arbitrary.js';
 import { factsOf, filledHoles, rsyncDifferences } from './tree-facts.js';
@@ -70,7 +64,12 @@ describe('what is large', () => {
     const its = await scratchRepository();
     // Built from the inside out by moving what is there into the next folder: no call is given a long path.
     const names = Array.from({ length: 30 }, (_, i) => `${i}-`.padEnd(200, 'd'));
-    runScript(its.source, ['mkdir inner', 'echo deep > inner/file', 'ln -s nowhere inner/link', 'mkfifo inner/fifo']);
+    runScript(its.source, [
+      'mkdir inner',
+      'echo deep > inner/file',
+      'ln -s nowhere inner/link',
+      'mkfifo inner/fifo',
+    ]);
     const last = names.reduceRight((inner, name) => {
       runScript(its.source, [`mkdir made && mv ${inner} made && mv made ${name}`]);
       return name;
@@ -88,7 +87,8 @@ describe('what is large', () => {
 
   test('folders of very many entries, in pages', async () => {
     const its = await scratchRepository();
-    for (let i = 0; i < 6000; i++) writeFileSync(join(its.source, `entry number ${i}`), i % 100 === 0 ? String(i) : '');
+    for (let i = 0; i < 6000; i++)
+      writeFileSync(join(its.source, `entry number ${i}`), i % 100 === 0 ? String(i) : '');
     const first = await its.take();
     expect(first.problems).toEqual([]);
     expectSame(its.source, expectClean(await its.restore()).target);
@@ -120,7 +120,9 @@ describe('what is large', () => {
     expect(statSync(restored).size).toBe(statSync(path).size);
     // Nothing but the data takes room, so the rest reads as zeros.
     for (const start of [0, 2 ** 31 - 50_000, 2 ** 31 + 2 ** 32 + 250_000]) {
-      expect(rangeOf(restored, start, 350_000).equals(rangeOf(path, start, 350_000)), `at ${start}`).toBe(true);
+      expect(rangeOf(restored, start, 350_000).equals(rangeOf(path, start, 350_000)), `at ${start}`).toBe(
+        true,
+      );
     }
   });
 

@@ -10,8 +10,8 @@ import {
   type Repository,
 } from '../../dist/repo/index.js';
 import {
-
-
+  checkRepository,
+  type Finding,
   type ItemEvent,
   listSnapshots,
   type OperationEvent,
@@ -54,7 +54,7 @@ export interface Restored {
 }
 
 export interface Checked {
-  readonly findings: readonly { readonly object: string; readonly reason: string }[];
+  readonly findings: readonly Finding[];
   readonly notes: readonly string[];
 }
 
@@ -120,7 +120,11 @@ export class Scratch {
   }
 
   /** Restores `source` of the snapshot of that id (or the latest) into a new folder. */
-  async restore(id?: string, changes: Partial<RestoreOptions> = {}, opening: Opening = {}): Promise<Restored> {
+  async restore(
+    id?: string,
+    changes: Partial<RestoreOptions> = {},
+    opening: Opening = {},
+  ): Promise<Restored> {
     return this.use(async (repository) => {
       const { snapshots } = await listSnapshots(repository);
       const snapshot = id === undefined ? snapshots.at(-1) : snapshots.find((each) => each.id === id);
@@ -132,8 +136,6 @@ export class Scratch {
 
   async check(readData = 100, opening: Opening = {}): Promise<Checked> {
     const options = { readData, threads: 2, signal: new AbortController().signal };
-    // biome-ignore lint: until it is there
-    const { checkRepository } = (await import('../../dist/snapshot/index.js')) as any;
     return this.use((repository) => checkRepository(repository, options, () => undefined), opening);
   }
 

@@ -1,10 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import {
-  chmodSync,
   closeSync,
   constants,
   ftruncateSync,
-  lchownSync,
   linkSync,
   mkdirSync,
   openSync,
@@ -49,7 +47,11 @@ const bytesOfParts = (parts: readonly Part[]): number =>
   parts.reduce((sum, part) => sum + ('hole' in part ? part.hole : part.bytes), 0);
 
 /** Builds the entries in `root`, an existing folder, and then gives `root` itself its metadata. */
-export async function buildTree(root: string, children: readonly Node[], metadata: Metadata = {}): Promise<void> {
+export async function buildTree(
+  root: string,
+  children: readonly Node[],
+  metadata: Metadata = {},
+): Promise<void> {
   const tree: Node = { type: 'folder', name: '.', children, metadata };
   const script: string[] = [];
   const late: string[] = [];
@@ -129,7 +131,8 @@ function dress(node: Node, path: string, script: string[], late: string[]): void
     const hex = bytes === 0 ? '""' : `0x${randomContent(seed, bytes).toString('hex')}`;
     script.push(`setfattr -h -n ${quoted(name)} -v ${hex} ${at}`);
   }
-  if (mode !== undefined && node.type !== 'symlink') script.push(`chmod ${mode.toString(8).padStart(4, '0')} ${at}`);
+  if (mode !== undefined && node.type !== 'symlink')
+    script.push(`chmod ${mode.toString(8).padStart(4, '0')} ${at}`);
   if (acl !== undefined) script.push(`setfacl -m ${quoted(acl)} ${at}`);
   if (mtime !== undefined) script.push(`touch -h -d @${secondsText(mtime)} ${at}`);
   if (flags !== undefined) late.push(`chattr +${flags} ${at}`);

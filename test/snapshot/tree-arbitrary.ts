@@ -47,13 +47,22 @@ const partArbitrary: fc.Arbitrary<Part> = fc.oneof(
 function metadataArbitrary(can: Abilities, type: 'file' | 'folder' | 'other'): fc.Arbitrary<Metadata> {
   const rare = <T>(arbitrary: fc.Arbitrary<T>, possible = true): fc.Arbitrary<T | undefined> =>
     possible ? fc.option(arbitrary, { nil: undefined, freq: 2 }) : fc.constant(undefined);
-  const length = can.largeXattrs ? fc.oneof(fc.nat(150), fc.integer({ min: 4000, max: 20_000 })) : fc.nat(150);
+  const length = can.largeXattrs
+    ? fc.oneof(fc.nat(150), fc.integer({ min: 4000, max: 20_000 }))
+    : fc.nat(150);
   const isOther = type === 'other';
-  const space = isOther ? fc.constant('trusted.') : fc.constantFrom('user.', ...(can.trustedXattrs ? ['trusted.'] : []));
+  const space = isOther
+    ? fc.constant('trusted.')
+    : fc.constantFrom('user.', ...(can.trustedXattrs ? ['trusted.'] : []));
   const xattr = fc
     .tuple(space, fc.stringMatching(/^[a-zA-Z0-9_.-]{1,12}$/), fc.nat(50), length)
     .map(([prefix, name, seed, bytes]) => ({ name: prefix + name, seed, bytes }));
-  const acls = ['u:12345:rw', 'g:23456:r-x,u:54321:-', 'm::r', ...(type === 'folder' ? ['d:u:12345:rwx'] : [])];
+  const acls = [
+    'u:12345:rw',
+    'g:23456:r-x,u:54321:-',
+    'm::r',
+    ...(type === 'folder' ? ['d:u:12345:rwx'] : []),
+  ];
   const flags = [
     ...['d', 'A', 'dA', ...(can.lockingFlags ? ['i', 'a', 'ai'] : [])],
     ...(can.diskFlags ? ['S', 'dsu', ...(type === 'folder' ? ['D', 'T', 'dD'] : [])] : []),

@@ -60,7 +60,9 @@ export function allocatedBytes(root: string): ReadonlyMap<string, number> {
   const entries: Walked[] = [];
   walk(root, '.', entries, false);
   return new Map(
-    entries.filter(({ stats }) => stats.isFile()).map(({ path, stats }) => [path, Number(stats.blocks) * 512]),
+    entries
+      .filter(({ stats }) => stats.isFile())
+      .map(({ path, stats }) => [path, Number(stats.blocks) * 512]),
   );
 }
 
@@ -76,7 +78,8 @@ function walk(folder: string, relative: string, into: Walked[], withContent = tr
   const fd = openSync(raw(folder), constants.O_RDONLY | constants.O_DIRECTORY);
   try {
     const here = `/proc/self/fd/${fd}`;
-    if (relative === '.') into.push({ path: '.', stats: lstatSync(`${here}/.`, { bigint: true }), detail: '' });
+    if (relative === '.')
+      into.push({ path: '.', stats: lstatSync(`${here}/.`, { bigint: true }), detail: '' });
     for (const name of readdirSync(here, 'latin1').sort()) {
       const path = raw(`${here}/${name}`);
       const stats = lstatSync(path, { bigint: true });
@@ -100,7 +103,8 @@ function contentDigest(path: Buffer): string {
   const hash = createHash('sha256');
   const fd = openSync(path, 'r');
   try {
-    for (let read = readSync(fd, buffer); read > 0; read = readSync(fd, buffer)) hash.update(buffer.subarray(0, read));
+    for (let read = readSync(fd, buffer); read > 0; read = readSync(fd, buffer))
+      hash.update(buffer.subarray(0, read));
     return hash.digest('hex').slice(0, 16);
   } finally {
     closeSync(fd);

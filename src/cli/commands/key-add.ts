@@ -4,6 +4,7 @@ import { createKeySlot } from '../../repo/index.js';
 import type { CommandContext, CommandModule, Outcome } from '../command.js';
 import { EXIT } from '../exit-codes.js';
 import { declareNewPassword, readNewPassword, requireMaster } from '../new-password.js';
+import { shortText } from '../parse-text.js';
 import { withRepository } from '../repository.js';
 
 interface Flags {
@@ -12,7 +13,7 @@ interface Flags {
 
 export const keyAdd: CommandModule = {
   configure(command: Command): void {
-    command.option('--label <text>', 'a word to tell the key by in cbr key list', hostname());
+    command.option('--label <text>', 'a word to tell the key by in cbr key list', shortText, hostname());
     declareNewPassword(command);
     command.addHelpText(
       'after',

@@ -4,6 +4,7 @@ import { createKeySlot, removeKeySlot } from '../../repo/index.js';
 import type { CommandContext, CommandModule, Outcome } from '../command.js';
 import { EXIT } from '../exit-codes.js';
 import { declareNewPassword, readNewPassword, requireMaster } from '../new-password.js';
+import { shortText } from '../parse-text.js';
 import { withRepository } from '../repository.js';
 
 interface Flags {
@@ -12,7 +13,7 @@ interface Flags {
 
 export const keyChange: CommandModule = {
   configure(command: Command): void {
-    command.option('--label <text>', 'a new label (default: that of the old key)');
+    command.option('--label <text>', 'a new label (default: that of the old key)', shortText);
     declareNewPassword(command);
     command.addHelpText('after', '\nExample:\n  $ cbr key change');
   },

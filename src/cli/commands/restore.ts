@@ -11,7 +11,7 @@ import {
 import type { CommandContext, CommandModule, Outcome } from '../command.js';
 import { shownBy } from '../events.js';
 import { EXIT } from '../exit-codes.js';
-import { gathered } from '../parse-number.js';
+import { gathered } from '../parse-text.js';
 import { withRepository } from '../repository.js';
 import { countOf, countText, sizeText } from '../sizes.js';
 import { choiceOf, declareChoice, SNAPSHOT_HELP } from '../snapshot-choice.js';

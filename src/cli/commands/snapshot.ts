@@ -8,7 +8,8 @@ import { type Level, type TakeOptions, type TakeSummary, takeSnapshot } from '..
 import type { CommandContext, CommandModule, Outcome } from '../command.js';
 import { shownBy } from '../events.js';
 import { EXIT } from '../exit-codes.js';
-import { gathered, wholeNumber } from '../parse-number.js';
+import { wholeNumber } from '../parse-number.js';
+import { gathered, gatheredWords, shortText } from '../parse-text.js';
 import { rawListField } from '../raw-names.js';
 import { closingAfter, openOptions, openOrMakeRepository } from '../repository.js';
 import { countOf, countText, sizeText } from '../sizes.js';
@@ -35,10 +36,10 @@ export const snapshot: CommandModule = {
   configure(command: Command): void {
     command
       .argument('<path...>', 'files and folders to take in')
-      .option('--tag <tag>', 'a tag; may be given several times', gathered)
+      .option('--tag <tag>', 'a tag; may be given several times', gatheredWords)
       .option('--comment <text>', 'a comment')
-      .option('--job <name>', 'the name of the job this snapshot belongs to')
-      .option('--host <host>', 'the name of this machine', hostname())
+      .option('--job <name>', 'the name of the job this snapshot belongs to', shortText)
+      .option('--host <host>', 'the name of this machine', shortText, hostname())
       .addOption(new Option('--time <time>', 'the time it bears (default: now)').argParser(parseTime))
       .addOption(
         new Option(

@@ -15,13 +15,13 @@ import {
 } from '../../fs/index.js';
 import { type Algorithms, type Blake3, type Keys, openBlock, openPackHeader } from '../../repo/index.js';
 import type { Entry } from '../entry.js';
-import { decodeEntry } from '../tree.js';
+import { decodeEntry, type EncodedEntry } from '../tree.js';
 import {
   type BlocksInput,
   type FilesOutput,
   type FinishInput,
   PIECE_NUMBERS,
-  type TaskFile,
+  type TaskFiles,
   WRITTEN,
 } from './restore-tasks.js';
 
@@ -71,57 +71,54 @@ export class FileWriter {
   }
 
   writeBlocks(input: BlocksInput): FilesOutput {
-    const folders = input.folders.map((handle) => TargetFolder.from(handle));
     const blocks = new Map<number, OpenedBlock | Error>();
-    const { states, reasons, outcome } = this.begin(input.files.length);
     let piece = 0;
     const total = input.pieces.length / PIECE_NUMBERS;
-    for (let file = 0; file < input.files.length; file++) {
+    return this.eachFile(input.files, (file, folder, encoded, temporary) => {
       const first = piece;
       while (piece < total && input.pieces[piece * PIECE_NUMBERS] === file) piece++;
-      const last = piece;
-      try {
-        const chunks = this.chunksOf(input, blocks, first, last);
-        states[file] = this.writeFile(input.files[file]!, folders, chunks);
-      } catch (error) {
-        states[file] = this.explain(error);
-        reasons.push([file, messageOf(error)]);
-      }
-    }
-    return outcome();
+      const chunks = this.chunksOf(input, blocks, first, piece);
+      return this.writeFile(folder, encoded, temporary, chunks);
+    });
   }
 
   finishFiles(input: FinishInput): FilesOutput {
-    const folders = input.folders.map((handle) => TargetFolder.from(handle));
-    const { states, reasons, outcome } = this.begin(input.files.length);
-    for (const [file, { entry, folder, fd, temporaryName }] of input.files.entries()) {
+    return this.eachFile(input.files, (_file, folder, encoded, temporary) => {
+      const entry = decodeEntry(encoded);
+      return this.finish(folder, entry, temporary!, entry.size);
+    });
+  }
+
+  /** Does something with each file of a task in order, and says how it ended for each. */
+  private eachFile(
+    files: TaskFiles,
+    action: (
+      file: number,
+      folder: TargetFolder,
+      encoded: EncodedEntry,
+      temporary: TemporaryFile | undefined,
+    ) => number,
+  ): FilesOutput {
+    this.problems = [];
+    this.badBlocks = new Set();
+    const folders = files.folders.map((handle) => TargetFolder.from(handle));
+    const open = new Map(files.open);
+    const count = files.entryEnds.length;
+    const states = new Uint8Array(count);
+    const reasons: (readonly [number, string])[] = [];
+    let start = 0;
+    for (let file = 0; file < count; file++) {
+      const end = files.entryEnds[file]!;
+      const encoded = { name: '', bytes: files.entries.subarray(start, end) };
+      start = end;
       try {
-        const decoded = decodeEntry({ name: '', bytes: entry });
-        states[file] = this.finish(folders[folder]!, decoded, { fd: fd!, temporaryName }, decoded.size);
+        states[file] = action(file, folders[files.folderOf[file]!]!, encoded, open.get(file));
       } catch (error) {
         states[file] = this.explain(error);
         reasons.push([file, messageOf(error)]);
       }
     }
-    return outcome();
-  }
-
-  private begin(files: number): {
-    states: Uint8Array;
-    reasons: (readonly [number, string])[];
-    outcome: () => FilesOutput;
-  } {
-    this.problems = [];
-    this.badBlocks = new Set();
-    const states = new Uint8Array(files);
-    const reasons: (readonly [number, string])[] = [];
-    const outcome = (): FilesOutput => ({
-      states,
-      reasons,
-      problems: this.problems,
-      badBlocks: [...this.badBlocks],
-    });
-    return { states, reasons, outcome };
+    return { states, reasons, problems: this.problems, badBlocks: [...this.badBlocks] };
   }
 
   private explain(error: unknown): number {
@@ -217,17 +214,17 @@ export class FileWriter {
   }
 
   private writeFile(
-    file: TaskFile,
-    folders: readonly TargetFolder[],
+    folder: TargetFolder,
+    encoded: EncodedEntry,
+    open: TemporaryFile | undefined,
     chunks: readonly { offset: number; bytes: Uint8Array }[],
   ): number {
-    if (file.fd !== undefined) {
-      for (const { offset, bytes } of chunks) writeFully(file.fd, bytes, offset);
+    if (open !== undefined) {
+      for (const { offset, bytes } of chunks) writeFully(open.fd, bytes, offset);
       return WRITTEN.done;
     }
-    const entry = decodeEntry({ name: '', bytes: file.entry });
-    const folder = folders[file.folder]!;
-    const temporary = createTemporary(folder, entry.flags ?? 0);
+    const entry = decodeEntry(encoded);
+    const temporary = createTemporary(folder, entry.flags ?? 0, entry.mode);
     let closed = false;
     try {
       let end = 0;
@@ -235,9 +232,8 @@ export class FileWriter {
         writeFully(temporary.fd, bytes, offset);
         end = offset + bytes.byteLength;
       }
-      if (end !== entry.size) ftruncateSync(temporary.fd, entry.size!);
       closed = true;
-      return this.finish(folder, entry, temporary);
+      return this.finish(folder, entry, temporary, end === entry.size ? undefined : entry.size);
     } catch (error) {
       if (!closed) discard(folder, temporary);
       throw error;
@@ -254,7 +250,7 @@ export class FileWriter {
     let named = false;
     try {
       if (size !== undefined) ftruncateSync(file.fd, size);
-      metadata.applyToFd(file.fd, path, metadataOf(entry));
+      metadata.applyToNew(file, path, metadataOf(entry));
       named = commit(folder, file, entry.name);
       // Flags of files with several names wait until all of them are there: an immutable file takes no further name.
       if (named && entry.flags !== undefined && entry.linkGroup === undefined) {

@@ -1,4 +1,4 @@
-import type { Problem, TargetFolderHandle } from '../../fs/index.js';
+import type { Problem, TargetFolderHandle, TemporaryFile } from '../../fs/index.js';
 import type { KeyMaterial } from '../../repo/index.js';
 
 /** The tasks of the workers that restore: open blocks, write what files need of them, finish files. */
@@ -13,14 +13,16 @@ export interface RestoreWorkerData {
   readonly portable: boolean;
 }
 
-/** A file in a task. */
-export interface TaskFile {
-  /** Position in the task's folders. */
-  readonly folder: number;
-  /** Its encoded tree entry, with all attribute values inline. */
-  readonly entry: Uint8Array;
-  /** Open for writing already, because its content comes in several tasks; else this task makes it whole. */
-  readonly fd?: number;
+/** The files of a task, in columns: few large values cross to a worker much faster than many small ones. */
+export interface TaskFiles {
+  readonly folders: readonly TargetFolderHandle[];
+  /** For each file its position in `folders`. */
+  readonly folderOf: Uint32Array;
+  /** Encoded tree entries, with all attribute values inline, one behind the other, and where each ends. */
+  readonly entries: Uint8Array;
+  readonly entryEnds: Uint32Array;
+  /** Those that are open already, because their content comes in several tasks; the others this task makes whole. */
+  readonly open: readonly (readonly [file: number, temporary: TemporaryFile])[];
 }
 
 /** Neighbouring blocks of one pack with everything that is needed of them. */
@@ -32,8 +34,7 @@ export interface BlocksInput {
   readonly stored: Uint8Array;
   readonly firstBlock: number;
   readonly blockLengths: readonly number[];
-  readonly folders: readonly TargetFolderHandle[];
-  readonly files: readonly TaskFile[];
+  readonly files: TaskFiles;
   /** PIECE numbers for each piece, sorted by file. */
   readonly pieces: Float64Array;
   /** The chunk id of each piece, 32 bytes. */
@@ -44,8 +45,7 @@ export interface BlocksInput {
 export const PIECE_NUMBERS = 4;
 
 export interface FinishInput {
-  readonly folders: readonly TargetFolderHandle[];
-  readonly files: readonly (TaskFile & { readonly temporaryName?: string })[];
+  readonly files: TaskFiles;
 }
 
 /** How it ended for a file. */

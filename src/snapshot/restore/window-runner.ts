@@ -14,7 +14,7 @@ import {
   type FilesOutput,
   PIECE_NUMBERS,
   type RestoreTasks,
-  type TaskFile,
+  type TaskFiles,
   WRITTEN,
 } from './restore-tasks.js';
 import type { TargetNode } from './target-tree.js';
@@ -141,7 +141,7 @@ export class WindowRunner {
   private openShared(state: FileState): void {
     const { node, entry } = state.file;
     try {
-      state.temporary = createTemporary(node.folder, entry.flags ?? 0);
+      state.temporary = createTemporary(node.folder, entry.flags ?? 0, entry.mode);
     } catch (error) {
       if (!(error instanceof FileError)) throw error;
       if (error.errno === 'ENOSPC' || error.errno === 'EROFS' || error.errno === 'EDQUOT') throw error;
@@ -174,7 +174,7 @@ export class WindowRunner {
         stored,
         firstBlock: read.firstBlock,
         blockLengths: blocks.map((block) => block.stored),
-        ...packFiles(involved, states),
+        files: packFiles(involved, states),
         ...packPieces(wanted, involved, read.firstBlock),
       };
       const transfer = stored.byteLength === stored.buffer.byteLength ? [stored.buffer as ArrayBuffer] : [];
@@ -206,7 +206,7 @@ export class WindowRunner {
       stored: new Uint8Array(),
       firstBlock: 0,
       blockLengths: [],
-      ...packFiles(involved, states),
+      files: packFiles(involved, states),
       pieces: new Float64Array(),
       ids: new Uint8Array(),
     };
@@ -240,14 +240,10 @@ export class WindowRunner {
   /** All content of these files is written: metadata, then their names. */
   private async finish(states: readonly FileState[]): Promise<void> {
     const involved = [...states.keys()];
-    const { folders, files } = packFiles(involved, states);
-    const named = files.map((file, i) => {
-      const { temporaryName } = states[i]!.temporary!;
-      return { ...file, ...(temporaryName === undefined ? {} : { temporaryName }) };
-    });
+    const files = packFiles(involved, states);
     // From here on the worker closes them, whatever happens.
     for (const state of states) state.temporary = undefined;
-    const output = await this.its.pool.run('finishFiles', { folders, files: named });
+    const output = await this.its.pool.run('finishFiles', { files });
     await this.takeOver(output, states, undefined);
   }
 
@@ -264,22 +260,35 @@ export class WindowRunner {
   }
 }
 
-function packFiles(
-  involved: readonly number[],
-  states: readonly FileState[],
-): { folders: TargetFolderHandle[]; files: TaskFile[] } {
+function packFiles(involved: readonly number[], states: readonly FileState[]): TaskFiles {
   const folders: TargetFolderHandle[] = [];
   const numbers = new Map<TargetNode, number>();
-  const files = involved.map((file): TaskFile => {
+  const folderOf = new Uint32Array(involved.length);
+  const entryEnds = new Uint32Array(involved.length);
+  const open: (readonly [number, TemporaryFile])[] = [];
+  const entries: Uint8Array[] = [];
+  let end = 0;
+  for (const [i, file] of involved.entries()) {
     const { file: its, temporary } = states[file]!;
     let folder = numbers.get(its.node);
     if (folder === undefined) {
       folder = folders.push(its.node.folder.handle()) - 1;
       numbers.set(its.node, folder);
     }
-    return { folder, entry: its.encoded, ...(temporary === undefined ? {} : { fd: temporary.fd }) };
-  });
-  return { folders, files };
+    folderOf[i] = folder;
+    entries.push(its.encoded);
+    end += its.encoded.byteLength;
+    entryEnds[i] = end;
+    if (temporary !== undefined) open.push([i, temporary]);
+  }
+  // Memory of its own: a view would be sent with everything that it is a view of.
+  const packed = new Uint8Array(end);
+  let at = 0;
+  for (const entry of entries) {
+    packed.set(entry, at);
+    at += entry.byteLength;
+  }
+  return { folders, folderOf, entries: packed, entryEnds, open };
 }
 
 function packPieces(
@@ -289,7 +298,7 @@ function packPieces(
 ): { pieces: Float64Array; ids: Uint8Array } {
   const position = new Map(involved.map((file, i) => [file, i]));
   const numbers = new Float64Array(pieces.length * PIECE_NUMBERS);
-  const ids = Buffer.allocUnsafe(pieces.length * CHUNK_ID_BYTES);
+  const ids = Buffer.allocUnsafeSlow(pieces.length * CHUNK_ID_BYTES);
   for (const [i, piece] of pieces.entries()) {
     numbers[i * PIECE_NUMBERS] = position.get(piece.file)!;
     numbers[i * PIECE_NUMBERS + 1] = piece.block - firstBlock;

@@ -9,7 +9,7 @@ import {
   type RawPath,
   StatTable,
 } from '../../fs/index.js';
-import type { Blake3, DirectoryPut, DirectoryState } from '../../repo/index.js';
+import type { Blake3, DirectoryState } from '../../repo/index.js';
 import type { ReadTreeChunk } from '../content-list.js';
 import { type EncodedEntry, storeTree, treePages } from '../tree.js';
 import {
@@ -30,6 +30,7 @@ import {
   stateList,
   stateTree,
 } from './folder-state.js';
+import { StateJournal } from './state-journal.js';
 
 /** One source folder and how it is taken. */
 export interface SourceRoot {
@@ -58,7 +59,7 @@ const SLICE_MS = 20;
 /** Walks one source root, takes in what changed since its state, and stores its trees from the leaves up. */
 export class FolderTaker {
   /** What the state has to become once the snapshot is committed. */
-  readonly puts: DirectoryPut[] = [];
+  readonly puts = new StateJournal();
   readonly removes: Uint8Array[] = [];
   private readonly list: FolderListBuilder;
   private readonly freeTables: StatTable[] = [];
@@ -157,7 +158,7 @@ export class FolderTaker {
         path,
         'is on another file system and was stored without its contents (--one-file-system)',
       );
-      return { done: this.emptyFolder() };
+      return { done: this.emptyFolder(relative) };
     }
     let listing: FolderListing;
     try {
@@ -165,12 +166,14 @@ export class FolderTaker {
     } catch (error) {
       if (!(error instanceof FileError)) throw error;
       this.its.tally.error(path, messageOf(error));
-      return { done: this.emptyFolder() };
+      return { done: this.emptyFolder(relative) };
     }
     return this.folder(path, relative, listing);
   }
 
-  private emptyFolder(): FolderResult {
+  /** A folder that is stored without its contents: what they were is not in this snapshot, so nothing may rely on it. */
+  private emptyFolder(relative: string): FolderResult {
+    this.forgetState(relative);
     return { tree: storeTree([], this.its.storeTreeChunk), same: false };
   }
 
@@ -206,7 +209,7 @@ export class FolderTaker {
         entries.filter((entry) => entry !== undefined),
         this.its.storeTreeChunk,
       );
-      this.puts.push([key, encodeFolderState(tree, list)]);
+      this.puts.put(key, encodeFolderState(tree, list));
       this.forgetVanished(relative, before, new Set(rows.map((row) => listing.names[row]!)));
       this.freeTables.push(stats);
       return { tree, same: false };

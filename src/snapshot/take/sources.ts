@@ -3,6 +3,7 @@ import { CbrError, fromLatin1, messageOf, type SessionId } from '../../core/inde
 import {
   compileFilter,
   displayPath,
+  type EntryType,
   FileError,
   fileSystemOf,
   listFolder,
@@ -20,6 +21,8 @@ import type { Tally } from './tally.js';
 export interface FolderSource {
   readonly kind: 'folder';
   readonly root: SourceRoot;
+  /** Its own row, from before it was walked. */
+  readonly stats: StatTable;
   readonly stateKey: Buffer;
   /** The snapshot its state belongs to. */
   readonly parent: SessionId | undefined;
@@ -43,15 +46,30 @@ export interface ResolvedSources {
 /** Sources as raw paths, sorted, each once, without those that lie inside another one. */
 function distinctPaths(options: TakeOptions, tally: Tally): RawPath[] {
   const all = [...new Set(options.paths.map((path) => rawPath(path)))].sort();
+  const types = new Map(all.map((path) => [path, typeOf(path)]));
   return all.filter((path) => {
-    const outer = all.find((each) => each !== path && isInside(path, each));
+    const outer = all.find((each) => isInside(path, each) && types.get(each) === 'directory');
     if (outer !== undefined) tally.note(path, `is inside ${displayPath(outer)} and taken in with it`);
-    return outer === undefined;
+    const isOnTheWay = types.get(path) === 'symlink' && all.some((each) => isInside(each, path));
+    if (isOnTheWay)
+      tally.note(path, 'is a symlink to the folder of another source, and stored as that folder');
+    return outer === undefined && !isOnTheWay;
   });
 }
 
+/** Undefined for what cannot be looked at. */
+function typeOf(path: RawPath): EntryType | undefined {
+  const stats = new StatTable(1);
+  try {
+    return stats.type(statPath(path, stats));
+  } catch (error) {
+    if (!(error instanceof FileError)) throw error;
+    return undefined;
+  }
+}
+
 function isInside(path: RawPath, folder: RawPath): boolean {
-  return folder === '/' || path.startsWith(`${folder}/`);
+  return path !== folder && (folder === '/' || path.startsWith(`${folder}/`));
 }
 
 /**
@@ -107,6 +125,7 @@ function resolveSource(
   const filter = compileFilter(options.exclude, path);
   return {
     kind: 'folder',
+    stats,
     stateKey,
     parent,
     root: {

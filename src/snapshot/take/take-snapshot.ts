@@ -122,13 +122,14 @@ async function lookOnly(
 /** Only after the commit: a state must not outlive a snapshot that never was. */
 function commitStates(run: Run, taken: TakenSources, snapshot: SessionId): void {
   const { cache } = run.repository;
-  let next = 0;
-  for (const source of run.resolved.sources) {
-    if (source.kind !== 'folder') continue;
-    const { puts, removes } = taken.takers[next++]!;
+  for (const [i, source] of run.resolved.sources.entries()) {
+    const taker = taken.takers[i];
+    if (source.kind !== 'folder' || taker === undefined) continue;
+    const { puts, removes } = taker;
     // A full snapshot saw everything: what it did not see is not there.
     if (source.root.state === undefined) cache.clearDirectoryState(source.stateKey);
-    cache.commitDirectoryState(source.stateKey, snapshot, puts, removes);
+    cache.commitDirectoryState(source.stateKey, snapshot, puts.entries(), removes);
+    puts.close();
     rememberMount(source.root.path, cache);
   }
 }

@@ -1,21 +1,22 @@
 import { newStagingPath } from '../../backends/index.js';
-import { CbrError } from '../../core/index.js';
-import { type RawPath, StatTable, statPath } from '../../fs/index.js';
+import { CbrError, messageOf } from '../../core/index.js';
+import { FileError, type RawPath, StatTable, statPath } from '../../fs/index.js';
 import type { PackStore } from '../../repo/index.js';
 import type { ChunkReference } from '../entry.js';
 import { dryFiles, dryTrees } from './dry-run.js';
 import { FolderTaker, type FolderTakerParts } from './folder-taker.js';
 import { startIntakeEngine } from './intake-engine.js';
-import { storeRootTree, type TakenSource } from './root-tree.js';
+import { foldersAbove, storeRootTree, type TakenSource } from './root-tree.js';
 import type { Run } from './run.js';
 import { takeSingle } from './single-source.js';
+import type { Source } from './sources.js';
 import { TreeStore } from './tree-store.js';
 
 /** What the sources became. */
 export interface TakenSources {
   readonly root: ChunkReference;
-  /** One for each source that is a folder, in order. */
-  readonly takers: readonly FolderTaker[];
+  /** For each source, in order, what walked it; undefined where it is no folder, or was gone by then. */
+  readonly takers: readonly (FolderTaker | undefined)[];
 }
 
 /** Takes in all sources. Resolves when all their chunks are on their way to the store. */
@@ -70,31 +71,47 @@ async function walkSources(
   parts: FolderTakerParts,
   settle: () => Promise<void>,
 ): Promise<TakenSources> {
-  const takers: FolderTaker[] = [];
-  const underway: { path: RawPath; done: Promise<TakenSource | undefined> }[] = [];
+  const takers: (FolderTaker | undefined)[] = [];
+  const underway: Promise<TakenSource | undefined>[] = [];
   for (const source of run.resolved.sources) {
-    if (source.kind === 'single') {
-      const { done } = await takeSingle(source.path, parts);
-      const { path } = source;
-      underway.push({
-        path,
-        done: done.then((entry) => (entry === undefined ? undefined : { path, entry })),
-      });
-    } else {
-      const { path } = source.root;
-      const taker = new FolderTaker(source.root, parts);
+    const taker = source.kind === 'folder' ? new FolderTaker(source.root, parts) : undefined;
+    try {
+      const { done } = await walkSource(source, taker, parts);
+      done.catch(() => undefined);
+      underway.push(done);
       takers.push(taker);
-      const { done } = await taker.take();
-      underway.push({ path, done: Promise.resolve(done).then(({ tree }) => ({ path, tree })) });
+    } catch (error) {
+      if (!(error instanceof FileError)) throw error;
+      parts.tally.error(error.path, `is gone since the run began: ${messageOf(error)}`);
+      // What it was before says nothing of this snapshot, which does not hold it.
+      takers.push(undefined);
     }
-    underway.at(-1)!.done.catch(() => undefined);
   }
   await settle();
-  const sources = (await Promise.all(underway.map(({ done }) => done))).filter((each) => each !== undefined);
+  const sources = (await Promise.all(underway)).filter((each) => each !== undefined);
   if (sources.length === 0) {
     throw new CbrError('source', 'none of the sources could be read', { hint: 'No snapshot was made.' });
   }
   return { root: storeRootTree(sources, parts), takers };
+}
+
+/** Walks one source; the result waits for its content. Throws FileError when it cannot be read any more. */
+async function walkSource(
+  source: Source,
+  taker: FolderTaker | undefined,
+  parts: FolderTakerParts,
+): Promise<{ done: Promise<TakenSource | undefined> }> {
+  if (source.kind === 'single' || taker === undefined) {
+    const path = source.kind === 'single' ? source.path : source.root.path;
+    const above = foldersAbove(path);
+    const { done } = await takeSingle(path, parts);
+    return { done: done.then((entry) => (entry === undefined ? undefined : { path, above, entry })) };
+  }
+  const { path } = source.root;
+  const above = foldersAbove(path);
+  const folder = { real: path, stats: source.stats };
+  const { done } = await taker.take();
+  return { done: Promise.resolve(done).then(({ tree }) => ({ path, above, folder, tree })) };
 }
 
 /** The same walk with nothing read or stored. */

@@ -1,0 +1,124 @@
+import { newStagingPath } from '../../dist/backends/index.js';
+import { chunkIdAt, chunkIdBytes, type SessionId } from '../../dist/core/index.js';
+import {
+  beginSession,
+  knownChunks,
+  loadRepository,
+  PackStore,
+  PackWriter,
+  type Repository,
+} from '../../dist/repo/index.js';
+import type { ChunkReference, Entry } from '../../dist/snapshot/index.js';
+import { encodeAbout } from '../../dist/snapshot/snapshot-record.js';
+import { encodeEntry, storeTree } from '../../dist/snapshot/tree.js';
+
+/** Commits a snapshot of entries that no file system can have, as a broken or hostile writer would. */
+
+export interface Forged {
+  /** Raw. */
+  readonly name: string;
+  readonly type: 'file' | 'symlink' | 'fifo';
+  readonly size?: number;
+  /** The content: one hole of so many bytes. */
+  readonly hole?: number;
+}
+
+function entryOf({ name, type, size, hole }: Forged): Entry {
+  const common = { name, mode: 0o644, uid: 0, gid: 0, mtime: { seconds: 1, nanoseconds: 0 } };
+  if (type === 'symlink') return { ...common, type, linkTarget: 'anywhere' };
+  if (type === 'fifo') return { ...common, type };
+  const items = hole === undefined ? [] : [{ hole }];
+  return { ...common, type, size: size ?? 0, content: { kind: 'items', items } };
+}
+
+/** `depth` folders called `d`, one in the other, around the entries, which must be sorted. Returns the snapshot's id. */
+export async function forgedSnapshot(
+  repository: Repository,
+  entries: readonly Forged[],
+  depth = 0,
+  host = 'forger',
+): Promise<SessionId> {
+  const { backend, records, keys, algorithms, config, cache } = repository;
+  const session = await beginSession(repository);
+  const { view } = await loadRepository(repository);
+  const store = new PackStore({
+    backend,
+    records,
+    known: knownChunks(cache, view),
+    author: { kind: 'session', session: session.id },
+    clock: () => 0,
+  });
+  const writer = new PackWriter({
+    kind: 'tree',
+    keys,
+    algorithms,
+    compressionLevel: 1,
+    pad: false,
+    blockBytes: config.blockBytes,
+    packBytes: config.packBytes,
+    verify: true,
+    stagingPath: () => newStagingPath(backend.stagingFolder!),
+  });
+  const ids = keys.chunkIds('tree');
+  const put = (plain: Uint8Array): ChunkReference => {
+    const digest = ids.digest(plain);
+    const id = chunkIdAt(digest);
+    if (store.claim(id)) {
+      const finished = writer.add(digest, plain);
+      if (finished !== undefined) store.store(finished);
+    }
+    return { id, length: plain.byteLength };
+  };
+  const sorted = [...entries].sort((a, b) => (a.name < b.name ? -1 : 1));
+  let tree = storeTree(
+    sorted.map((each) => encodeEntry(entryOf(each))),
+    put,
+  );
+  for (let level = 0; level < depth; level++) {
+    const folder: Entry = {
+      name: 'd',
+      type: 'directory',
+      mode: 0o755,
+      uid: 0,
+      gid: 0,
+      mtime: { seconds: 1, nanoseconds: 0 },
+      tree,
+    };
+    tree = storeTree([encodeEntry(folder)], put);
+    if (level % 1000 === 0) await store.room();
+  }
+  const finished = writer.finish();
+  if (finished !== undefined) store.store(finished);
+  const segments = await store.finish();
+  const zero = {
+    files: 0,
+    folders: 0,
+    others: 0,
+    newFiles: 0,
+    changedFiles: 0,
+    unchangedFiles: 0,
+    sourceBytes: 0,
+    newBytes: 0,
+    storedBytes: 0,
+    milliseconds: 0,
+  };
+  await session.commit({
+    root: { id: chunkIdBytes(tree.id), length: tree.length },
+    segments: segments.map((name) => Buffer.from(name, 'hex')),
+    seen: [],
+    about: encodeAbout({
+      seconds: 2_000_000_000,
+      nanoseconds: 0,
+      zoneOffset: 0,
+      host,
+      user: 'nobody',
+      paths: ['/'],
+      level: 'full',
+      tags: [],
+      program: 'forger',
+      statistics: zero,
+      errors: [],
+    }),
+  });
+  return session.id;
+}
