@@ -6,6 +6,8 @@ import { displayPath, type RawPath } from './raw-path.js';
 export class FileError extends CbrError {
   /** The errno code ('ENOENT', ...) where the kernel refused, else undefined. */
   readonly errno: string | undefined;
+  /** The reason alone, for where the path is said already. */
+  readonly reason: string;
 
   /** `action` completes "cannot ..."; `cause` is what node:fs threw, a native error, or the reason as text. */
   constructor(
@@ -21,6 +23,7 @@ export class FileError extends CbrError {
       cause,
     });
     this.errno = errno;
+    this.reason = reasonOf(cause);
   }
 }
 

@@ -15,6 +15,7 @@ export * from './index-segment.js';
 export * from './index-sync.js';
 export * from './key-slots.js';
 export { type KeyMaterial, type Keys, keysFrom } from './keys.js';
+export { FORMAT_VERSION } from './object-header.js';
 export * from './pack-reader.js';
 export * from './pack-store.js';
 export type { PackTable } from './pack-table.js';

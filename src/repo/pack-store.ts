@@ -32,6 +32,8 @@ export interface StoredTotals {
   plain: number;
   /** Stored bytes of packs and index segments. */
   stored: number;
+  /** Time of all threads spent on verifying what was sealed. */
+  verifyMs: number;
 }
 
 /** An index segment at least so often: what a killed run has stored is lost only as far as no segment names it. */
@@ -54,7 +56,7 @@ export class PackStore {
   private checkpointing: Promise<void> = Promise.resolve();
   private lastCheckpoint: number;
   private readonly segments: ObjectDigest[] = [];
-  readonly totals: StoredTotals = { packs: 0, chunks: 0, plain: 0, stored: 0 };
+  readonly totals: StoredTotals = { packs: 0, chunks: 0, plain: 0, stored: 0, verifyMs: 0 };
 
   constructor(private readonly options: PackStoreOptions) {
     this.lastCheckpoint = options.clock();
@@ -121,6 +123,7 @@ export class PackStore {
     this.totals.chunks += pack.table.lengths.length;
     this.totals.plain += pack.plainBytes;
     this.totals.stored += size;
+    this.totals.verifyMs += pack.verifyMs;
     this.durable.push({ summary: pack.summary, table: pack.table });
     this.durableChunks += pack.table.lengths.length;
     const due = this.options.clock() - this.lastCheckpoint >= CHECKPOINT_MS;

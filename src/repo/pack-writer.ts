@@ -39,6 +39,8 @@ export interface FinishedPack {
   readonly table: PackTable;
   /** Plain bytes of its chunks. */
   readonly plainBytes: number;
+  /** Time this thread spent on opening again what it had sealed. */
+  readonly verifyMs: number;
 }
 
 /** The pack being written. */
@@ -68,6 +70,7 @@ export class PackWriter {
   private chunkLengths: number[] = [];
   private chunkIds: Buffer[] = [];
   private open: OpenPack | undefined;
+  private verifyMs = 0;
 
   constructor(private readonly options: PackWriterOptions) {
     this.ids = options.keys.chunkIds(options.kind);
@@ -158,7 +161,11 @@ export class PackWriter {
     const number = open.blocks.length;
     const header = encodeBlockHeader(number, payload.byteLength + TAG_BYTES, open.salt);
     const [body, tag] = open.seal.seal(number, [open.header, header], payload);
-    if (this.options.verify) this.verifyBlock(open, number, header, body, tag);
+    if (this.options.verify) {
+      const start = performance.now();
+      this.verifyBlock(open, number, header, body, tag);
+      this.verifyMs += performance.now() - start;
+    }
     this.write(open, header);
     this.write(open, body);
     this.write(open, tag);
@@ -216,11 +223,14 @@ export class PackWriter {
     closeSync(open.fd);
     this.open = undefined;
     const name = open.hash.digest('hex') as ObjectDigest;
+    const { verifyMs } = this;
+    this.verifyMs = 0;
     return {
       path: open.path,
       summary: { name, kind, size: open.size, blocks: open.blocks },
       table,
       plainBytes: open.lengths.reduce((sum, length) => sum + length, 0),
+      verifyMs,
     };
   }
 }

@@ -6,7 +6,7 @@ import { CbrError, ownIdentity, type ProcessIdentity, type SessionId, toHex } fr
 import { type Algorithms, loadAlgorithms } from './algorithms/algorithms.js';
 import { openCache, type RepositoryCache } from './cache/index.js';
 import { ChunkReader } from './chunk-reader.js';
-import { createConfig, type FoundConfig, readConfig, verifyConfig } from './config.js';
+import { checkConfig, createConfig, type FoundConfig, readConfig, verifyConfig } from './config.js';
 import { type SyncReport, syncIndex } from './index-sync.js';
 import { createKeySlot, type KeySlot, openKeySlots } from './key-slots.js';
 import { type Keys, keysFrom } from './keys.js';
@@ -98,22 +98,22 @@ export async function initRepository(options: OpenOptions, parameters: InitParam
     compression: parameters.compression,
     pad: parameters.pad,
   };
+  // Before anything is made and anybody is asked for a password.
+  checkConfig(config);
   const algorithms = await loadAlgorithms(options.portable);
   const repositoryId = config.repository;
   const master = parameters.encrypted ? randomBytes(32) : undefined;
-  const password = parameters.encrypted ? await options.password() : undefined;
   const keys = keysFrom(master === undefined ? { repositoryId } : { repositoryId, master }, algorithms);
   const backend = wrapped(await createBackend(parseLocation(options.location)), options);
   try {
     let slot: KeySlot | undefined;
     // The key first: a repository exists from the moment it has a config, and must be readable then.
-    if (master !== undefined && password !== undefined) {
+    if (master !== undefined) {
       const about = { label: options.host, created: config.created };
-      slot = await createKeySlot(backend, repositoryId, master, password, about, algorithms);
+      slot = await createKeySlot(backend, repositoryId, master, await options.password(), about, algorithms);
     }
     await createConfig(backend, config, keys);
-    const found = await readConfig(backend);
-    return await assemble(options, backend, found, keys, algorithms, slot);
+    return await assemble(options, backend, await readConfig(backend), keys, algorithms, slot);
   } catch (error) {
     await backend.close();
     throw error;

@@ -66,7 +66,8 @@ export async function registerSession(
   const finish = async (outcome: OutcomeRecord): Promise<void> => {
     over = true;
     await createRecord(backend, 'snapshots', id, outcomeRecord, outcome, records);
-    await removeSession(backend, id);
+    // The session has ended, whatever becomes of its objects: what stays of them is cleared like those of a dead one.
+    await removeSession(backend, id).catch(() => undefined);
   };
   return {
     id,

@@ -1,11 +1,12 @@
 import { basename } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Backend } from '../../dist/backends/index.js';
-import { BackendError, CbrError, ObjectNotFoundError } from '../../dist/core/index.js';
-import type { Repository } from '../../dist/repo/index.js';
+import { BackendError, CbrError, chunkIdAt, ObjectNotFoundError } from '../../dist/core/index.js';
+import { decodeSegment, loadRepository, type Repository } from '../../dist/repo/index.js';
 import { checkRepository, type OperationEvent } from '../../dist/snapshot/index.js';
 import { Copy, filledScratch, findingOf, objectsOf } from './check-subject.js';
 import { forgedSnapshot } from './forged-snapshot.js';
+import { randomContent } from './random-content.js';
 import type { Scratch } from './scratch-repository.js';
 
 /** How a check runs: beside a prune, on failing media, stopped half-way, over trees that no cbr writes. */
@@ -174,6 +175,37 @@ describe('a tree that cbr does not write', () => {
     const report = await copy.run();
     expect(report.findings).toHaveLength(1);
     expect(report.findings[0]!.affected).toEqual([`${id.slice(0, 8)}:${'/d'.repeat(depth)}/`]);
+  });
+
+  test('that names chunks nobody stored is found, though all objects are sound', async () => {
+    const copy = new Copy(subject);
+    const chunks = [1, 2].map((seed) => ({ id: chunkIdAt(randomContent(seed, 32)), length: 7 }));
+    const id = await copy.use((repository) =>
+      forgedSnapshot(repository, [{ ...file('lost'), size: 14, chunks }]),
+    );
+    const report = await copy.run();
+    expect(objectsOf(report)).toEqual(['index']);
+    expect(report.findings[0]!.reason).toContain('no index segment names 2 chunks');
+    expect(report.findings[0]!.affected).toEqual([`${id.slice(0, 8)}:/lost`]);
+  });
+
+  test('that names a chunk by another length is found', async () => {
+    const copy = new Copy(subject);
+    const stored = await copy.use(async (repository) => {
+      const { view } = await loadRepository(repository);
+      const [name] = [...view.segments.keys()];
+      const bytes = await repository.backend.read('index', name!);
+      const { chunks } = decodeSegment(bytes, name!, repository.keys, repository.algorithms.zstd);
+      return { id: chunkIdAt(chunks.ids), length: chunks.lengths[0]! };
+    });
+    const forged = { ...stored, length: stored.length + 1 };
+    const id = await copy.use((repository) =>
+      forgedSnapshot(repository, [{ ...file('longer'), size: forged.length, chunks: [forged] }]),
+    );
+    const report = await copy.run();
+    expect(report.findings).toHaveLength(1);
+    expect(report.findings[0]!.reason).toContain(`${stored.length} bytes long by the index`);
+    expect(report.findings[0]!.affected).toEqual([`${id.slice(0, 8)}:/longer`]);
   });
 
   test('whose file is longer than its content is found', async () => {

@@ -17,6 +17,9 @@ const LISTED_BYTES = 1_500_000;
 export async function fillSource(source: string): Promise<void> {
   mkdirSync(join(source, 'docs/old'), { recursive: true });
   mkdirSync(join(source, 'many'));
+  // What the second snapshot takes over from the first as it is.
+  mkdirSync(join(source, 'same'));
+  for (let i = 0; i < 60; i++) writeFileSync(join(source, `same/${i}`), randomContent(2000 + i, 9000));
   for (let i = 0; i < 40; i++) {
     writeFileSync(join(source, `docs/note-${i}`), `note ${i}\n`.repeat(i));
     writeFileSync(join(source, `docs/old/${i}.bin`), randomContent(i, 3000 + 700 * i));

@@ -1,5 +1,5 @@
 import { newStagingPath } from '../../dist/backends/index.js';
-import { chunkIdAt, chunkIdBytes, type SessionId } from '../../dist/core/index.js';
+import { type ChunkId, chunkIdAt, chunkIdBytes, type SessionId } from '../../dist/core/index.js';
 import {
   beginSession,
   knownChunks,
@@ -21,13 +21,15 @@ export interface Forged {
   readonly size?: number;
   /** The content: one hole of so many bytes. */
   readonly hole?: number;
+  /** The content: chunks that nobody stored. */
+  readonly chunks?: readonly { readonly id: ChunkId; readonly length: number }[];
 }
 
-function entryOf({ name, type, size, hole }: Forged): Entry {
+function entryOf({ name, type, size, hole, chunks }: Forged): Entry {
   const common = { name, mode: 0o644, uid: 0, gid: 0, mtime: { seconds: 1, nanoseconds: 0 } };
   if (type === 'symlink') return { ...common, type, linkTarget: 'anywhere' };
   if (type === 'fifo') return { ...common, type };
-  const items = hole === undefined ? [] : [{ hole }];
+  const items = chunks ?? (hole === undefined ? [] : [{ hole }]);
   return { ...common, type, size: size ?? 0, content: { kind: 'items', items } };
 }
 

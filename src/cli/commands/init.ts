@@ -1,9 +1,8 @@
 import { type Command, Option } from 'commander';
 import { KIB, MIB, toHex } from '../../core/index.js';
-import type { InitParameters } from '../../repo/index.js';
+import { FORMAT_VERSION, type InitParameters } from '../../repo/index.js';
 import type { CommandContext, CommandModule, Outcome } from '../command.js';
 import { EXIT } from '../exit-codes.js';
-import { FORMAT_VERSION } from '../format-version.js';
 import { wholeNumber } from '../parse-number.js';
 import { closingAfter, makeRepository } from '../repository.js';
 import { parseSize } from '../sizes.js';

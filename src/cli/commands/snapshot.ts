@@ -177,6 +177,7 @@ function summaryFields(options: ZonedTakeOptions, summary: TakeSummary): Readonl
     others: statistics.others,
     folders: statistics.folders,
     bytes: { source: statistics.sourceBytes, new: statistics.newBytes, stored: statistics.storedBytes },
+    verifySeconds: summary.verifySeconds,
     ...(options.dryRun ? { dryRun: true } : {}),
   };
 }

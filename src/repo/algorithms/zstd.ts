@@ -100,8 +100,8 @@ interface ZlibWithZstd {
   readonly constants: { readonly ZSTD_c_compressionLevel?: number };
 }
 
-/** node:zlib has Zstandard since Node 22.15. */
-function nodeZstd(): Zstd | undefined {
+/** node:zlib has Zstandard since Node 22.15; undefined before. */
+export function nodeZstd(): Zstd | undefined {
   const { zstdCompressSync, zstdDecompressSync, constants } = zlib as unknown as ZlibWithZstd;
   const levelParameter = constants.ZSTD_c_compressionLevel;
   if (zstdCompressSync === undefined || zstdDecompressSync === undefined || levelParameter === undefined) {
@@ -133,7 +133,8 @@ interface WasmModule {
   decompress(input: Uint8Array): Uint8Array;
 }
 
-async function wasmZstd(): Promise<Zstd> {
+/** Works everywhere. */
+export async function wasmZstd(): Promise<Zstd> {
   const wasm = createRequire(import.meta.url)('@bokuweb/zstd-wasm') as WasmModule;
   await wasm.init();
   return {

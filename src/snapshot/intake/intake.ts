@@ -53,6 +53,8 @@ export interface IntakeParts {
   readonly capacity: number;
   readonly store: PackStore;
   readonly storeTreeChunk: StoreTreeChunk;
+  /** Called for all content that was read. */
+  readonly onRead: (path: string, bytes: number) => void;
 }
 
 /**
@@ -145,6 +147,7 @@ export class Intake {
     for (const [i, file] of files.entries()) {
       const result = this.resultOf(slab, output, i, table, rows, notes.get(i) ?? NO_NOTES);
       table += output.chunks[i]!;
+      this.parts.onRead(file.path, result?.size ?? 0);
       if (result === undefined) await this.placeAgain(file, output, i);
       else settled.push(() => file.resolve(result));
     }
@@ -251,7 +254,7 @@ export class Intake {
         file.resolve({ ...NOTHING, state, notes: { error: messageOf(error) } });
         return;
       }
-      const read = await this.readLarge(opened);
+      const read = await this.readLarge(file.path, opened);
       if (read.error !== undefined) {
         file.resolve({ ...NOTHING, state: 'failed', notes: { ...opened.notes, error: read.error } });
         return;
@@ -266,6 +269,7 @@ export class Intake {
   }
 
   private async readLarge(
+    path: string,
     file: LargeFile,
   ): Promise<{ steady: boolean; content: Content; size: number; newBytes: number; error?: string }> {
     const builder = new ContentListBuilder(this.parts.storeTreeChunk);
@@ -297,6 +301,7 @@ export class Intake {
           const rows: number[] = [];
           const counted = this.collect(slab, 0, window.chunks, rows, (item) => builder.add(item));
           sums.size += counted.size;
+          this.parts.onRead(path, counted.size);
           sums.newBytes += counted.newBytes;
           sealing.start(() => this.seal(slab, rows));
           position = window.next;

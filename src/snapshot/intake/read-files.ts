@@ -4,6 +4,7 @@ import { CHUNK_ID_BYTES, errnoOf, messageOf } from '../../core/index.js';
 import type { Slab } from '../../engine/index.js';
 import {
   dataExtents,
+  FileError,
   inodeFlags,
   openSource,
   type Problem,
@@ -90,7 +91,8 @@ export class FileReader {
       }
     } catch (error) {
       if (isVanished(error)) return { state: READ.vanished, bytes: 0 };
-      return { state: READ.failed, bytes: 0, notes: { error: messageOf(error) } };
+      const reason = error instanceof FileError ? error.reason : messageOf(error);
+      return { state: READ.failed, bytes: 0, notes: { error: reason } };
     } finally {
       if (fd !== undefined) closeSync(fd);
     }

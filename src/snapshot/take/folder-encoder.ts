@@ -1,4 +1,4 @@
-import { fromLatin1, MessagePackWriter, messageOf } from '../../core/index.js';
+import { fromLatin1, MessagePackWriter, sameBytes } from '../../core/index.js';
 import { FileError, type FolderListing, joinRaw, type RawPath, StatTable } from '../../fs/index.js';
 import type { Blake3, KnownChunks } from '../../repo/index.js';
 import type { ChunkReference, Entry } from '../entry.js';
@@ -59,8 +59,9 @@ interface Item {
   readonly row: number;
   /** Where its stat row stands in the folder's list. */
   readonly place: number;
-  /** It was there in the last snapshot. */
+  /** It was there in the last snapshot, as this if that could be read. */
   readonly existed: boolean;
+  readonly old: EncodedEntry | undefined;
   /** Its entry of the last snapshot, if nothing about it changed. */
   readonly reusable: EncodedEntry | undefined;
 }
@@ -112,13 +113,15 @@ export class FolderEncoder {
     const name = listing.names[row]!;
     const old = before?.rows.get(name);
     const isSame = old !== undefined && old.compare(list, place, place + old.length) === 0;
-    const entry = isSame ? before?.entries.get(name) : undefined;
+    const last = before?.entries.get(name);
+    const entry = isSame ? last : undefined;
     return {
       name,
       path: joinRaw(path, name),
       row,
       place,
       existed: old !== undefined,
+      old: last,
       reusable: entry !== undefined && this.isStored(entry) ? entry : undefined,
     };
   }
@@ -155,7 +158,7 @@ export class FolderEncoder {
       if (!(error instanceof FileError)) throw error;
       markForReading(list, item.place);
       if (error.errno === 'ENOENT') this.its.tally.note(item.path, 'vanished before it could be read');
-      else this.its.tally.error(item.path, messageOf(error));
+      else this.its.tally.error(item.path, error.reason);
       return undefined;
     }
   }
@@ -211,7 +214,6 @@ export class FolderEncoder {
     if (taken.state === 'unsteady' || isRacy(list, item.place, startSeconds))
       markForReading(list, item.place);
     tally.newBytes += taken.newBytes;
-    tally.file(() => item.path, item.existed ? 'changed' : 'new', taken.size);
     this.table.clear();
     this.table.addRow(taken.row);
     const entry: Entry = fileEntry(
@@ -224,6 +226,10 @@ export class FolderEncoder {
       taken.notes,
       this.its,
     );
-    return encodeEntry(entry, this.writer);
+    const encoded = encodeEntry(entry, this.writer);
+    // Read again only because it might have changed, and found as it was.
+    const same = item.old !== undefined && sameBytes(item.old.bytes, encoded.bytes);
+    tally.file(() => item.path, same ? 'unchanged' : item.existed ? 'changed' : 'new', same ? 0 : taken.size);
+    return encoded;
   }
 }

@@ -76,6 +76,7 @@ export class FolderTaker {
 
   /** Scans everything; the result waits for the content of the last file. Rejects (source) when the root cannot be read. */
   async take(): Promise<Underway> {
+    this.its.tally.folders++;
     return this.folder(this.root.path, '', listFolder(this.root.path, this.table()));
   }
 
@@ -88,7 +89,7 @@ export class FolderTaker {
   }
 
   private async pause(path: RawPath): Promise<void> {
-    this.its.tally.progress(path);
+    this.its.tally.progress(() => path);
     await setImmediate();
     if (this.its.signal.aborted) throw new CbrError('interrupted', 'the snapshot was interrupted');
     this.sliceStart = performance.now();
@@ -97,7 +98,7 @@ export class FolderTaker {
   private async folder(path: RawPath, relative: string, listing: FolderListing): Promise<Underway> {
     const { tally } = this.its;
     const { names, stats } = listing;
-    for (const { error, name } of listing.failed) tally.error(joinRaw(path, name), messageOf(error));
+    for (const { error, name } of listing.failed) tally.error(joinRaw(path, name), error.reason);
     for (const name of listing.vanished)
       tally.note(joinRaw(path, name), 'vanished before it could be looked at');
     const rows: number[] = [];
@@ -165,7 +166,7 @@ export class FolderTaker {
       listing = listFolder(path, this.table());
     } catch (error) {
       if (!(error instanceof FileError)) throw error;
-      this.its.tally.error(path, messageOf(error));
+      this.its.tally.error(path, error.reason);
       return { done: this.emptyFolder(relative) };
     }
     return this.folder(path, relative, listing);

@@ -20,6 +20,7 @@ export interface EngineOptions {
   readonly threads: number;
   readonly compression: number;
   readonly stagingFolder: string;
+  readonly onRead: (path: string, bytes: number) => void;
 }
 
 export function startIntakeEngine(
@@ -56,7 +57,14 @@ export function startIntakeEngine(
   const pool = new WorkerPool<IntakeTasks>({ script, threads, data });
   const slabPool = new SlabPool(slabsOver(slabs, layout));
   return {
-    intake: new Intake({ pool, slabs: slabPool, capacity, store, storeTreeChunk }),
+    intake: new Intake({
+      pool,
+      slabs: slabPool,
+      capacity,
+      store,
+      storeTreeChunk,
+      onRead: options.onRead,
+    }),
     fail: (error) => slabPool.fail(error),
     close: () => pool.close(),
   };

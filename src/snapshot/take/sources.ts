@@ -91,7 +91,7 @@ export function resolveSources(
     } catch (error) {
       if (!(error instanceof FileError)) throw error;
       problem ??= error;
-      tally.error(path, messageOf(error));
+      tally.error(path, error.reason);
     }
   }
   if (sources.length === 0) {

@@ -43,4 +43,6 @@ export interface TakeSummary {
   readonly changed: number;
   readonly notes: number;
   readonly missingSources: number;
+  /** Thread time spent on opening again what was sealed, before an index named it. */
+  readonly verifySeconds: number;
 }

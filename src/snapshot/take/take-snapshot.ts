@@ -74,7 +74,7 @@ async function takeOnce(
       about: encodeAbout(about),
     });
     commitStates(run, taken, session.id);
-    return summarize(run, taken, about, session.id);
+    return summarize(run, taken, about, session.id, store.totals.verifyMs);
   } catch (error) {
     await giveUp(session, store, error);
     throw error;
@@ -116,7 +116,7 @@ async function lookOnly(
   const started = performance.now();
   const run = prepareRun(repository, options, listener, await loadRepository(repository));
   const taken = await lookAtSources(run);
-  return summarize(run, taken, describe(run, startedMs, performance.now() - started, 0), undefined);
+  return summarize(run, taken, describe(run, startedMs, performance.now() - started, 0), undefined, 0);
 }
 
 /** Only after the commit: a state must not outlive a snapshot that never was. */
@@ -139,6 +139,7 @@ function summarize(
   taken: TakenSources,
   about: AboutSnapshot,
   snapshot: SessionId | undefined,
+  verifyMs: number,
 ): TakeSummary {
   const { tally, level, parent, resolved } = run;
   return {
@@ -151,5 +152,6 @@ function summarize(
     changed: tally.changing,
     notes: tally.notes,
     missingSources: resolved.missing,
+    verifySeconds: verifyMs / 1000,
   };
 }

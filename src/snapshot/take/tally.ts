@@ -37,8 +37,15 @@ export class Tally {
     else if (action === 'changed') this.changedFiles++;
     else this.unchangedFiles++;
     this.doneFiles++;
-    this.doneBytes += bytes;
+    if (action === 'unchanged') this.doneBytes += bytes;
     if (this.items) this.listener({ type: 'item', path: path(), action, bytes });
+    this.progress(path);
+  }
+
+  /** Content was read. */
+  read(path: string, bytes: number): void {
+    this.doneBytes += bytes;
+    this.progress(() => path);
   }
 
   excluded(path: string): void {
@@ -63,7 +70,7 @@ export class Tally {
   }
 
   /** Tells how far it is, five times a second at most. */
-  progress(current: string): void {
+  progress(current: () => string): void {
     const now = this.clock();
     if (now - this.lastProgress < 200) return;
     this.lastProgress = now;
@@ -79,7 +86,7 @@ export class Tally {
           }),
       bytes: this.doneBytes,
       newBytes: this.newBytes,
-      current,
+      current: current(),
     });
   }
 }

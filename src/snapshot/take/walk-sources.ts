@@ -1,5 +1,5 @@
 import { newStagingPath } from '../../backends/index.js';
-import { CbrError, messageOf } from '../../core/index.js';
+import { CbrError } from '../../core/index.js';
 import { FileError, type RawPath, StatTable, statPath } from '../../fs/index.js';
 import type { PackStore } from '../../repo/index.js';
 import type { ChunkReference } from '../entry.js';
@@ -41,6 +41,7 @@ export async function storeSources(run: Run, store: PackStore): Promise<TakenSou
     threads: options.threads,
     compression,
     stagingFolder,
+    onRead: (path, bytes) => run.tally.read(path, bytes),
   });
   const stop = (): void => engine.fail(new CbrError('interrupted', 'the snapshot was interrupted'));
   options.signal.addEventListener('abort', stop);
@@ -82,7 +83,7 @@ async function walkSources(
       takers.push(taker);
     } catch (error) {
       if (!(error instanceof FileError)) throw error;
-      parts.tally.error(error.path, `is gone since the run began: ${messageOf(error)}`);
+      parts.tally.error(error.path, `is gone since the run began: ${error.reason}`);
       // What it was before says nothing of this snapshot, which does not hold it.
       takers.push(undefined);
     }
