@@ -77,7 +77,7 @@ async function holds(decoding: Decode, bytes: Buffer): Promise<void> {
   }
 }
 
-function fuzz(name: string, samples: readonly Uint8Array[], decoding: Decode, usual = 400): void {
+function fuzz(name: string, samples: readonly Uint8Array[], decoding: Decode, usual = 1500): void {
   test(name, async () => {
     for (const sample of samples) await decoding(Buffer.from(sample));
     await fc.assert(
@@ -176,7 +176,7 @@ describe.each([
 ])('stored objects, $mode', ({ keys }) => {
   const context = recordContext(keys);
   const stored = encodeRecord('snapshots', 'name', outcomeRecord, outcome, context);
-  fuzz('records', [stored], (bytes) => decodeRecord('snapshots', 'name', outcomeRecord, bytes, context), 200);
+  fuzz('records', [stored], (bytes) => decodeRecord('snapshots', 'name', outcomeRecord, bytes, context), 500);
   fuzz('records whose digest fits', [stored.subarray(0, -32)], (content) => {
     const bytes = Buffer.concat([content, createHash('sha256').update(content).digest()]);
     return decodeRecord('snapshots', 'name', outcomeRecord, bytes, context);
@@ -190,13 +190,13 @@ describe.each([
   const packBytes = readFileSync(pack!.path);
   const opened = openPackHeader(packBytes, keys, 'pack');
   const block = packBytes.subarray(HEADER_BYTES, HEADER_BYTES + pack!.summary.blocks[0]!.stored);
-  fuzz('packs', [packBytes], (bytes) => openWholePack(bytes, sha256(bytes), keys, zstd), 200);
+  fuzz('packs', [packBytes], (bytes) => openWholePack(bytes, sha256(bytes), keys, zstd), 500);
   fuzz('packs, read from their end', [packBytes], async (bytes) => {
     const backend = new MemoryBackend();
     await backend.write('packs', sha256(bytes), bytes);
     return readPackTable(backend, sha256(bytes), keys, zstd);
   });
-  fuzz('blocks', [block], (bytes) => openBlock(bytes, 0, opened, zstd, 'pack'), 200);
+  fuzz('blocks', [block], (bytes) => openBlock(bytes, 0, opened, zstd, 'pack'), 500);
   fuzz('blocks behind a fitting header', [block.subarray(24)], (sealed) => {
     const bytes = Buffer.concat([encodeBlockHeader(0, sealed.length, opened.salt), sealed]);
     return openBlock(bytes, 0, opened, zstd, 'pack');

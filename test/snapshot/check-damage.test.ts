@@ -1,4 +1,5 @@
 import { basename, join } from 'node:path';
+import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ObjectDigest } from '../../dist/core/index.js';
 import { loadRepository } from '../../dist/repo/index.js';
@@ -124,6 +125,31 @@ describe.each(DAMAGES.filter(([name]) => name !== 'removed'))('%s', (_, damage) 
     damage(copy, 'config/2');
     expect(objectsOf(await copy.run())).toEqual(['config/2']);
   });
+});
+
+test('any few objects damaged in any way are all named', async () => {
+  const names = new Copy(plain);
+  const objects = [...names.objects('packs'), ...names.objects('snapshots')];
+  const damaged = fc.record({
+    object: fc.constantFrom(...objects),
+    how: fc.constantFrom('flip', 'cut', 'lose'),
+    where: fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
+  });
+  const some = fc.uniqueArray(damaged, { minLength: 1, maxLength: 3, selector: ({ object }) => object });
+  await fc.assert(
+    fc.asyncProperty(some, async (all) => {
+      const copy = new Copy(plain);
+      for (const { object, how, where } of all) {
+        const at = Math.floor(where * copy.size(object));
+        if (how === 'flip') copy.flip(object, at);
+        else if (how === 'cut') copy.cut(object, at);
+        else copy.lose(object);
+      }
+      const found = objectsOf(await copy.run(100));
+      expect(found).toEqual(all.map(({ object }) => object).sort());
+    }),
+    { numRuns: isSoak ? 1000 : 25 },
+  );
 });
 
 /** Packs of a kind: one, another for each way of damage; all of them in a long run. */

@@ -24,7 +24,7 @@ class Prepared extends Scratch {
     const { source } = made;
     runScript(source, ['mkdir -p folder/inner empty', 'echo one > folder/file', 'ln -s file folder/link']);
     for (let i = 0; i < 10; i++) writeFileSync(join(source, `folder/inner/${i}`), randomContent(i, 20_000));
-    await made.take();
+    await made.take({ threads: 1 });
     made.firstFacts = factsOf(source);
     writeFileSync(join(source, 'large'), randomContent(99, NEW_BYTES));
     runScript(source, [
@@ -43,21 +43,21 @@ class Prepared extends Scratch {
   }
 
   async expectRestored(id: string, facts: Facts): Promise<void> {
-    const { target, summary, problems } = await this.restore(id, { verify: false });
+    const { target, summary, problems } = await this.restore(id, { verify: false, threads: 1 });
     expect(problems).toEqual([]);
     expect(summary.lost).toBe(0);
     expect(factsOf(target)).toEqual(facts);
   }
 
   /** Everything committed is whole; a new snapshot works, is whole too, and ends what is left of dead writers. */
-  async expectRecovery(opening: { cacheRoot?: string }): Promise<void> {
+  async expectRecovery(opening: { cacheRoot?: string }, restoresAll: boolean): Promise<void> {
     expect((await this.check(0)).findings).toEqual([]);
     const [first, second, ...more] = await this.snapshots();
     expect(more).toEqual([]);
-    await this.expectRestored(first!.id, this.firstFacts);
+    if (restoresAll) await this.expectRestored(first!.id, this.firstFacts);
     if (second !== undefined) await this.expectRestored(second.id, this.secondFacts);
     const hasSegment = readdirSync(join(this.repo, 'index')).length > 1;
-    const next = await this.take({}, opening);
+    const next = await this.take({ threads: 1 }, opening);
     // All new content is named by one segment, written after all packs: it counts as soon as its writer is known dead.
     expect(next.summary.statistics.newBytes).toBe(hasSegment ? 0 : NEW_BYTES + 'one\ntwo\n'.length);
     expect(next.summary.errors).toBe(0);
@@ -125,7 +125,7 @@ describe('the process dies at any call to the repository', () => {
     for (const [i, { number, when, its }] of cases.entries()) {
       const cache = i % 2 === 0 ? {} : { cacheRoot: join(its.root, 'another cache') };
       try {
-        await its.expectRecovery(cache);
+        await its.expectRecovery(cache, isSoak || i % 5 === 0);
       } catch (error) {
         throw new Error(`${when} call ${number}, ${i % 2 === 0 ? 'the same' : 'a new'} cache`, {
           cause: error,
@@ -183,7 +183,7 @@ describe('the repository has no space left', () => {
   });
 });
 
-test.runIf(isSoak)('an answer that is lost at any changing call is resolved by looking', async () => {
+async function loseAnswers(): Promise<void> {
   for (const { number, operation } of await recordCalls()) {
     if (!CHANGING.has(operation)) continue;
     const its = await Prepared.make();
@@ -195,4 +195,7 @@ test.runIf(isSoak)('an answer that is lost at any changing call is resolved by l
     await its.expectRestored(next.summary.snapshot!, its.secondFacts);
     its.remove();
   }
-});
+}
+
+// The same as dying there, but for what the process itself makes of it.
+if (isSoak) test('the answer of any changing call is lost', { timeout: 600_000 }, loseAnswers);

@@ -27,7 +27,7 @@ export class PackChoice {
    */
   choose(packs: readonly NamedPack[], verifiedAt: (name: ObjectDigest) => number | undefined): NamedPack[] {
     if (this.percent <= 0) return [];
-    const there = packs.filter((pack) => pack.counts && pack.present);
+    const there = packs.filter(({ present }) => present);
     for (const { name } of there) if (!this.times.has(name)) this.times.set(name, verifiedAt(name) ?? 0);
     const order = there
       .map((pack) => ({ pack, time: this.times.get(pack.name)!, mixed: this.mixed(pack.name) }))

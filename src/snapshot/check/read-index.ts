@@ -57,7 +57,7 @@ export async function readIndex(its: CheckContext, records: CheckedRecords): Pro
   await findVanishedOutcomes(its, found);
   findAbsentSegments(its, records, found.index);
   // After the segments: packs are durable before a segment names them.
-  await listPacks(its, found);
+  await listPacks(its, records, found);
   return found;
 }
 
@@ -196,6 +196,7 @@ function findAbsentSegments(its: CheckContext, records: CheckedRecords, index: C
 
 async function listPacks(
   its: CheckContext,
+  { view }: CheckedRecords,
   { index, misshapen, undecided, strangers }: Building,
 ): Promise<void> {
   for await (const { name, size } of its.backend.list('packs', { signal: its.signal })) {
@@ -214,7 +215,8 @@ async function listPacks(
     }
   }
   for (const pack of index.packs) {
-    if (pack.present || !pack.counts) continue;
+    // One that may not count is gone rightly only where a prune was at work.
+    if (pack.present || (!pack.counts && view.leases.size > 0)) continue;
     index.isHurt = true;
     its.findings.addMissing(objectPath('packs', pack.name), 'is missing');
   }
