@@ -21,12 +21,12 @@ export interface EntryMetadata {
   readonly uid: number;
   readonly gid: number;
   /** The names of owner and group where the source knew them; they count more than the numbers. */
-  readonly user?: string;
-  readonly group?: string;
+  readonly user?: string | undefined;
+  readonly group?: string | undefined;
   readonly mtime: FileTime;
   /** Inode flags (RESTORABLE_FLAGS). */
-  readonly flags?: number;
-  readonly xattrs?: readonly Xattr[];
+  readonly flags?: number | undefined;
+  readonly xattrs?: readonly Xattr[] | undefined;
   /** Of device files. */
-  readonly device?: DeviceNumber;
+  readonly device?: DeviceNumber | undefined;
 }

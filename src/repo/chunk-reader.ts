@@ -19,6 +19,8 @@ import { blockOffsets, type OpenedPack, openPackHeader } from './pack-reader.js'
 /** Where chunks are: the chunk index in LMDB. */
 export interface ChunkPlaces {
   lookup(id: ChunkId): ChunkPlace | undefined;
+  /** All places of a chunk, that of `lookup` first. */
+  places(id: ChunkId): readonly ChunkPlace[];
   pack(number: number): CachedPack | undefined;
 }
 
@@ -91,16 +93,37 @@ export class ChunkReader {
   }
 
   private async readOnce(kind: PackKind, id: ChunkId, length: number): Promise<Uint8Array> {
-    const location = this.locate(id);
-    if (location === undefined) {
+    const first = this.locate(id);
+    if (first === undefined) {
       throw new DamagedError(`${kind} chunk ${chunkIdHex(id).slice(0, 16)}`, 'no index segment names it');
     }
+    try {
+      return await this.readAt(kind, id, length, first);
+    } catch (error) {
+      for (const { pack, block, ordinal } of this.places.places(id).slice(1)) {
+        const copy = this.places.pack(pack);
+        if (copy === undefined) continue;
+        const location = { ...this.block(copy, block), ordinal };
+        const plain = await this.readAt(kind, id, length, location).catch(() => undefined);
+        if (plain !== undefined) return plain;
+      }
+      throw error;
+    }
+  }
+
+  private async readAt(
+    kind: PackKind,
+    id: ChunkId,
+    length: number,
+    location: BlockLocation & { readonly ordinal: number },
+  ): Promise<Uint8Array> {
     const object = `packs/${location.pack.name}, block ${location.block}`;
     const content = await this.openedBlock(location);
     const start = content.starts[location.ordinal];
     const end = content.starts[location.ordinal + 1];
-    if (start === undefined || end === undefined)
+    if (start === undefined || end === undefined) {
       throw new DamagedError(object, 'holds fewer chunks than the index says');
+    }
     const plain = content.plain.subarray(start, end);
     if (plain.byteLength !== length || !sameBytes(this.hashers[kind].digest(plain), chunkIdBytes(id))) {
       throw new DamagedError(

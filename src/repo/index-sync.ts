@@ -7,12 +7,13 @@ import {
   ObjectNotFoundError,
   type SessionId,
 } from '../core/index.js';
+import { badPacks } from './bad-packs.js';
 import type { RepositoryCache } from './cache/index.js';
 import type { IndexSegment } from './index-segment.js';
 import type { KnownChunks } from './pack-store.js';
 import type { RecordContext } from './record-store.js';
 import { decodeSegment } from './segment-codec.js';
-import { type RepositoryView, segmentCounts } from './view.js';
+import { type RepositoryView, segmentCounts, segmentMayCount } from './view.js';
 
 /** Brings the chunk index in LMDB in line with the counting index segments of a view. */
 
@@ -26,6 +27,8 @@ export interface SyncReport {
    * (a prune, a lost object) each chunk must be looked up before it is relied on.
    */
   readonly nothingGone: boolean;
+  /** Packs that are there for readers and that a writer must not rely on. */
+  readonly unreliable: ReadonlySet<ObjectDigest>;
 }
 
 export interface SyncContext {
@@ -43,7 +46,7 @@ async function* counting(
 ): AsyncGenerator<readonly [ObjectDigest, IndexSegment]> {
   for (const name of names) {
     const segment = await readSegment(its, name, damaged);
-    if (segment !== undefined && segmentCounts(name, segment.author, view)) yield [name, segment];
+    if (segment !== undefined && segmentMayCount(name, segment.author, view)) yield [name, segment];
   }
 }
 
@@ -74,7 +77,7 @@ export async function syncIndex(its: SyncContext, view: RepositoryView): Promise
   const fresh = [...view.segments.keys()].filter((name) => !known.has(name));
   const stale: ObjectDigest[] = [];
   for (const [name, { author }] of known) {
-    if (!view.segments.has(name) || !segmentCounts(name, author, view)) stale.push(name);
+    if (!view.segments.has(name) || !segmentMayCount(name, author, view)) stale.push(name);
   }
   if (stale.length > 0) await its.cache.removeSegments(stale);
   if (fresh.length > 0) await its.cache.addSegments(counting(its, fresh, view, damaged));
@@ -82,21 +85,37 @@ export async function syncIndex(its: SyncContext, view: RepositoryView): Promise
   for await (const { name } of its.backend.list('packs')) listed.add(name);
   const missingPacks = its.cache.packNames().filter((name) => !listed.has(name));
   if (missingPacks.length > 0) await its.cache.dropPacks(missingPacks);
-  const nothingGone = stale.length === 0 && missingPacks.length === 0 && damaged.length === 0;
-  return { damaged, missingPacks, nothingGone };
+  const unreliable = unreliablePacks(its.cache, view);
+  const nothingGone =
+    stale.length === 0 && missingPacks.length === 0 && damaged.length === 0 && unreliable.size === 0;
+  return { damaged, missingPacks, nothingGone, unreliable };
 }
 
-/** The chunk index as a writer may rely on it: without what marks condemn (rule 10). */
-export function knownChunks(cache: RepositoryCache, view: RepositoryView): KnownChunks {
-  const condemned = view.condemned;
+/** What marks condemn (rule 10), what a check found damaged, and what only segments name that may not count. */
+function unreliablePacks(cache: RepositoryCache, view: RepositoryView): Set<ObjectDigest> {
+  const unreliable = new Set([...view.condemned, ...badPacks(cache)]);
+  const doubtful = new Set<number>();
+  for (const [name, { author, number }] of cache.segments()) {
+    if (!segmentCounts(name, author, view)) doubtful.add(number);
+  }
+  if (doubtful.size === 0) return unreliable;
+  for (const name of cache.packNames()) {
+    if (cache.packNamed(name)?.segments.every((segment) => doubtful.has(segment)) === true)
+      unreliable.add(name);
+  }
+  return unreliable;
+}
+
+/** The chunk index as a writer may rely on it. */
+export function knownChunks(cache: RepositoryCache, unreliable: ReadonlySet<ObjectDigest>): KnownChunks {
   const addSegment: KnownChunks['addSegment'] = (name, segment) => cache.addSegment(name, segment);
-  if (condemned.size === 0) return { has: (id) => cache.has(id), addSegment };
+  if (unreliable.size === 0) return { has: (id) => cache.has(id), addSegment };
   return {
-    has: (id: ChunkId) => {
-      const place = cache.lookup(id);
-      const pack = place && cache.pack(place.pack);
-      return pack !== undefined && !condemned.has(pack.name);
-    },
+    has: (id: ChunkId) =>
+      cache.places(id).some(({ pack }) => {
+        const found = cache.pack(pack);
+        return found !== undefined && !unreliable.has(found.name);
+      }),
     addSegment,
   };
 }

@@ -1,5 +1,6 @@
 export { type Algorithms, loadAlgorithms } from './algorithms/algorithms.js';
 export type { Blake3 } from './algorithms/blake3.js';
+export { judgePack } from './bad-packs.js';
 export { type BlockHeader, openBlock, type PackSeal } from './block.js';
 export {
   type CacheListing,

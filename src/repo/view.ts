@@ -127,6 +127,15 @@ export function segmentCounts(name: ObjectDigest, author: Author, view: Reposito
   return outcome.outcome === 'commit' || lists(outcome.segments);
 }
 
+/**
+ * Whether a segment counts or, because the outcome of its session is there and cannot be opened, may count. Readers use
+ * those too, for what they name is verified as it is read; writers must not rely on them.
+ */
+export function segmentMayCount(name: ObjectDigest, author: Author, view: RepositoryView): boolean {
+  if (segmentCounts(name, author, view)) return true;
+  return author.kind === 'session' && view.outcomes.get(author.session) instanceof CbrError;
+}
+
 /** Sessions whose outcome is a commit that nobody has forgotten (rule 7). */
 export function validSnapshots(view: RepositoryView): Map<SessionId, OutcomeRecord> {
   const valid = new Map<SessionId, OutcomeRecord>();

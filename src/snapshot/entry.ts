@@ -232,7 +232,30 @@ function writeContent(writer: MessagePackWriter, entry: Entry): void {
   writeItems(writer, items);
 }
 
-type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+/** An entry while it is read. All its fields exist from the start: objects of one shape are several times cheaper. */
+type Draft = { -readonly [K in keyof Required<Entry>]: Entry[K] | undefined };
+
+function newDraft(): Draft {
+  return {
+    name: undefined,
+    type: undefined,
+    mode: undefined,
+    uid: undefined,
+    gid: undefined,
+    user: undefined,
+    group: undefined,
+    mtime: undefined,
+    birthTime: undefined,
+    flags: undefined,
+    xattrs: undefined,
+    size: undefined,
+    content: undefined,
+    linkGroup: undefined,
+    linkTarget: undefined,
+    device: undefined,
+    tree: undefined,
+  };
+}
 
 /**
  * Reads one entry from untrusted bytes. Rejects unknown or misplaced fields; names are checked where they are used to
@@ -240,7 +263,7 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
  */
 export function readEntry(reader: MessagePackReader): Entry {
   const count = reader.map();
-  const entry: Partial<Mutable<Entry>> = {};
+  const entry = newDraft();
   let mtimeSeconds: number | undefined;
   let birthSeconds: number | undefined;
   let major: number | undefined;
@@ -343,7 +366,7 @@ function readXattrs(reader: MessagePackReader): ExtendedAttribute[] {
   });
 }
 
-function complete(entry: Partial<Mutable<Entry>>, ids: string | undefined, reader: MessagePackReader): Entry {
+function complete(entry: Draft, ids: string | undefined, reader: MessagePackReader): Entry {
   const { name, type, mode, uid, gid, mtime } = entry;
   if (name === undefined || type === undefined || mode === undefined || mtime === undefined) {
     return reader.fail('an entry lacks a required field');
@@ -360,7 +383,7 @@ function complete(entry: Partial<Mutable<Entry>>, ids: string | undefined, reade
   if (type === 'symlink' && entry.linkTarget === undefined) return reader.fail('a symlink lacks its target');
   const isDevice = type === 'character device' || type === 'block device';
   if (isDevice !== (entry.device !== undefined)) return reader.fail('a device number missing or misplaced');
-  return { ...entry, name, type, mode, uid, gid, mtime };
+  return entry as Entry;
 }
 
 function checkContent(

@@ -158,8 +158,8 @@ describe('cut points', () => {
   test('of known content are pinned: repositories rely on them', () => {
     const bytes = noise(1_000_000, 'pinned');
     expect(createChunker(DEFAULT).cuts(bytes, true)).toEqual([
-      67_990, 117_686, 339_738, 397_979, 448_023, 506_675, 538_236, 583_064, 709_338, 759_956, 795_795, 856_954,
-      918_892, 972_941, 1_000_000,
+      67_990, 117_686, 339_738, 397_979, 448_023, 506_675, 538_236, 583_064, 709_338, 759_956, 795_795,
+      856_954, 918_892, 972_941, 1_000_000,
     ]);
     const average = bytes.length / small.cuts(bytes, true).length;
     expect(average).toBeGreaterThan(SMALL.target / 2);

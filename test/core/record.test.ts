@@ -89,7 +89,16 @@ describe('records', () => {
       return writer.finish();
     };
     expect(decode(two, write('a', 'c'), 'r')).toEqual({ a: 1, c: 1 });
-    const wrong = [[], ['a'], ['a', 'b'], ['c', 'a'], ['a', 'c', 'b'], ['a', 'a', 'c'], ['a', 'c', 'd'], ['a', 'x', 'c']];
+    const wrong = [
+      [],
+      ['a'],
+      ['a', 'b'],
+      ['c', 'a'],
+      ['a', 'c', 'b'],
+      ['a', 'a', 'c'],
+      ['a', 'c', 'd'],
+      ['a', 'x', 'c'],
+    ];
     for (const names of wrong) expect(() => decode(two, write(...names), 'r')).toThrow(FormatError);
     expect(() => decode(two, Buffer.concat([write('a', 'c'), Buffer.of(1)]), 'r')).toThrow(/too many/);
   });

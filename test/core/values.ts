@@ -11,7 +11,11 @@ export type Value =
   | { readonly kind: 'map'; readonly pairs: readonly (readonly [Value, Value])[] };
 
 const BOUNDARIES = [0n, 31n, 32n, 127n, 128n, 255n, 256n, 32767n, 32768n, 65535n, 65536n];
-const WIDE_BOUNDARIES = [31n, 32n, 53n, 63n].flatMap((bits) => [2n ** bits - 1n, 2n ** bits, 2n ** bits + 1n]);
+const WIDE_BOUNDARIES = [31n, 32n, 53n, 63n].flatMap((bits) => [
+  2n ** bits - 1n,
+  2n ** bits,
+  2n ** bits + 1n,
+]);
 
 /** Integers, thickly around the places where the encoding changes its width. */
 export const integers: fc.Arbitrary<bigint> = fc.oneof(

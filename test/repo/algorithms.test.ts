@@ -26,7 +26,9 @@ function compressed(zstd: Zstd, plain: Uint8Array, level: number): Buffer {
 
 const contents = fc.oneof(
   fc.uint8Array({ maxLength: 500 }).map((bytes) => Buffer.from(bytes)),
-  fc.tuple(fc.nat({ max: 300_000 }), fc.nat()).map(([length, seed]) => Buffer.alloc(length, `words ${seed} `)),
+  fc
+    .tuple(fc.nat({ max: 300_000 }), fc.nat())
+    .map(([length, seed]) => Buffer.alloc(length, `words ${seed} `)),
   fc.tuple(fc.nat({ max: 300_000 }), fc.nat()).map(([length, seed]) => noise(length, seed)),
 );
 
@@ -62,11 +64,15 @@ describe('zstd', () => {
   test.each(implementations)('$name refuses frames that are not what they should be', (zstd) => {
     const plain = Buffer.alloc(5000, 'words and ');
     const frame = compressed(zstd, plain, 3);
-    const read = (bytes: Uint8Array, length = 5000) => () => zstd.decompress(bytes, Buffer.alloc(length));
+    const read =
+      (bytes: Uint8Array, length = 5000) =>
+      () =>
+        zstd.decompress(bytes, Buffer.alloc(length));
     expect(read(frame)).not.toThrow();
     expect(read(frame, 4999)).toThrow(FormatError);
     expect(read(frame, 5001)).toThrow(FormatError);
-    for (let length = 0; length < frame.length; length++) expect(read(frame.subarray(0, length))).toThrow(FormatError);
+    for (let length = 0; length < frame.length; length++)
+      expect(read(frame.subarray(0, length))).toThrow(FormatError);
     // Frames without a stated size would let a decompressor allocate what it likes.
     const sizeless = Buffer.from('28b52ffd0058010000', 'hex');
     expect(read(sizeless, 0)).toThrow(/states no content size/);
@@ -101,25 +107,28 @@ describe('BLAKE3', () => {
     ['keyed', { key }],
     ['with a context', { context: 'cbr 2026 data chunk ids' }],
   ];
-  test.each(modes)('%s gives the same digests natively, portably, in one go, in parts and in place', (_, mode) => {
-    const [native, portable] = [loadBlake3(false), loadBlake3(true)];
-    const [one, other] = [native.create(mode), portable.create(mode)];
-    const options = 'key' in mode ? { key: mode.key } : { context: Buffer.from(mode.context) };
-    fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 5000 }), fc.nat({ max: 5000 }), (bytes, cut) => {
-        const expected = Buffer.from(blake3(bytes, options));
-        const parts = [bytes.subarray(0, cut), bytes.subarray(cut)];
-        for (const hash of [one, other]) {
-          expect(hash.digest(bytes).equals(expected)).toBe(true);
-          expect(hash.digestOf(parts).equals(expected)).toBe(true);
-          const target = Buffer.alloc(40);
-          hash.digestTo(bytes, target, 5);
-          expect(target.subarray(5, 37).equals(expected)).toBe(true);
-        }
-      }),
-      runs(60),
-    );
-  });
+  test.each(modes)(
+    '%s gives the same digests natively, portably, in one go, in parts and in place',
+    (_, mode) => {
+      const [native, portable] = [loadBlake3(false), loadBlake3(true)];
+      const [one, other] = [native.create(mode), portable.create(mode)];
+      const options = 'key' in mode ? { key: mode.key } : { context: Buffer.from(mode.context) };
+      fc.assert(
+        fc.property(fc.uint8Array({ maxLength: 5000 }), fc.nat({ max: 5000 }), (bytes, cut) => {
+          const expected = Buffer.from(blake3(bytes, options));
+          const parts = [bytes.subarray(0, cut), bytes.subarray(cut)];
+          for (const hash of [one, other]) {
+            expect(hash.digest(bytes).equals(expected)).toBe(true);
+            expect(hash.digestOf(parts).equals(expected)).toBe(true);
+            const target = Buffer.alloc(40);
+            hash.digestTo(bytes, target, 5);
+            expect(target.subarray(5, 37).equals(expected)).toBe(true);
+          }
+        }),
+        runs(60),
+      );
+    },
+  );
 
   test('matches the published test vectors', () => {
     // https://github.com/BLAKE3-team/BLAKE3/blob/master/test_vectors/test_vectors.json

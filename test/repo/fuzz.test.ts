@@ -136,16 +136,27 @@ const key = {
 describe('contents of records', () => {
   const contents: readonly (readonly [string, Codec<unknown>, readonly Uint8Array[]])[] = [
     ['config', configRecord, [encode(configRecord, config)]],
-    ['sealed config', sealedConfig, [encode(sealedConfig, { config: encode(configRecord, config), mac: id32 })]],
+    [
+      'sealed config',
+      sealedConfig,
+      [encode(sealedConfig, { config: encode(configRecord, config), mac: id32 })],
+    ],
     ['key', keyRecord, [encode(keyRecord, key)]],
     [
       'outcome',
       outcomeRecord,
-      [encode(outcomeRecord, outcome), encode(outcomeRecord, { outcome: 'fence', segments: [id32], seen: [] })],
+      [
+        encode(outcomeRecord, outcome),
+        encode(outcomeRecord, { outcome: 'fence', segments: [id32], seen: [] }),
+      ],
     ],
     ['session', sessionRecord, [encode(sessionRecord, session)]],
     ['heartbeat', heartbeatRecord, [encode(heartbeatRecord, { number: 2 ** 40 })]],
-    ['forgotten', forgottenRecord, [encode(forgottenRecord, { outcome: encode(outcomeRecord, outcome), by: 'me', time: -5 })]],
+    [
+      'forgotten',
+      forgottenRecord,
+      [encode(forgottenRecord, { outcome: encode(outcomeRecord, outcome), by: 'me', time: -5 })],
+    ],
     ['mark', markRecord, [encode(markRecord, { packs: [id32, noise(32, 'more')] })]],
     [
       'lease',
@@ -164,10 +175,14 @@ describe('contents of records', () => {
     });
   }
 
-  fuzz('any MessagePack value', contents.flatMap(([, , samples]) => samples), (bytes) => {
-    const reader = new MessagePackReader(bytes, 'value');
-    while (!reader.atEnd) reader.skip();
-  });
+  fuzz(
+    'any MessagePack value',
+    contents.flatMap(([, , samples]) => samples),
+    (bytes) => {
+      const reader = new MessagePackReader(bytes, 'value');
+      while (!reader.atEnd) reader.skip();
+    },
+  );
 });
 
 describe.each([
@@ -238,10 +253,14 @@ describe('what is inside a seal', () => {
   const segments = buildSegments({ kind: 'session', session: randomSession() }, [
     { summary: { name: randomDigest(), kind: 'data', size: 500, blocks: table.blocks }, table },
   ]);
-  fuzz('index segments', [contentOf(encodeSegment(segments[0]!, plainKeys, recordContext(plainKeys).compression).bytes)], (content) => {
-    const bytes = sealedAgain(content, plainKeys);
-    return decodeSegment(bytes, sha256(bytes), plainKeys, zstd);
-  });
+  fuzz(
+    'index segments',
+    [contentOf(encodeSegment(segments[0]!, plainKeys, recordContext(plainKeys).compression).bytes)],
+    (content) => {
+      const bytes = sealedAgain(content, plainKeys);
+      return decodeSegment(bytes, sha256(bytes), plainKeys, zstd);
+    },
+  );
 
   function contentOf(bytes: Buffer): Uint8Array {
     return readPayload(bytes.subarray(HEADER_BYTES, -16), zstd, LIMITS.record, 'segment').plain;

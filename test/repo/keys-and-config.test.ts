@@ -45,7 +45,12 @@ async function slotNames(backend: Backend): Promise<string[]> {
 }
 
 /** Puts other bytes in the place of an object, as nobody but a faulty medium or an attacker does. */
-async function replace(backend: Backend, kind: 'keys' | 'config', name: string, bytes: Uint8Array): Promise<void> {
+async function replace(
+  backend: Backend,
+  kind: 'keys' | 'config',
+  name: string,
+  bytes: Uint8Array,
+): Promise<void> {
   await backend.remove(kind, name);
   await backend.write(kind, name, bytes);
 }
@@ -86,7 +91,14 @@ describe('key slots', () => {
       await expect(open(backend, 'only')).rejects.toMatchObject({ code: 'damaged', object: `keys/${name}` });
     }
     expect((await listKeySlots(backend)).damaged.length).toBe(1);
-    await createKeySlot(backend, REPOSITORY_ID, MASTER, secret('other'), { label: '', created: 0, cost: CHEAP }, algorithms);
+    await createKeySlot(
+      backend,
+      REPOSITORY_ID,
+      MASTER,
+      secret('other'),
+      { label: '', created: 0, cost: CHEAP },
+      algorithms,
+    );
     expect(toHex((await open(backend, 'other')).master)).toBe(toHex(MASTER));
     // It may have been meant: nobody can say that the password is wrong.
     await expect(open(backend, 'only')).rejects.toMatchObject({ code: 'damaged' });
@@ -145,7 +157,9 @@ describe('key slots', () => {
 
   test('wrap the same key under other bytes each time, none of them the key itself', async () => {
     const backend = await withSlots('same', 'same');
-    const [one, two] = await Promise.all((await slotNames(backend)).map((name) => backend.read('keys', name)));
+    const [one, two] = await Promise.all(
+      (await slotNames(backend)).map((name) => backend.read('keys', name)),
+    );
     expect(toHex(one!).slice(200)).not.toBe(toHex(two!).slice(200));
     expect(Buffer.from(one!).indexOf(MASTER)).toBe(-1);
   });

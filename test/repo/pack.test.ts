@@ -47,35 +47,48 @@ function chunksOf(finished: FinishedPack, keys: Keys): Buffer[] {
 }
 
 function same(found: readonly Uint8Array[], expected: readonly Uint8Array[]): boolean {
-  return found.length === expected.length && found.every((each, i) => Buffer.compare(each, expected[i]!) === 0);
+  return (
+    found.length === expected.length && found.every((each, i) => Buffer.compare(each, expected[i]!) === 0)
+  );
 }
 
 describe.each(MODES)('packs, $mode', ({ keys }) => {
   test('give back every chunk in order, over many blocks and packs', () => {
     const sizes = fc.array(fc.integer({ min: 1, max: 30_000 }), { minLength: 1, maxLength: 60 });
     fc.assert(
-      fc.property(sizes, fc.boolean(), fc.constantFrom(0, 3), fc.constantFrom('data', 'tree'), (lengths, pad, level, kind) => {
-        const chunks = lengths.map((length, i) =>
-          i % 2 === 0 ? noise(length, `${i} ${length}`) : Buffer.alloc(length, `text ${i} `),
-        );
-        const packs = packsOf(folder, keys, kind, chunks, {
-          pad,
-          compressionLevel: level,
-          blockBytes: 40_000,
-          packBytes: 100_000,
-        });
-        expect(same(packs.flatMap((pack) => chunksOf(pack, keys)), chunks)).toBe(true);
-        for (const { summary, path, plainBytes } of packs) {
-          const bytes = readFileSync(path);
-          expect(createHash('sha256').update(bytes).digest('hex')).toBe(summary.name);
-          expect(bytes.length).toBe(summary.size);
-          expect(summary.blocks.reduce((sum, { plain }) => sum + plain, 0)).toBe(plainBytes);
-          for (const { plain, chunks: count } of summary.blocks) {
-            expect(plain <= 40_000 || count === 1).toBe(true);
+      fc.property(
+        sizes,
+        fc.boolean(),
+        fc.constantFrom(0, 3),
+        fc.constantFrom('data', 'tree'),
+        (lengths, pad, level, kind) => {
+          const chunks = lengths.map((length, i) =>
+            i % 2 === 0 ? noise(length, `${i} ${length}`) : Buffer.alloc(length, `text ${i} `),
+          );
+          const packs = packsOf(folder, keys, kind, chunks, {
+            pad,
+            compressionLevel: level,
+            blockBytes: 40_000,
+            packBytes: 100_000,
+          });
+          expect(
+            same(
+              packs.flatMap((pack) => chunksOf(pack, keys)),
+              chunks,
+            ),
+          ).toBe(true);
+          for (const { summary, path, plainBytes } of packs) {
+            const bytes = readFileSync(path);
+            expect(createHash('sha256').update(bytes).digest('hex')).toBe(summary.name);
+            expect(bytes.length).toBe(summary.size);
+            expect(summary.blocks.reduce((sum, { plain }) => sum + plain, 0)).toBe(plainBytes);
+            for (const { plain, chunks: count } of summary.blocks) {
+              expect(plain <= 40_000 || count === 1).toBe(true);
+            }
+            if (pad) for (const { stored } of summary.blocks) expect(padme(stored - 40)).toBe(stored - 40);
           }
-          if (pad) for (const { stored } of summary.blocks) expect(padme(stored - 40)).toBe(stored - 40);
-        }
-      }),
+        },
+      ),
       runs(25),
     );
   });
@@ -89,9 +102,19 @@ describe.each(MODES)('packs, $mode', ({ keys }) => {
   });
 
   test('take chunks larger than a block, up to the limit of the format', () => {
-    const chunks = [noise(10, 'a'), noise(100_000, 'b'), noise(10, 'c'), Buffer.alloc(LIMITS.chunk, 'largest')];
+    const chunks = [
+      noise(10, 'a'),
+      noise(100_000, 'b'),
+      noise(10, 'c'),
+      Buffer.alloc(LIMITS.chunk, 'largest'),
+    ];
     const packs = packsOf(folder, keys, 'data', chunks, { blockBytes: 4096, compressionLevel: 1 });
-    expect(same(packs.flatMap((pack) => chunksOf(pack, keys)), chunks)).toBe(true);
+    expect(
+      same(
+        packs.flatMap((pack) => chunksOf(pack, keys)),
+        chunks,
+      ),
+    ).toBe(true);
     const writer = (): unknown => packsOf(folder, keys, 'data', [Buffer.alloc(LIMITS.chunk + 1)], {});
     expect(writer).toThrow(RangeError);
     expect(() => packsOf(folder, keys, 'data', [new Uint8Array(0)])).toThrow(RangeError);
@@ -120,7 +143,9 @@ describe.each(MODES)('packs, $mode', ({ keys }) => {
         openBlock(stored, 0, opened.pack, zstd, 'pack');
       };
       // Even someone who gives it a fitting name changes nothing without being noticed.
-      expect(readAll, `byte ${at}`).toThrow(expect.objectContaining({ code: expect.stringMatching(/damaged|format/) }));
+      expect(readAll, `byte ${at}`).toThrow(
+        expect.objectContaining({ code: expect.stringMatching(/damaged|format/) }),
+      );
       if (isInBlock) expect(openWholePack(flipped, renamed, keys, zstd).table.lengths.length).toBe(2);
       const medium = new MemoryBackend();
       await medium.write('packs', name, bytes.subarray(0, at));
@@ -142,7 +167,9 @@ describe.each(MODES)('packs, $mode', ({ keys }) => {
     expect(() => openBlock(stored, 1, opened, zstd, 'pack')).toThrow(/this is block 0/);
     expect(() => openBlock(stored, 0, other, zstd, 'pack')).toThrow(/block of another pack/);
     expect(() => openBlock(stored.subarray(0, -1), 0, opened, zstd, 'pack')).toThrow(/bytes expected/);
-    expect(() => openBlock(Buffer.concat([stored, Buffer.of(0)]), 0, opened, zstd, 'pack')).toThrow(/too many/);
+    expect(() => openBlock(Buffer.concat([stored, Buffer.of(0)]), 0, opened, zstd, 'pack')).toThrow(
+      /too many/,
+    );
   });
 
   test('tables are read from the end, in one read or two', async () => {
@@ -205,7 +232,9 @@ describe('pack tables', () => {
     expect(bytes.length).toBe(8 + 24 + 12 + 96);
     expect(decodePackTable(bytes, 'table')).toEqual({ ...table, ids: Uint8Array.from(table.ids) });
     expect(() => decodePackTable(bytes.subarray(1), 'table')).toThrow();
-    expect(() => decodePackTable(Buffer.concat([bytes, Buffer.of(0)]), 'table')).toThrow(/length does not match/);
+    expect(() => decodePackTable(Buffer.concat([bytes, Buffer.of(0)]), 'table')).toThrow(
+      /length does not match/,
+    );
     bytes.writeUInt32LE(3, 16);
     expect(() => decodePackTable(bytes, 'table')).toThrow(/3 chunks, but blocks hold 4/);
   });

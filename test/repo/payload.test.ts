@@ -60,7 +60,9 @@ describe('payloads', () => {
 
   test('have the bytes that the format says', () => {
     const bytes = payloadOf(Buffer.from('abcdef'), [2, 4], 0, false);
-    expect(bytes.toString('hex')).toBe(`00000000${'06000000'}${'06000000'}${'02000000'}${'0200000004000000'}616263646566`);
+    expect(bytes.toString('hex')).toBe(
+      `00000000${'06000000'}${'06000000'}${'02000000'}${'0200000004000000'}616263646566`,
+    );
   });
 
   test('with wrong fields are refused', () => {
@@ -70,7 +72,10 @@ describe('payloads', () => {
       bytes.writeUInt32LE(value, at);
       return bytes;
     };
-    const read = (bytes: Uint8Array, most = 1000) => () => readPayload(bytes, zstd, most, 'block');
+    const read =
+      (bytes: Uint8Array, most = 1000) =>
+      () =>
+        readPayload(bytes, zstd, most, 'block');
     expect(read(good)().plain.length).toBe(1000);
     expect(read(good, 999)).toThrow(/at most 999 allowed/);
     expect(read(change(0, 2))).toThrow(/codec 2/);

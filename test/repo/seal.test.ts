@@ -99,7 +99,10 @@ describe('object headers', () => {
     copy[at] = value;
     return copy;
   };
-  const decodeIt = (from: Uint8Array, encrypted = true) => () => decodeHeader(from, 'pack', encrypted, 'packs/x');
+  const decodeIt =
+    (from: Uint8Array, encrypted = true) =>
+    () =>
+      decodeHeader(from, 'pack', encrypted, 'packs/x');
 
   test('read back as written, with a salt that never occurs twice', () => {
     expect(decodeIt(bytes)()).toEqual({ ...header, salt: Uint8Array.from(header.salt) });

@@ -1,8 +1,21 @@
 import { createHash } from 'node:crypto';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type ChunkId, chunkIdAt, DamagedError, LIMITS, type ObjectDigest, toHex } from '../../dist/core/index.js';
-import { type Author, decodeSegment, encodeSegment, type IndexSegment, type PackTable } from '../../dist/repo/index.js';
+import {
+  type ChunkId,
+  chunkIdAt,
+  DamagedError,
+  LIMITS,
+  type ObjectDigest,
+  toHex,
+} from '../../dist/core/index.js';
+import {
+  type Author,
+  decodeSegment,
+  encodeSegment,
+  type IndexSegment,
+  type PackTable,
+} from '../../dist/repo/index.js';
 import { buildSegments, type IndexedPack } from '../../dist/repo/segment-builder.js';
 import { runs } from '../core/runs.js';
 import { algorithms, MODES, noise, randomDigest, randomSession, recordContext } from './parts.js';
@@ -84,7 +97,10 @@ describe('segments are built', () => {
       ids: Buffer.concat(ids),
       lengths: Uint32Array.of(1, 1, 1, 1),
     };
-    const pack = { summary: { name: randomDigest(), kind: 'data' as const, size: 1, blocks: table.blocks }, table };
+    const pack = {
+      summary: { name: randomDigest(), kind: 'data' as const, size: 1, blocks: table.blocks },
+      table,
+    };
     const [segment] = buildSegments(author, [pack]);
     expect([...segment!.chunks.ordinals]).toEqual([3, 1, 0, 2]);
   });
@@ -98,7 +114,10 @@ describe('segments are built', () => {
         ids,
         lengths: new Uint32Array(perPack).fill(1),
       };
-      return { summary: { name: randomDigest(), kind: 'data' as const, size: 1, blocks: table.blocks }, table };
+      return {
+        summary: { name: randomDigest(), kind: 'data' as const, size: 1, blocks: table.blocks },
+        table,
+      };
     });
     const segments = buildSegments(author, packs);
     expect(segments.map(({ packs: listed }) => listed.length)).toEqual([3, 3, 1]);
@@ -137,7 +156,9 @@ describe.each(MODES)('segments, $mode', ({ keys }) => {
 
   test('have another name each time, so that no name ever recurs', () => {
     const [segment] = buildSegments(author, [packOf([[1, 2]])]);
-    expect(encodeSegment(segment!, keys, compression).name).not.toBe(encodeSegment(segment!, keys, compression).name);
+    expect(encodeSegment(segment!, keys, compression).name).not.toBe(
+      encodeSegment(segment!, keys, compression).name,
+    );
   });
 
   test('with a flipped bit or cut are damaged, under any name', () => {
@@ -170,7 +191,11 @@ describe.each(MODES)('segments, $mode', ({ keys }) => {
       [/column of/, { ordinals: Uint16Array.of(1, 2) }],
     ];
     for (const [reason, columns] of wrong) {
-      const { name, bytes } = encodeSegment({ ...good!, chunks: { ...chunks, ...columns } }, keys, compression);
+      const { name, bytes } = encodeSegment(
+        { ...good!, chunks: { ...chunks, ...columns } },
+        keys,
+        compression,
+      );
       expect(() => decodeSegment(bytes, name as ObjectDigest, keys, zstd)).toThrow(reason);
     }
   });

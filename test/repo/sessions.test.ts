@@ -1,13 +1,19 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { type Backend, failAt, MemoryBackend, type ObjectKind, withFaults } from '../../dist/backends/index.js';
+import {
+  type Backend,
+  failAt,
+  MemoryBackend,
+  type ObjectKind,
+  withFaults,
+} from '../../dist/backends/index.js';
 import { chunkIdAt, type ObjectDigest, ownIdentity, type SessionId, toHex } from '../../dist/core/index.js';
 import {
   beginSession,
   endDeadSessions,
-  fenceSession,
   type FinishedPack,
+  fenceSession,
   hasOutcome,
   initRepository,
   knownChunks,
@@ -17,9 +23,9 @@ import {
   outcomeRecord,
   outcomeSegments,
   PackStore,
+  type Repository,
   readRecord,
   registerSession,
-  type Repository,
   type SessionContext,
 } from '../../dist/repo/index.js';
 import { noise, packsOf, plainKeys, randomDigest, recordContext, scratchFolder } from './parts.js';
@@ -178,7 +184,11 @@ describe('of commit and fence', () => {
 
   test('a commit whose answer was lost is there', async () => {
     const memory = new MemoryBackend();
-    const session = await registerSession(context(withFaults(memory, failAt(2, { when: 'after' }))), identity, 0);
+    const session = await registerSession(
+      context(withFaults(memory, failAt(2, { when: 'after' }))),
+      identity,
+      0,
+    );
     await expect(session.commit(OUTCOME)).rejects.toMatchObject({ code: 'backend' });
     // What the run does next: it gives up, which must not undo what happened.
     await session.abort([]);

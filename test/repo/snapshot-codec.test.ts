@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest';
 import {
   CbrError,
   type ChunkId,
+  chunkIdAt,
   encode,
   LIMITS,
   MessagePackReader,
@@ -20,7 +21,14 @@ import {
 } from '../../dist/snapshot/content-list.js';
 import { type ContentItem, type Entry, readEntry, writeEntry } from '../../dist/snapshot/entry.js';
 import { type AboutSnapshot, encodeAbout, snapshotOf } from '../../dist/snapshot/snapshot-record.js';
-import { decodeEntry, encodeEntry, findEntry, readDecodedPage, readTree, storeTree } from '../../dist/snapshot/tree.js';
+import {
+  decodeEntry,
+  encodeEntry,
+  findEntry,
+  readDecodedPage,
+  readTree,
+  storeTree,
+} from '../../dist/snapshot/tree.js';
 import { mutated } from '../core/mutations.js';
 import { runs } from '../core/runs.js';
 import { noise, randomSession } from './parts.js';
@@ -28,7 +36,7 @@ import { noise, randomSession } from './parts.js';
 /** What snapshots are made of, as bytes: entries, tree pages, content lists, the snapshot's own record. */
 
 function idOf(label: number | string): ChunkId {
-  return createHash('sha256').update(String(label)).digest('latin1') as ChunkId;
+  return chunkIdAt(createHash('sha256').update(String(label)).digest());
 }
 
 /** Chunks in memory, by id. `bytes` counts what was stored. */
@@ -38,7 +46,7 @@ function memoryStore() {
     chunks,
     store: (plain: Uint8Array) => {
       if (chunks.size > 100_000) throw new Error('it stores without end');
-      const id = createHash('sha256').update(plain).digest('latin1') as ChunkId;
+      const id = chunkIdAt(createHash('sha256').update(plain).digest());
       chunks.set(id, Uint8Array.from(plain));
       return { id, length: plain.byteLength };
     },
@@ -51,7 +59,9 @@ function memoryStore() {
 }
 
 const u32 = fc.nat({ max: 0xffffffff });
-const rawName = fc.uint8Array({ minLength: 1, maxLength: 40 }).map((bytes) => Buffer.from(bytes).toString('latin1'));
+const rawName = fc
+  .uint8Array({ minLength: 1, maxLength: 40 })
+  .map((bytes) => Buffer.from(bytes).toString('latin1'));
 const time = fc.record({ seconds: fc.maxSafeInteger(), nanoseconds: fc.nat({ max: 999_999_999 }) });
 const reference = fc.record({ id: fc.nat().map(idOf), length: fc.integer({ min: 1, max: LIMITS.chunk }) });
 const item: fc.Arbitrary<ContentItem> = fc.oneof(
@@ -66,7 +76,9 @@ const optionalFields = {
   birthTime: time,
   flags: u32,
   xattrs: fc.array(xattr, { minLength: 1, maxLength: 4 }),
-  linkGroup: fc.uint8Array({ minLength: 8, maxLength: 8 }).map((bytes) => Buffer.from(bytes).toString('latin1')),
+  linkGroup: fc
+    .uint8Array({ minLength: 8, maxLength: 8 })
+    .map((bytes) => Buffer.from(bytes).toString('latin1')),
 };
 const required = { name: rawName, mode: fc.nat({ max: 0o7777 }), uid: u32, gid: u32, mtime: time };
 const requiredKeys = ['name', 'mode', 'uid', 'gid', 'mtime'] as const;
@@ -161,7 +173,9 @@ describe('entries', () => {
   });
 
   test('that contradict themselves are refused', () => {
-    const write = (...fields: readonly (readonly [number, (writer: MessagePackWriter) => void])[]): Uint8Array => {
+    const write = (
+      ...fields: readonly (readonly [number, (writer: MessagePackWriter) => void])[]
+    ): Uint8Array => {
       const writer = new MessagePackWriter();
       writer.map(fields.length);
       for (const [number, value] of fields) value(writer.int(number));
@@ -230,28 +244,41 @@ describe('entries', () => {
 });
 
 describe('trees', () => {
-  test.each([0, 1, 2, 1024, 1025, 5000])('of %i entries read back in order, and each entry is found', async (count) => {
-    const memory = memoryStore();
-    const names = Array.from({ length: count }, (_, i) => `name ${String(i * 7).padStart(6, '0')}\xe9`).sort();
-    const root = storeTree(
-      names.map((name) => encodeEntry(file(name))),
-      memory.store,
-    );
-    expect((await readTree(root, memory.read)).map(({ name }) => name)).toEqual(names);
-    for (const name of names.filter((_, i) => i % 97 === 0)) {
-      expect((await findEntry(root, name, memory.read))?.name).toBe(name);
-    }
-    for (const name of ['', 'name', 'zzz']) expect(await findEntry(root, name, memory.read)).toBeUndefined();
-    expect(memory.chunks.size === 1).toBe(count <= 1024);
-    for (const page of memory.chunks.values()) expect(page.byteLength).toBeLessThan(LIMITS.chunk);
-  });
+  test.each([0, 1, 2, 1024, 1025, 5000])(
+    'of %i entries read back in order, and each entry is found',
+    async (count) => {
+      const memory = memoryStore();
+      const names = Array.from(
+        { length: count },
+        (_, i) => `name ${String(i * 7).padStart(6, '0')}\xe9`,
+      ).sort();
+      const root = storeTree(
+        names.map((name) => encodeEntry(file(name))),
+        memory.store,
+      );
+      expect((await readTree(root, memory.read)).map(({ name }) => name)).toEqual(names);
+      for (const name of names.filter((_, i) => i % 97 === 0)) {
+        expect((await findEntry(root, name, memory.read))?.name).toBe(name);
+      }
+      for (const name of ['', 'name', 'zzz'])
+        expect(await findEntry(root, name, memory.read)).toBeUndefined();
+      expect(memory.chunks.size === 1).toBe(count <= 1024);
+      for (const page of memory.chunks.values()) expect(page.byteLength).toBeLessThan(LIMITS.chunk);
+    },
+  );
 
   test('of very many entries: an entry added in the middle changes few pages', () => {
     const names = Array.from({ length: 40_000 }, (_, i) => `file-${i}`).sort();
     const before = memoryStore();
-    storeTree(names.map((name) => encodeEntry(file(name))), before.store);
+    storeTree(
+      names.map((name) => encodeEntry(file(name))),
+      before.store,
+    );
     const after = memoryStore();
-    storeTree([...names, 'file-20000a'].sort().map((name) => encodeEntry(file(name))), after.store);
+    storeTree(
+      [...names, 'file-20000a'].sort().map((name) => encodeEntry(file(name))),
+      after.store,
+    );
     const fresh = [...after.chunks.keys()].filter((id) => !before.chunks.has(id));
     expect(before.chunks.size).toBeGreaterThan(20);
     expect(fresh.length).toBeLessThan(8);
@@ -281,7 +308,10 @@ describe('trees', () => {
   });
 
   test('whose names are not sorted, or occur twice, are refused', async () => {
-    for (const names of [['b', 'a'], ['a', 'a']]) {
+    for (const names of [
+      ['b', 'a'],
+      ['a', 'a'],
+    ]) {
       const memory = memoryStore();
       const root = storeTree(
         names.map((name) => encodeEntry(file(name))),
@@ -359,7 +389,9 @@ describe('content lists', () => {
     const items = Array.from({ length: 10_000 }, (_, i) => ({ hole: i + 1 }));
     const { found, memory } = await listed(items);
     expect(found).toEqual(items);
-    const counts = [...memory.chunks.values()].map((page) => readListPage(page, 'page')).map((page) => ('items' in page ? page.items.length : 0));
+    const counts = [...memory.chunks.values()]
+      .map((page) => readListPage(page, 'page'))
+      .map((page) => ('items' in page ? page.items.length : 0));
     expect(Math.max(...counts)).toBe(MAX_PAGE_ITEMS);
   });
 
@@ -419,7 +451,13 @@ const ABOUT: AboutSnapshot = {
 };
 
 function outcomeWith(about: Uint8Array) {
-  return { outcome: 'commit' as const, root: { id: noise(32, 'root'), length: 5 }, segments: [], seen: [], about };
+  return {
+    outcome: 'commit' as const,
+    root: { id: noise(32, 'root'), length: 5 },
+    segments: [],
+    seen: [],
+    about,
+  };
 }
 
 describe('snapshot records', () => {
@@ -436,7 +474,9 @@ describe('snapshot records', () => {
   });
 
   test('of a fence there are none', () => {
-    expect(() => snapshotOf(id, { outcome: 'fence', segments: [], seen: [] })).toThrow(/not the record of a snapshot/);
+    expect(() => snapshotOf(id, { outcome: 'fence', segments: [], seen: [] })).toThrow(
+      /not the record of a snapshot/,
+    );
   });
 });
 
@@ -450,7 +490,10 @@ describe('on mutated and random bytes: a value, or an error that says what is wr
   };
   const samples = fc.sample(entries, { numRuns: 60, seed: 42 }).map((entry) => encodeEntry(entry).bytes);
   const pages = memoryStore();
-  storeTree(Array.from({ length: 1100 }, (_, i) => encodeEntry(file(String(i + 1000)))), pages.store);
+  storeTree(
+    Array.from({ length: 1100 }, (_, i) => encodeEntry(file(String(i + 1000)))),
+    pages.store,
+  );
   const lists = memoryStore();
   const builder = new ContentListBuilder(lists.store);
   for (let i = 0; i < 3000; i++) builder.add(i % 9 === 0 ? { hole: i + 1 } : { id: idOf(i), length: i + 1 });
@@ -469,8 +512,16 @@ describe('on mutated and random bytes: a value, or an error that says what is wr
         return writer.finish();
       },
     ],
-    ['tree pages', [smallPage, ...pages.chunks.values()].slice(0, 4), (bytes) => readDecodedPage(bytes, 'page')],
-    ['content list pages', [smallList, ...lists.chunks.values()].slice(0, 4), (bytes) => readListPage(bytes, 'page')],
+    [
+      'tree pages',
+      [smallPage, ...pages.chunks.values()].slice(0, 4),
+      (bytes) => readDecodedPage(bytes, 'page'),
+    ],
+    [
+      'content list pages',
+      [smallList, ...lists.chunks.values()].slice(0, 4),
+      (bytes) => readListPage(bytes, 'page'),
+    ],
     ['snapshots', [encodeAbout(ABOUT)], (bytes) => snapshotOf(randomSession(), outcomeWith(bytes))],
   ];
   test.each(targets)('%s', (_, from, decoding) => {

@@ -34,8 +34,20 @@ async function putOutcome(backend: Backend, id: SessionId, outcome: OutcomeRecor
   await createRecord(backend, 'snapshots', id, outcomeRecord, outcome, its);
 }
 
-async function putLease(backend: Backend, number: number, role: LeaseRecord['role'], ...segments: ObjectDigest[]) {
-  await createRecord(backend, 'leases', `prune/${number}`, leaseRecord, { role, segments: segments.map(raw) }, its);
+async function putLease(
+  backend: Backend,
+  number: number,
+  role: LeaseRecord['role'],
+  ...segments: ObjectDigest[]
+) {
+  await createRecord(
+    backend,
+    'leases',
+    `prune/${number}`,
+    leaseRecord,
+    { role, segments: segments.map(raw) },
+    its,
+  );
 }
 
 async function putForgotten(backend: Backend, id: SessionId): Promise<void> {
@@ -66,10 +78,22 @@ describe('what a session wrote counts', () => {
     { holds: 'a fence', outcome: fence(listed), counts: [true, false], valid: false },
     { holds: 'an empty fence', outcome: fence(), counts: [false, false], valid: false },
     { holds: 'forgotten alone', forgotten: true, counts: [true, true], valid: false },
-    { holds: 'a commit and forgotten', outcome: commit(), forgotten: true, counts: [true, true], valid: false },
+    {
+      holds: 'a commit and forgotten',
+      outcome: commit(),
+      forgotten: true,
+      counts: [true, true],
+      valid: false,
+    },
     { holds: 'a fence and forgotten', outcome: fence(), forgotten: true, counts: [true, true], valid: false },
     { holds: 'a damaged outcome', damaged: true, counts: [false, false], valid: false },
-    { holds: 'a damaged outcome and forgotten', damaged: true, forgotten: true, counts: [true, true], valid: false },
+    {
+      holds: 'a damaged outcome and forgotten',
+      damaged: true,
+      forgotten: true,
+      counts: [true, true],
+      valid: false,
+    },
   ];
   test.each(table)('with $holds', async ({ outcome, forgotten, damaged, counts, valid }) => {
     const sid = randomSession();
@@ -106,7 +130,14 @@ describe('what a prune wrote counts', () => {
 
   test('heartbeats of a prune are no lease records', async () => {
     const view = await viewOf((backend) =>
-      createRecord(backend, 'leases', 'prune-alive/5.1', leaseRecord, { role: 'holder', segments: [raw(listed)] }, its),
+      createRecord(
+        backend,
+        'leases',
+        'prune-alive/5.1',
+        leaseRecord,
+        { role: 'holder', segments: [raw(listed)] },
+        its,
+      ),
     );
     expect(view.leases.size).toBe(0);
     expect(segmentCounts(listed, author, view)).toBe(false);
@@ -178,7 +209,9 @@ describe('a view', () => {
   });
 
   test('rejects when the medium fails, instead of showing less than there is', async () => {
-    const failing = withFaults(new MemoryBackend(), ({ kind }) => (kind === 'marks' ? { when: 'before' } : undefined));
+    const failing = withFaults(new MemoryBackend(), ({ kind }) =>
+      kind === 'marks' ? { when: 'before' } : undefined,
+    );
     await expect(readView(failing, its, forgetful)).rejects.toMatchObject({ code: 'backend' });
   });
 });

@@ -233,7 +233,7 @@ describe('every change is seen', () => {
         expect(factsOf(target)).toEqual(factsOf(its.source));
         its.remove();
       }),
-      { numRuns: isSoak ? 200 : 6, endOnFailure: true },
+      { numRuns: isSoak ? 200 : 5, endOnFailure: true },
     );
   });
 });

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import type { Abilities } from './abilities.js';
 import { quoted, runScript } from './source-tree.js';
-import { factsOf } from './tree-facts.js';
+import { pathsOf } from './tree-facts.js';
 
 /** Changes of a tree, as lines of shell over two paths of it: `$a` exists, `$b` exists and may be the same. */
 
@@ -74,7 +74,7 @@ export function applyEdits(
 ): string[] {
   const possible = EDITS.filter(({ needs }) => needs === undefined || can[needs]);
   return wishes.map(([edit, a, b, n]) => {
-    const paths = Object.keys(factsOf(root));
+    const paths = pathsOf(root);
     const { name, script } = possible[edit % possible.length]!;
     const [from, to] = [a, b].map((number) => paths[number % paths.length]!);
     const values = `a=${quoted(from!)}; b=${quoted(to!)}; n=${n}; keep=${quoted(keep)}`;

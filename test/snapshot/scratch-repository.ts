@@ -13,6 +13,7 @@ import {
   checkRepository,
   type Finding,
   type ItemEvent,
+  type Listener,
   listSnapshots,
   type OperationEvent,
   type ProblemEvent,
@@ -108,8 +109,9 @@ export class Scratch {
   }
 
   /** Takes a snapshot of `source`, or of the paths given. */
-  take(changes: Partial<TakeOptions> = {}, opening: Opening = {}): Promise<Taken> {
-    return this.use((repository) => takeFrom(repository, { paths: [this.source], ...changes }), opening);
+  take(changes: Partial<TakeOptions> = {}, opening: Opening = {}, listener?: Listener): Promise<Taken> {
+    const options = { paths: [this.source], ...changes };
+    return this.use((repository) => takeFrom(repository, options, listener), opening);
   }
 
   /** Valid snapshots, oldest first; rejects when the record of one cannot be opened. */
@@ -166,8 +168,9 @@ export async function scratchRepository(changes: Partial<InitParameters> = {}): 
 export async function takeFrom(
   repository: Repository,
   changes: Partial<TakeOptions> & Pick<TakeOptions, 'paths'>,
+  listener: Listener = () => undefined,
 ): Promise<Taken> {
-  const { problems, items, listen } = collector();
+  const { problems, items, listen } = collector(listener);
   const options: TakeOptions = {
     tags: [],
     host: 'here',
@@ -203,12 +206,13 @@ export async function restoreFrom(
   return { target: options.target, summary: await restoreSnapshot(repository, options, listen), problems };
 }
 
-function collector() {
+function collector(listener: Listener = () => undefined) {
   const problems: ProblemEvent[] = [];
   const items: ItemEvent[] = [];
   const listen = (event: OperationEvent): void => {
     if (event.type === 'problem') problems.push(event);
     else if (event.type === 'item') items.push(event);
+    listener(event);
   };
   return { problems, items, listen };
 }

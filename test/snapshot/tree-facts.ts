@@ -55,6 +55,13 @@ export function factsOf(root: string): Facts {
   return facts;
 }
 
+/** Raw paths of all entries, relative to the root and sorted, `.` first. */
+export function pathsOf(root: string): string[] {
+  const entries: Walked[] = [];
+  walk(root, '.', entries, false);
+  return entries.map(({ path }) => path);
+}
+
 /** Bytes on the disk of each regular file. */
 export function allocatedBytes(root: string): ReadonlyMap<string, number> {
   const entries: Walked[] = [];

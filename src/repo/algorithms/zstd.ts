@@ -133,10 +133,19 @@ interface WasmModule {
   decompress(input: Uint8Array): Uint8Array;
 }
 
+/** Once per thread: a second `init` would put another memory under calls that follow it, at a moment nobody can know. */
+const loadWasm = ((loaded?: Promise<WasmModule>) => () => {
+  loaded ??= (async () => {
+    const wasm = createRequire(import.meta.url)('@bokuweb/zstd-wasm') as WasmModule;
+    await wasm.init();
+    return wasm;
+  })();
+  return loaded;
+})();
+
 /** Works everywhere. */
 export async function wasmZstd(): Promise<Zstd> {
-  const wasm = createRequire(import.meta.url)('@bokuweb/zstd-wasm') as WasmModule;
-  await wasm.init();
+  const wasm = await loadWasm();
   return {
     name: '@bokuweb/zstd-wasm',
     compress: (source, target, level) => place(wasm.compress(source, level), target),

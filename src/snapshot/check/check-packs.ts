@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { objectPath } from '../../backends/index.js';
 import { CHUNK_ID_BYTES, chunkIdAt, type ObjectDigest } from '../../core/index.js';
 import { Limiter, WorkerPool } from '../../engine/index.js';
-import type { Repository } from '../../repo/index.js';
+import { judgePack, type Repository } from '../../repo/index.js';
 import type { CheckContext } from './check-context.js';
 import type { CheckedIndex, NamedPack } from './checked-index.js';
 import { FLAG } from './chunk-table.js';
@@ -140,6 +140,7 @@ export class PackCheck {
       const { repository } = this.its;
       this.choice.sound.add(pack.name);
       repository.cache.setVerified(pack.name, Math.floor(repository.now() / 1000));
+      judgePack(repository.cache, pack.name, true);
       return;
     }
     const strays = pack.rows - matched;
@@ -151,6 +152,7 @@ export class PackCheck {
     for (const problem of problems) this.its.findings.add(objectPath('packs', pack.name), problem);
     this.index.isHurt = true;
     this.hurt.add(pack.number);
+    judgePack(this.its.repository.cache, pack.name, false);
   }
 
   /** Once for all packs: the table has no order by pack. */

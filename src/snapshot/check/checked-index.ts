@@ -102,6 +102,12 @@ export class CheckedIndex implements ChunkPlaces {
     return { pack: table.pack(row), block: table.block(row), ordinal: table.ordinal(row) };
   }
 
+  /** One at most: rows that turned out unusable are passed over when it is asked again. */
+  places(id: ChunkId): readonly { pack: number; block: number; ordinal: number }[] {
+    const place = this.lookup(id);
+    return place === undefined ? [] : [place];
+  }
+
   pack(number: number): NamedPack | undefined {
     return this.packs[number];
   }

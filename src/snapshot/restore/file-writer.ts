@@ -38,18 +38,7 @@ interface OpenedBlock {
 /** What restore sets of an entry, with its attribute values inline. */
 export function metadataOf(entry: Entry): EntryMetadata {
   const { type, mode, uid, gid, user, group, mtime, flags, xattrs, device } = entry;
-  return {
-    type,
-    mode,
-    uid,
-    gid,
-    mtime,
-    ...(user === undefined ? {} : { user }),
-    ...(group === undefined ? {} : { group }),
-    ...(flags === undefined ? {} : { flags }),
-    ...(device === undefined ? {} : { device }),
-    ...(xattrs === undefined ? {} : { xattrs: xattrs.filter(isInline) }),
-  };
+  return { type, mode, uid, gid, user, group, mtime, flags, device, xattrs: xattrs?.filter(isInline) };
 }
 
 function isInline(xattr: { readonly name: string; readonly value: unknown }): xattr is Xattr {

@@ -89,11 +89,11 @@ export async function* stepsOf(
   start: FoundPath,
   selection: Selection,
   read: ReadTreeChunk,
-): AsyncGenerator<Step> {
+): AsyncGenerator<readonly Step[]> {
   if (start.tree !== undefined) yield* walkSelected(start.tree, read, selection);
   else {
     const { entry } = start;
-    yield { kind: 'entry', entry, encoded: encodeEntry(entry), path: entry.name };
+    yield [{ kind: 'entry', entry, encoded: encodeEntry(entry), path: entry.name }];
   }
 }
 
@@ -104,12 +104,14 @@ async function preview(
   report: RestoreReport,
   signal: AbortSignal,
 ): Promise<void> {
-  for await (const step of stepsOf(start, selection, read)) {
+  for await (const steps of stepsOf(start, selection, read)) {
     if (signal.aborted) throw new CbrError('interrupted', 'the restore was interrupted');
-    if (step.kind === 'enter') report.folders++;
-    else if (step.kind === 'lost') report.lose(step.path, step.reason);
-    else if (step.kind === 'entry') {
-      report.restored(step.path, step.entry.size ?? 0, step.entry.type === 'file' ? 'file' : 'other');
+    for (const step of steps) {
+      if (step.kind === 'enter') report.folders++;
+      else if (step.kind === 'lost') report.lose(step.path, step.reason);
+      else if (step.kind === 'entry') {
+        report.restored(step.path, step.entry.size ?? 0, step.entry.type === 'file' ? 'file' : 'other');
+      }
     }
   }
 }
@@ -166,26 +168,49 @@ class Restore {
     this.report.metadata(this.problems);
   }
 
-  private async walk(steps: AsyncGenerator<Step>, root: TargetNode): Promise<void> {
+  private async walk(batches: AsyncGenerator<readonly Step[]>, root: TargetNode): Promise<void> {
     const path: (TargetNode | undefined)[] = [root];
-    for await (const step of steps) {
+    for await (const steps of batches) {
       if (this.options.signal.aborted) throw new CbrError('interrupted', 'the restore was interrupted');
-      const node = path.at(-1);
-      if (step.kind === 'enter')
-        path.push(node === undefined ? undefined : await this.enter(node, step.entry, step.path));
-      else if (step.kind === 'leave') {
+      for (const step of steps) {
+        const wait = this.take(step, path);
+        if (wait !== undefined) await wait;
+        if (this.isFull()) await this.flush();
+      }
+    }
+  }
+
+  /** Does one step; `path` holds the folders on the way, undefined for those that could not be made. */
+  private take(step: Step, path: (TargetNode | undefined)[]): Promise<void> | undefined {
+    const node = path.at(-1);
+    switch (step.kind) {
+      case 'enter':
+        return this.enter(node, step.entry, step.path).then((entered) => {
+          path.push(entered);
+        });
+      case 'leave': {
         const left = path.pop();
         if (left !== undefined) this.tree.release(left);
-      } else if (step.kind === 'lost') this.report.lose(step.path, step.reason);
-      else if (node === undefined) this.report.lose(step.path, 'its folder could not be made');
-      else if (step.entry.type === 'file') await this.file(node, step.entry, step.encoded, step.path);
-      else await this.other(node, step.entry, step.path);
-      await this.makeRoom();
+        return undefined;
+      }
+      case 'lost':
+        this.report.lose(step.path, step.reason);
+        return undefined;
+      case 'entry':
+        if (node === undefined) this.report.lose(step.path, 'its folder could not be made');
+        else if (step.entry.type === 'file') return this.file(node, step.entry, step.encoded, step.path);
+        else return this.other(node, step.entry, step.path);
+        return undefined;
     }
   }
 
   /** Undefined when the target refuses the folder: then all that would be in it is lost. */
-  private async enter(parent: TargetNode, entry: Entry, path: string): Promise<TargetNode | undefined> {
+  private async enter(
+    parent: TargetNode | undefined,
+    entry: Entry,
+    path: string,
+  ): Promise<TargetNode | undefined> {
+    if (parent === undefined) return undefined;
     try {
       const node = this.tree.enter(parent, await this.inline(entry));
       this.report.folders++;
@@ -205,7 +230,7 @@ class Restore {
 
   /** An entry whose large attribute values are fetched; those that cannot be are reported and left out. */
   private async inline<E extends Entry | undefined>(entry: E): Promise<E> {
-    if (entry?.xattrs?.some(({ value }) => !(value instanceof Uint8Array)) !== true) return entry;
+    if (entry?.xattrs === undefined || hasInlineXattrs(entry)) return entry;
     const xattrs: ExtendedAttribute[] = [];
     for (const { name, value } of entry.xattrs) {
       if (value instanceof Uint8Array) xattrs.push({ name, value });
@@ -221,10 +246,27 @@ class Restore {
     return { ...entry, xattrs };
   }
 
-  private async file(node: TargetNode, entry: Entry, encoded: EncodedEntry, path: string): Promise<void> {
-    if (!this.links.isFirst(entry, node, path)) return;
+  private file(
+    node: TargetNode,
+    entry: Entry,
+    encoded: EncodedEntry,
+    path: string,
+  ): Promise<void> | undefined {
+    if (!this.links.isFirst(entry, node, path)) return undefined;
     node.pending++;
-    await this.plan(node, entry, encoded, path);
+    // Nearly all files: nothing has to be fetched before they can be planned.
+    if (entry.content?.kind !== 'items' || !hasInlineXattrs(entry)) {
+      return this.plan(node, entry, encoded, path);
+    }
+    this.addToWindow({ node, entry, encoded: encoded.bytes, items: entry.content.items, path });
+    return undefined;
+  }
+
+  private addToWindow(file: WindowFile): void {
+    this.window.push(file);
+    this.windowBytes += file.entry.size ?? 0;
+    this.windowItems += file.items.length;
+    if (file.items.length >= LARGE_FILE_ITEMS) this.windowLarge++;
   }
 
   private async plan(node: TargetNode, entry: Entry, encoded: EncodedEntry, path: string): Promise<void> {
@@ -240,10 +282,7 @@ class Restore {
     }
     const whole = await this.inline(entry);
     const bytes = whole === entry ? encoded.bytes : encodeEntry(whole).bytes;
-    this.window.push({ node, entry, encoded: bytes, items, path });
-    this.windowBytes += entry.size ?? 0;
-    this.windowItems += items.length;
-    if (items.length >= LARGE_FILE_ITEMS) this.windowLarge++;
+    this.addToWindow({ node, entry, encoded: bytes, items, path });
   }
 
   private async itemsOf(entry: Entry): Promise<readonly ContentItem[]> {
@@ -272,14 +311,15 @@ class Restore {
     }
   }
 
-  private async makeRoom(): Promise<void> {
-    const full =
-      this.windowBytes >= this.windowLimit ||
-      this.windowItems >= WINDOW_ITEMS ||
-      this.window.length >= WINDOW_FILES ||
-      this.windowLarge >= WINDOW_LARGE_FILES ||
-      this.tree.open >= OPEN_FOLDERS;
-    if (full && this.window.length > 0) await this.flush();
+  private isFull(): boolean {
+    return (
+      this.window.length > 0 &&
+      (this.windowBytes >= this.windowLimit ||
+        this.windowItems >= WINDOW_ITEMS ||
+        this.window.length >= WINDOW_FILES ||
+        this.windowLarge >= WINDOW_LARGE_FILES ||
+        this.tree.open >= OPEN_FOLDERS)
+    );
   }
 
   /** Starts the window that was filled, when there is room for it. */
@@ -320,6 +360,10 @@ class Restore {
       }
     }
   }
+}
+
+function hasInlineXattrs({ xattrs }: Entry): boolean {
+  return xattrs === undefined || xattrs.every(({ value }) => value instanceof Uint8Array);
 }
 
 function makeOther(folder: TargetFolder, entry: Entry): boolean {

@@ -35,15 +35,18 @@ interface OpenFolder {
   entered: boolean;
 }
 
+/** Steps that are handed on at once, at least. */
+const BATCH_STEPS = 256;
+
 /**
  * Walks a tree. Folders that are only on the way to something chosen are entered when that is met; paths are raw and
- * relative to where the walk began. On a stack of its own: trees may be nested deeper than calls may be.
+ * relative to where the walk began, and steps come in batches, for each await costs more than a step. On a stack of its own: trees may be nested deeper than calls may be.
  */
 export async function* walkSelected(
   tree: ChunkReference,
   read: ReadTreeChunk,
   selection: Selection,
-): AsyncGenerator<Step> {
+): AsyncGenerator<readonly Step[]> {
   const open = (path: string, entry: Entry | undefined, at: ChunkReference, chosen: boolean): OpenFolder => ({
     path,
     entry,
@@ -54,44 +57,70 @@ export async function* walkSelected(
     entered: entry === undefined,
   });
   const stack = [open('', undefined, tree, selection.include === undefined)];
+  let steps: Step[] = [];
   for (let folder = stack.at(-1); folder !== undefined; folder = stack.at(-1)) {
-    if (folder.next === folder.page.length) {
-      const lost = await turnPage(folder);
-      if (lost !== undefined) {
-        yield* enterAll(stack);
-        yield lost;
+    if (folder.next < folder.page.length) {
+      const below = nextStep(folder, stack, selection, steps);
+      if (below !== undefined) {
+        stack.push(open(below.path, below.entry, below.tree, below.chosen));
+        if (below.chosen) enterAll(stack, steps);
       }
-      if (folder.page.length > 0) continue;
-      stack.pop();
-      if (folder.entered && folder.entry !== undefined) yield { kind: 'leave' };
       continue;
     }
-    const encoded = folder.page[folder.next++]!;
-    const path = folder.path === '' ? encoded.name : `${folder.path}/${encoded.name}`;
-    const entry = decoded(encoded);
-    if (entry instanceof Error) {
-      yield* enterAll(stack);
-      yield { kind: 'lost', path, reason: entry.message };
-      continue;
+    if (steps.length >= BATCH_STEPS) {
+      yield steps;
+      steps = [];
     }
-    const isFolder = entry.tree !== undefined;
-    if (selection.exclude?.excludes(path, isFolder) === true) continue;
-    const chosen = folder.chosen || selection.include?.includes(path, isFolder) === true;
-    if (entry.tree !== undefined) {
-      stack.push(open(path, entry, entry.tree, chosen));
-      if (chosen) yield* enterAll(stack);
-    } else if (chosen) {
-      yield* enterAll(stack);
-      yield { kind: 'entry', entry, encoded, path };
+    const lost = await turnPage(folder);
+    if (lost !== undefined) {
+      enterAll(stack, steps);
+      steps.push(lost);
     }
+    if (folder.page.length > 0) continue;
+    stack.pop();
+    if (folder.entered && folder.entry !== undefined) steps.push({ kind: 'leave' });
   }
+  yield steps;
+}
+
+interface FolderBelow {
+  readonly path: string;
+  readonly entry: Entry;
+  readonly tree: ChunkReference;
+  readonly chosen: boolean;
+}
+
+/** Takes the next entry of a folder: adds a step for what is chosen, or returns a folder to be walked. */
+function nextStep(
+  folder: OpenFolder,
+  stack: readonly OpenFolder[],
+  selection: Selection,
+  steps: Step[],
+): FolderBelow | undefined {
+  const encoded = folder.page[folder.next++]!;
+  const path = folder.path === '' ? encoded.name : `${folder.path}/${encoded.name}`;
+  const entry = decoded(encoded);
+  if (entry instanceof Error) {
+    enterAll(stack, steps);
+    steps.push({ kind: 'lost', path, reason: entry.message });
+    return undefined;
+  }
+  const isFolder = entry.tree !== undefined;
+  if (selection.exclude?.excludes(path, isFolder) === true) return undefined;
+  const chosen = folder.chosen || selection.include?.includes(path, isFolder) === true;
+  if (entry.tree !== undefined) return { path, entry, tree: entry.tree, chosen };
+  if (chosen) {
+    enterAll(stack, steps);
+    steps.push({ kind: 'entry', entry, encoded, path });
+  }
+  return undefined;
 }
 
 /** Enters the folders that were passed so far without a word. */
-function* enterAll(stack: readonly OpenFolder[]): Generator<Step> {
+function enterAll(stack: readonly OpenFolder[], steps: Step[]): void {
   if (stack.at(-1)?.entered === true) return;
   for (const folder of stack) {
-    if (!folder.entered) yield { kind: 'enter', entry: folder.entry!, path: folder.path };
+    if (!folder.entered) steps.push({ kind: 'enter', entry: folder.entry!, path: folder.path });
     folder.entered = true;
   }
 }

@@ -58,16 +58,18 @@ export async function verifyTarget(
   try {
     const steps =
       start.tree !== undefined ? walkSelected(start.tree, read, selection) : singleStep(start.entry);
-    for await (const step of steps) {
+    for await (const batch of steps) {
       if (options.signal.aborted) throw new CbrError('interrupted', 'the verification was interrupted');
-      const visited = path.at(-1)!;
-      if (step.kind === 'enter')
-        path.push({ folder: openBelow(visited.folder, step.entry.name), pending: 1 });
-      else if (step.kind === 'leave') release(path.pop()!);
-      else if (step.kind === 'entry' && step.entry.type === 'file') {
-        await running.room();
-        visited.pending++;
-        running.start(() => compare(visited, step.entry, step.path));
+      for (const step of batch) {
+        const visited = path.at(-1)!;
+        if (step.kind === 'enter') {
+          path.push({ folder: openBelow(visited.folder, step.entry.name), pending: 1 });
+        } else if (step.kind === 'leave') release(path.pop()!);
+        else if (step.kind === 'entry' && step.entry.type === 'file') {
+          await running.room();
+          visited.pending++;
+          running.start(() => compare(visited, step.entry, step.path));
+        }
       }
     }
   } finally {
@@ -79,7 +81,7 @@ export async function verifyTarget(
 }
 
 async function* singleStep(entry: Entry): ReturnType<typeof walkSelected> {
-  yield { kind: 'entry', entry, encoded: { name: entry.name, bytes: new Uint8Array() }, path: entry.name };
+  yield [{ kind: 'entry', entry, encoded: { name: entry.name, bytes: new Uint8Array() }, path: entry.name }];
 }
 
 function openBelow(folder: TargetFolder | undefined, name: string): TargetFolder | undefined {

@@ -113,8 +113,10 @@ export class FolderTaker {
         continue;
       }
       if (isFolder) {
+        const child = await this.subfolder(path, relative, name, stats, row);
+        if (child === undefined) continue;
         tally.folders++;
-        below.set(row, await this.subfolder(path, relative, name, stats, row));
+        below.set(row, child);
       } else if (type === 'file') {
         tally.files++;
         tally.sourceBytes += stats.size(row);
@@ -144,13 +146,14 @@ export class FolderTaker {
     return reason !== undefined;
   }
 
+  /** Undefined for one that has vanished since it was listed. */
   private async subfolder(
     parent: RawPath,
     parentRelative: string,
     name: string,
     stats: StatTable,
     row: number,
-  ): Promise<Underway> {
+  ): Promise<Underway | undefined> {
     const path = joinRaw(parent, name);
     const relative = parentRelative === '' ? name : `${parentRelative}/${name}`;
     const { device } = this.root;
@@ -166,6 +169,10 @@ export class FolderTaker {
       listing = listFolder(path, this.table());
     } catch (error) {
       if (!(error instanceof FileError)) throw error;
+      if (error.errno === 'ENOENT') {
+        this.its.tally.note(path, 'vanished before it could be listed');
+        return undefined;
+      }
       this.its.tally.error(path, error.reason);
       return { done: this.emptyFolder(relative) };
     }

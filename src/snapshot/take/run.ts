@@ -55,7 +55,7 @@ export function prepareRun(
       owners: new Owners(),
       problem: ({ path, what, reason }) => tally.note(path, `${what}: ${reason}`, 'metadata'),
       readTreeChunk: (reference) => reader.read('tree', reference.id, reference.length),
-      known: knownChunks(cache, loaded.view),
+      known: knownChunks(cache, loaded.sync.unreliable),
       directoryKeys: algorithms.blake3.create({ context: 'cbr 2026 directory states' }),
       linkGroups: keys.linkGroups(),
       tally,

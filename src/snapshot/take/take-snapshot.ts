@@ -58,13 +58,14 @@ async function takeOnce(
     store = new PackStore({
       backend,
       records,
-      known: knownChunks(repository.cache, loaded.view),
+      known: knownChunks(repository.cache, loaded.sync.unreliable),
       author: { kind: 'session', session: session.id },
       clock: () => performance.now(),
     });
     const run = prepareRun(repository, options, listener, loaded);
     const taken = await storeSources(run, store);
     const segments = await store.finish();
+    if (options.signal.aborted) throw new CbrError('interrupted', 'the snapshot was interrupted');
     const about = describe(run, startedMs, performance.now() - startedClock, store.totals.stored);
     // Invariants I1 to I4: every chunk, then every segment that names it, is durable by now.
     await session.commit({
