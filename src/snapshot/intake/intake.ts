@@ -330,5 +330,5 @@ function sameState(a: Uint8Array, b: Uint8Array): boolean {
 
 /** An error from a worker has lost its cause, but not its words. */
 function isGone(error: unknown): boolean {
-  return /ENOENT|ENOTDIR/.test(messageOf(error));
+  return /\((?:ENOENT|ENOTDIR)\)$/.test(messageOf(error));
 }
