@@ -55,6 +55,21 @@ describe('zstd', () => {
     );
   });
 
+  test('in WASM may be loaded again while it is in use', async () => {
+    const plain = noise(200_000, 'in use');
+    for (let round = 0; round < 6; round++) {
+      const zstd = await wasmZstd();
+      const again = wasmZstd();
+      for (let tick = 0; tick < 10; tick++) {
+        const target = Buffer.alloc(plain.length);
+        zstd.decompress(compressed(zstd, plain, 1), target);
+        expect(target.equals(plain)).toBe(true);
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      await again;
+    }
+  });
+
   test.each(implementations)('$name says so when the target is too small', (zstd) => {
     const plain = noise(1000, 'no room');
     expect(zstd.compress(plain, Buffer.alloc(1000), 3)).toBe(0);

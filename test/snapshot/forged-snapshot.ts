@@ -17,23 +17,36 @@ import { encodeEntry, storeTree } from '../../dist/snapshot/tree.js';
 export interface Forged {
   /** Raw. */
   readonly name: string;
-  readonly type: 'file' | 'symlink' | 'fifo';
+  readonly type: 'file' | 'symlink' | 'fifo' | 'directory';
   readonly size?: number;
   /** The content: one hole of so many bytes. */
   readonly hole?: number;
   /** The content: chunks that nobody stored. */
   readonly chunks?: readonly { readonly id: ChunkId; readonly length: number }[];
+  /** Of a symlink; raw. */
+  readonly to?: string;
+  /** Of a directory; two may have one name. */
+  readonly children?: readonly Forged[];
 }
 
-function entryOf({ name, type, size, hole, chunks }: Forged): Entry {
+type StoreChunk = (plain: Uint8Array) => ChunkReference;
+
+function treeOf(entries: readonly Forged[], put: StoreChunk): ChunkReference {
+  const sorted = [...entries].sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+  const encoded = sorted.map((each) => encodeEntry(entryOf(each, put)));
+  return storeTree(encoded, put);
+}
+
+function entryOf({ name, type, size, hole, chunks, to, children }: Forged, put: StoreChunk): Entry {
   const common = { name, mode: 0o644, uid: 0, gid: 0, mtime: { seconds: 1, nanoseconds: 0 } };
-  if (type === 'symlink') return { ...common, type, linkTarget: 'anywhere' };
+  if (type === 'symlink') return { ...common, type, linkTarget: to ?? 'anywhere' };
+  if (type === 'directory') return { ...common, type, mode: 0o755, tree: treeOf(children ?? [], put) };
   if (type === 'fifo') return { ...common, type };
   const items = chunks ?? (hole === undefined ? [] : [{ hole }]);
   return { ...common, type, size: size ?? 0, content: { kind: 'items', items } };
 }
 
-/** `depth` folders called `d`, one in the other, around the entries, which must be sorted. Returns the snapshot's id. */
+/** `depth` folders called `d`, one in the other, around the entries. Returns the snapshot's id. */
 export async function forgedSnapshot(
   repository: Repository,
   entries: readonly Forged[],
@@ -71,11 +84,7 @@ export async function forgedSnapshot(
     }
     return { id, length: plain.byteLength };
   };
-  const sorted = [...entries].sort((a, b) => (a.name < b.name ? -1 : 1));
-  let tree = storeTree(
-    sorted.map((each) => encodeEntry(entryOf(each))),
-    put,
-  );
+  let tree = treeOf(entries, put);
   for (let level = 0; level < depth; level++) {
     const folder: Entry = {
       name: 'd',
