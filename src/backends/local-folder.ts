@@ -73,7 +73,9 @@ async function requireUnused(path: string): Promise<void> {
   }
   const strange = (await namesIn(path)).filter((name) => !OWN_FOLDERS.includes(name));
   if (strange.length > 0) throw notARepository(path, `it holds ${quoted(strange)}`);
-  if (used.length > 0) throw notARepository(path, `it holds objects (${used.join(', ')}) but no config`);
+  // Keys alone are what an init leaves that was killed: they open nothing, and the new config knows its own.
+  const beside = used.filter((kind) => kind !== 'keys');
+  if (beside.length > 0) throw notARepository(path, `it holds objects (${used.join(', ')}) but no config`);
 }
 
 function notARepository(path: string, reason: string): CbrError {

@@ -9,6 +9,7 @@ export { type FolderListing, listFolder } from './list-folder.js';
 export { withShortPath } from './long-path.js';
 export { MetadataWriter } from './metadata-writer.js';
 export { missingAbilities } from './native.js';
+export { openFileLimit } from './open-files.js';
 export { Owners } from './owners.js';
 export {
   compileFilter,

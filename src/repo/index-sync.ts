@@ -9,6 +9,7 @@ import {
 } from '../core/index.js';
 import { badPacks } from './bad-packs.js';
 import type { RepositoryCache } from './cache/index.js';
+import { indexGeneration, raiseIndexGeneration } from './index-generation.js';
 import type { IndexSegment } from './index-segment.js';
 import type { KnownChunks } from './pack-store.js';
 import type { RecordContext } from './record-store.js';
@@ -22,11 +23,10 @@ export interface SyncReport {
   readonly damaged: readonly CbrError[];
   /** Packs that counting segments name and that are not there. */
   readonly missingPacks: readonly ObjectDigest[];
-  /**
-   * Nothing that was known before has gone: what an earlier snapshot of this machine stored is still there. Otherwise
-   * (a prune, a lost object) each chunk must be looked up before it is relied on.
-   */
-  readonly nothingGone: boolean;
+  /** Whether all that the index names may be relied on: no segment is damaged and no pack unreliable. */
+  readonly isSound: boolean;
+  /** How often something had gone by then: see index-generation.ts. */
+  readonly generation: number;
   /** Packs that are there for readers and that a writer must not rely on. */
   readonly unreliable: ReadonlySet<ObjectDigest>;
 }
@@ -79,20 +79,27 @@ export async function syncIndex(its: SyncContext, view: RepositoryView): Promise
   for (const [name, { author }] of known) {
     if (!view.segments.has(name) || !segmentMayCount(name, author, view)) stale.push(name);
   }
-  if (stale.length > 0) await its.cache.removeSegments(stale);
+  if (stale.length > 0) {
+    raiseIndexGeneration(its.cache);
+    await its.cache.removeSegments(stale);
+  }
   if (fresh.length > 0) await its.cache.addSegments(counting(its, fresh, view, damaged));
   const listed = new Set<string>();
   for await (const { name } of its.backend.list('packs')) listed.add(name);
   const missingPacks = its.cache.packNames().filter((name) => !listed.has(name));
-  if (missingPacks.length > 0) await its.cache.dropPacks(missingPacks);
+  if (missingPacks.length > 0) {
+    raiseIndexGeneration(its.cache);
+    await its.cache.dropPacks(missingPacks);
+  }
   const unreliable = unreliablePacks(its.cache, view);
-  const nothingGone =
-    stale.length === 0 && missingPacks.length === 0 && damaged.length === 0 && unreliable.size === 0;
-  return { damaged, missingPacks, nothingGone, unreliable };
+  const isSound = damaged.length === 0 && unreliable.size === 0;
+  return { damaged, missingPacks, isSound, generation: indexGeneration(its.cache), unreliable };
 }
 
 /** What marks condemn (rule 10), what a check found damaged, and what only segments name that may not count. */
 function unreliablePacks(cache: RepositoryCache, view: RepositoryView): Set<ObjectDigest> {
+  // What an unreadable mark condemns is unknown: it may be any pack.
+  if (view.unreadableMarks.length > 0) return new Set(cache.packNames());
   const unreliable = new Set([...view.condemned, ...badPacks(cache)]);
   const doubtful = new Set<number>();
   for (const [name, { author, number }] of cache.segments()) {

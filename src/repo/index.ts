@@ -12,6 +12,7 @@ export {
 } from './cache/index.js';
 export * from './chunk-reader.js';
 export * from './config.js';
+export { isStateCurrent, setStateGeneration } from './index-generation.js';
 export * from './index-segment.js';
 export * from './index-sync.js';
 export * from './key-slots.js';

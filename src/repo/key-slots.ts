@@ -127,12 +127,19 @@ export async function openKeySlots(
   algorithms: Algorithms,
 ): Promise<{ master: Uint8Array; slot: KeySlot }> {
   const { slots, damaged } = await readSlots(backend);
+  let altered: unknown;
   for (const slot of slots) {
     const derived = await deriveFrom(password, slot.record.salt, slot.record, algorithms);
     if (sameBytes(derived.commitment, slot.record.commitment)) {
-      return { master: unwrap(slot, derived, repositoryId), slot };
+      try {
+        return { master: unwrap(slot, derived, repositoryId), slot };
+      } catch (error) {
+        // A key of another repository under the same password: another one may still be right.
+        altered ??= error;
+      }
     }
   }
+  if (altered !== undefined) throw altered;
   if (damaged.length > 0) {
     throw new DamagedError(
       damaged[0]!.object,

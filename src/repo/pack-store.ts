@@ -55,11 +55,14 @@ export class PackStore {
   private wake: (() => void)[] = [];
   private checkpointing: Promise<void> = Promise.resolve();
   private lastCheckpoint: number;
+  private readonly timer: NodeJS.Timeout;
   private readonly segments: ObjectDigest[] = [];
   readonly totals: StoredTotals = { packs: 0, chunks: 0, plain: 0, stored: 0, verifyMs: 0 };
 
   constructor(private readonly options: PackStoreOptions) {
     this.lastCheckpoint = options.clock();
+    this.timer = setInterval(() => this.checkpointIfDue(), CHECKPOINT_MS / 4);
+    this.timer.unref();
   }
 
   /** Names of the segments that are durable. */
@@ -92,7 +95,7 @@ export class PackStore {
       () => this.settled(),
       (error: unknown) => {
         this.failure ??= { error };
-        rmSync(pack.path, { force: true });
+        discard(pack.path);
         this.settled();
       },
     );
@@ -100,6 +103,7 @@ export class PackStore {
 
   /** Waits until everything stored is named by durable segments; returns their names. */
   async finish(): Promise<readonly ObjectDigest[]> {
+    clearInterval(this.timer);
     while (this.failure === undefined && this.uploads > 0) await this.change();
     this.check();
     this.checkpoint();
@@ -110,6 +114,7 @@ export class PackStore {
 
   /** As `finish` for a run that is given up: names what can still be named and swallows what failed. */
   async salvage(): Promise<readonly ObjectDigest[]> {
+    clearInterval(this.timer);
     while (this.uploads > 0) await this.change();
     this.checkpoint();
     await this.checkpointing;
@@ -126,8 +131,13 @@ export class PackStore {
     this.totals.verifyMs += pack.verifyMs;
     this.durable.push({ summary: pack.summary, table: pack.table });
     this.durableChunks += pack.table.lengths.length;
-    const due = this.options.clock() - this.lastCheckpoint >= CHECKPOINT_MS;
-    if (due || this.durableChunks >= LIMITS.segmentChunks) this.checkpoint();
+    if (this.durableChunks >= LIMITS.segmentChunks) this.checkpoint();
+    else this.checkpointIfDue();
+  }
+
+  private checkpointIfDue(): void {
+    if (this.durable.length === 0) return;
+    if (this.options.clock() - this.lastCheckpoint >= CHECKPOINT_MS) this.checkpoint();
   }
 
   /** I3: the packs are durable, so segments may name them. */
@@ -164,5 +174,13 @@ export class PackStore {
 
   private change(): Promise<void> {
     return new Promise((resolve) => this.wake.push(resolve));
+  }
+}
+
+function discard(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    // It stays among the staged files, which are cleared when this process is gone.
   }
 }

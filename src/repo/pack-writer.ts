@@ -70,6 +70,7 @@ export class PackWriter {
   private chunkLengths: number[] = [];
   private chunkIds: Buffer[] = [];
   private open: OpenPack | undefined;
+  private failure: { readonly error: unknown } | undefined;
   private verifyMs = 0;
 
   constructor(private readonly options: PackWriterOptions) {
@@ -87,6 +88,10 @@ export class PackWriter {
 
   /** Takes a copy of one chunk. Returns the pack that this finished, if it did. */
   add(id: Uint8Array, content: Uint8Array): FinishedPack | undefined {
+    return this.orAbandon(() => this.take(id, content));
+  }
+
+  private take(id: Uint8Array, content: Uint8Array): FinishedPack | undefined {
     const length = content.byteLength;
     if (length < 1 || length > LIMITS.chunk) throw new RangeError(`chunk of ${length} bytes`);
     let finished: FinishedPack | undefined;
@@ -102,11 +107,25 @@ export class PackWriter {
 
   /** Seals what waits and finishes the pack; undefined when there is nothing. */
   finish(): FinishedPack | undefined {
-    if (this.used > 0) {
-      const finished = this.sealBlock();
-      if (finished !== undefined) return finished;
+    return this.orAbandon(() => {
+      const finished = this.used > 0 ? this.sealBlock() : undefined;
+      return finished ?? (this.open === undefined ? undefined : this.finishPack(this.open));
+    });
+  }
+
+  /**
+   * After any failure the pack is thrown away and the writer takes nothing more: its hash may hold what the file does not,
+   * and a nonce must never seal a second content.
+   */
+  private orAbandon<T>(action: () => T): T {
+    if (this.failure !== undefined) throw this.failure.error;
+    try {
+      return action();
+    } catch (error) {
+      this.failure = { error };
+      this.abandon();
+      throw error;
     }
-    return this.open === undefined ? undefined : this.finishPack(this.open);
   }
 
   /** Throws away the pack being written and all that waits. */
@@ -115,8 +134,12 @@ export class PackWriter {
     this.open = undefined;
     this.clearBlock();
     if (open === undefined) return;
-    closeSync(open.fd);
-    rmSync(open.path, { force: true });
+    try {
+      closeSync(open.fd);
+      rmSync(open.path, { force: true });
+    } catch {
+      // It stays among the staged files, which are cleared when this process is gone; why it is abandoned matters more.
+    }
   }
 
   private clearBlock(): void {

@@ -10,9 +10,10 @@ import { checkConfig, createConfig, type FoundConfig, readConfig, verifyConfig }
 import { type SyncReport, syncIndex } from './index-sync.js';
 import { createKeySlot, type KeySlot, openKeySlots } from './key-slots.js';
 import { type Keys, keysFrom } from './keys.js';
+import { checkModePin } from './mode-pin.js';
 import type { RecordContext } from './record-store.js';
 import type { ConfigRecord } from './records.js';
-import { type RecordMemory, type RepositoryView, readView } from './view.js';
+import { listNames, type RecordMemory, type RepositoryView, readView } from './view.js';
 
 export interface OpenOptions {
   readonly location: string;
@@ -112,7 +113,11 @@ export async function initRepository(options: OpenOptions, parameters: InitParam
       const about = { label: options.host, created: config.created };
       slot = await createKeySlot(backend, repositoryId, master, await options.password(), about, algorithms);
     }
-    await createConfig(backend, config, keys);
+    await createConfig(backend, config, keys).catch(async (error: unknown) => {
+      // Somebody else's config came first: a key that opens nothing must not stay beside theirs.
+      if (slot !== undefined) await backend.remove('keys', slot.id).catch(() => undefined);
+      throw error;
+    });
     return await assemble(options, backend, await readConfig(backend), keys, algorithms, slot);
   } catch (error) {
     await backend.close();
@@ -134,6 +139,7 @@ async function assemble(
 ): Promise<Repository> {
   verifyConfig(found, keys);
   const { config } = found;
+  checkModePin(options.cacheRoot, backend.location, config.encrypted);
   const identity = ownIdentity(options.host);
   const cache = await openRepositoryCache(options, identity, backend.location, config);
   const records: RecordContext = {
@@ -205,18 +211,29 @@ export async function loadRepository(repository: Repository): Promise<LoadedRepo
 /** A reader of chunks that reads the index again when what it names is gone, as long as the index keeps changing (rule 28). */
 export function chunkReader(repository: Repository, loaded: LoadedRepository): ChunkReader {
   const { backend, keys, algorithms, cache } = repository;
-  let known = fingerprint(loaded.view);
+  let known = fingerprint(loaded.view.segments.keys(), loaded.view.leases.keys());
   const reload = async (): Promise<boolean> => {
-    const next = await loadRepository(repository);
-    const changed = fingerprint(next.view) !== known;
-    known = fingerprint(next.view);
-    return changed;
+    // Two short lists first: a lost pack makes this ask once for each of its chunks.
+    const leases = (await listNames(backend, 'leases')).map((name) => /^prune\/([0-9]+)$/.exec(name)?.[1]);
+    const now = fingerprint(
+      await listNames(backend, 'index'),
+      leases.filter((number) => number !== undefined),
+    );
+    if (now === known) return false;
+    known = now;
+    await loadRepository(repository);
+    return true;
   };
   return new ChunkReader(backend, keys, algorithms, cache, reload);
 }
 
-function fingerprint(view: RepositoryView): string {
-  return `${[...view.segments.keys()].sort().join()} ${[...view.leases.keys()].join()}`;
+/** A reader for a writer: it knows what was there when the session was registered, and nothing later. */
+export function fixedChunkReader({ backend, keys, algorithms, cache }: Repository): ChunkReader {
+  return new ChunkReader(backend, keys, algorithms, cache, async () => false);
+}
+
+function fingerprint(segments: Iterable<string>, leases: Iterable<string | number>): string {
+  return `${[...segments].sort().join()} ${[...leases].map(String).sort().join()}`;
 }
 
 /** The snapshots that no other one names as seen: what a new snapshot has to name. */

@@ -75,9 +75,11 @@ export async function registerSession(
       if (over) return;
       const next = beats + 1;
       await createRecord(backend, 'sessions', `${id}/${next}`, heartbeatRecord, { number: next }, records);
-      // Number 0 stays from start to end, so that a listing in pages cannot miss a session whose beats move.
-      if (beats > 0) await backend.remove('sessions', `${id}/${beats}`);
+      // At once: if removing the one before fails, the next beat must not try this number again.
+      const last = beats;
       beats = next;
+      // Number 0 stays from start to end, so that a listing in pages cannot miss a session whose beats move.
+      if (last > 0) await backend.remove('sessions', `${id}/${last}`);
       // The session may have ended while this beat was under way; then nobody else would clear it.
       if (over) await backend.remove('sessions', `${id}/${next}`);
     },

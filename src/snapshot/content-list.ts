@@ -127,16 +127,25 @@ export function readListPage(plain: Uint8Array, subject: string): ListPage {
 /** Reads a chunk out of a tree pack. */
 export type ReadTreeChunk = (reference: ChunkReference) => Promise<Uint8Array>;
 
-/** The items of a content in order, page by page. Rejects when pages are missing, damaged or nested wrongly. */
+/**
+ * The items of a content of `size` bytes in order, page by page. Rejects when pages are missing, damaged, nested wrongly or
+ * hold more than `size`: forged pages that name each other would go on for ever.
+ */
 export async function* contentItems(
   content: Content,
+  size: number,
   read: ReadTreeChunk,
 ): AsyncGenerator<readonly ContentItem[]> {
   if (content.kind === 'items') {
     yield content.items;
     return;
   }
-  yield* listItems(content.root, read, 8);
+  let left = size;
+  for await (const items of listItems(content.root, read, 8)) {
+    for (const item of items) left -= itemBytes(item);
+    if (left < 0) throw new FormatError(`content list: it holds more than the ${size} bytes of its file`);
+    yield items;
+  }
 }
 
 async function* listItems(

@@ -59,6 +59,8 @@ const aboutSnapshot = record({
   statistics,
   /** Errors met: files that are missing or were taken while they changed. */
   errors: list(record({ path: rawText(LIMITS.name), reason: text() })),
+  /** How many more there were than the list holds. */
+  moreErrors: optional(size),
 });
 export type AboutSnapshot = Decoded<typeof aboutSnapshot>;
 

@@ -251,7 +251,7 @@ describe.each(CASES)('a repository that is $name', ({ name, parameters, portable
       comment: 'für später',
       errors: [],
     });
-    expect((snapshots[0]!.about['paths'] as Buffer[]).map(String)).toEqual([source.toString()]);
+    expect((snapshots[0]!.about.paths as Buffer[]).map(String)).toEqual([source.toString()]);
     compare(snapshots[0]!.entries);
   });
 
@@ -264,7 +264,7 @@ describe.each(CASES)('a repository that is $name', ({ name, parameters, portable
     expect(snapshots.length).toBe(2);
     const second = snapshots.find((snapshot) => snapshot.id === id)!;
     compare(second.entries);
-    expect((second.about['parent'] as Buffer).toString('hex')).toBe(before.id);
+    expect((second.about.parent as Buffer).toString('hex')).toBe(before.id);
     const first = snapshots.find((snapshot) => snapshot.id === before.id)!;
     expect([...first.entries.keys()].some((path) => path.endsWith(fresh))).toBe(false);
     expect([...first.entries.keys()]).toEqual([...before.entries.keys()]);

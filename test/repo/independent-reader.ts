@@ -56,8 +56,8 @@ export interface FoundEntry {
 
 export function openIndependently(folder: string, password: string | undefined): Opened {
   const { config, mac, record } = readConfig(folder);
-  const repository = config['repository'] as Buffer;
-  need((password !== undefined) === config['encrypted'], 'a password if and only if it is encrypted');
+  const repository = config.repository as Buffer;
+  need((password !== undefined) === config.encrypted, 'a password if and only if it is encrypted');
   const cipher =
     password === undefined
       ? plainCipher()
@@ -82,7 +82,7 @@ export function openIndependently(folder: string, password: string | undefined):
     if (name.startsWith('prune/')) leases.set(name, readRecord('leases', name, object));
   }
   const names = (record: Plain | undefined, segment: string): boolean =>
-    ((record?.['segments'] ?? []) as Buffer[]).some((each) => each.toString('hex') === segment);
+    ((record?.segments ?? []) as Buffer[]).some((each) => each.toString('hex') === segment);
 
   // Index segment
   const packs = new Map<string, { kind: 'data' | 'tree'; chunks: Map<string, Buffer> }>();
@@ -93,14 +93,14 @@ export function openIndependently(folder: string, password: string | undefined):
     const segment = unpack(
       payloadOf(cipher.open('index', header, 0, [header.bytes], object.subarray(56))).plain,
     ) as Plain;
-    const sid = (segment['session'] as Buffer | undefined)?.toString('hex');
+    const sid = (segment.session as Buffer | undefined)?.toString('hex');
     const outcome = sid === undefined ? undefined : outcomes.get(sid);
     const counts =
       sid === undefined
-        ? names(leases.get(`prune/${(segment['epoch'] as number) + 1}`), name)
-        : forgotten.has(sid) || outcome?.['outcome'] === 'commit' || names(outcome, name);
+        ? names(leases.get(`prune/${(segment.epoch as number) + 1}`), name)
+        : forgotten.has(sid) || outcome?.outcome === 'commit' || names(outcome, name);
     if (!counts) continue;
-    const listed = segment['packs'] as { name: Buffer; kind: 'data' | 'tree'; size: number }[];
+    const listed = segment.packs as { name: Buffer; kind: 'data' | 'tree'; size: number }[];
     for (const { name: packName, kind, size } of listed) {
       const hex = packName.toString('hex');
       const stored = readFileSync(join(folder, 'packs', hex.slice(0, 2), hex));
@@ -109,7 +109,7 @@ export function openIndependently(folder: string, password: string | undefined):
       need(packs.get(hex)!.kind === kind, 'the kind of a pack');
     }
     const column = (field: string): Buffer => segment[field] as Buffer;
-    for (let row = 0; row < (segment['count'] as number); row++) {
+    for (let row = 0; row < (segment.count as number); row++) {
       const id = column('ids').toString('hex', 32 * row, 32 * row + 32);
       const pack = packs.get(listed[column('pack').readUInt32LE(4 * row)]!.name.toString('hex'))!;
       const chunk = pack.chunks.get(id);
@@ -128,11 +128,11 @@ export function openIndependently(folder: string, password: string | undefined):
   };
   const snapshots: FoundSnapshot[] = [];
   for (const [id, outcome] of outcomes) {
-    if (outcome['outcome'] !== 'commit' || forgotten.has(id)) continue;
+    if (outcome.outcome !== 'commit' || forgotten.has(id)) continue;
     const entries = new Map<string, FoundEntry>();
-    const root = outcome['root'] as { id: Buffer; length: number };
+    const root = outcome.root as { id: Buffer; length: number };
     walkTree([root.id, root.length], '', chunk, entries);
-    snapshots.push({ id, about: outcome['about'] as Plain, entries });
+    snapshots.push({ id, about: outcome.about as Plain, entries });
   }
   return { config, snapshots };
 }

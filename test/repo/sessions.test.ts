@@ -254,14 +254,14 @@ describe('dead sessions of the own host', () => {
       const { pack, segment } = await storeAs(repository, dead.id, noise(1000, 'dead'));
       const id = chunkIdAt(pack.table.ids);
       const before = await loadRepository(repository);
-      expect(knownChunks(repository.cache, before.view).has(id)).toBe(false);
+      expect(knownChunks(repository.cache, before.sync.unreliable).has(id)).toBe(false);
       expect(await endDeadSessions(repository)).toEqual([dead.id]);
       const outcome = await outcomeOf(its, dead.id);
       expect(outcome.outcome).toBe('fence');
       expect(outcomeSegments(outcome)).toEqual([segment]);
       expect(await names(repository.backend, 'sessions')).toEqual([]);
       const after = await loadRepository(repository);
-      expect(knownChunks(repository.cache, after.view).has(id)).toBe(true);
+      expect(knownChunks(repository.cache, after.sync.unreliable).has(id)).toBe(true);
       expect(await endDeadSessions(repository)).toEqual([]);
     } finally {
       await repository.close();

@@ -55,11 +55,11 @@ export async function forgedSnapshot(
 ): Promise<SessionId> {
   const { backend, records, keys, algorithms, config, cache } = repository;
   const session = await beginSession(repository);
-  const { view } = await loadRepository(repository);
+  const { sync } = await loadRepository(repository);
   const store = new PackStore({
     backend,
     records,
-    known: knownChunks(cache, view),
+    known: knownChunks(cache, sync.unreliable),
     author: { kind: 'session', session: session.id },
     clock: () => 0,
   });

@@ -113,16 +113,27 @@ describe('an unchanged source', () => {
 
   test('what changed a moment before is read again until it is old enough', async () => {
     const its = await scratchRepository();
-    writeFileSync(join(its.source, 'file'), 'content');
-    runScript(its.source, ['ln -s nowhere link']);
+    const size = 8_000_000;
+    writeFileSync(join(its.source, 'file'), randomContent(1, size));
     const clock = { now: () => Date.now() };
     const first = await take(its, {}, clock);
+    let before = bytesRead();
+    const readSince = (): boolean => {
+      const wasRead = bytesRead() - before >= size;
+      before = bytesRead();
+      return wasRead;
+    };
     const early = await take(its, {}, clock);
-    expect(early.summary.statistics).toMatchObject({ changedFiles: 1, unchangedFiles: 0, newBytes: 0 });
-    expect((await its.take()).summary.statistics).toMatchObject({ changedFiles: 1, unchangedFiles: 0 });
+    expect(readSince()).toBe(true);
+    // By now it is old, but what was seen of it was not.
     const late = await take(its);
-    expect(late.summary.statistics).toMatchObject({ changedFiles: 0, unchangedFiles: 1 });
-    for (const each of [early, late]) expect(each.tree).toBe(first.tree);
+    expect(readSince()).toBe(true);
+    const last = await take(its);
+    expect(readSince()).toBe(false);
+    for (const { tree, summary } of [early, late, last]) {
+      expect(tree).toBe(first.tree);
+      expect(summary.statistics).toMatchObject({ unchangedFiles: 1, newBytes: 0 });
+    }
   });
 });
 

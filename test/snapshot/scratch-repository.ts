@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
@@ -217,13 +217,10 @@ function collector(listener: Listener = () => undefined) {
   return { problems, items, listen };
 }
 
-/** Removes what may hold immutable files and paths of any length. */
+/** Removes what may hold immutable files, folders closed to their owner, and paths of any length. */
 export function removeTree(folder: string): void {
-  try {
-    execFileSync('chattr', ['-R', '-f', '-i', '-a', folder], { stdio: 'ignore' });
-  } catch {
-    // a file system without flags, or entries that have none
-  }
-  if (!isRoot) execFileSync('chmod', ['-R', '-f', 'u+rwX', folder], { stdio: 'ignore' });
+  // What these refuse (entries without flags, dangling symlinks) does not stand in the way.
+  spawnSync('chattr', ['-R', '-f', '-i', '-a', folder], { stdio: 'ignore' });
+  if (!isRoot) spawnSync('chmod', ['-R', '-f', 'u+rwX', folder], { stdio: 'ignore' });
   execFileSync('rm', ['-rf', folder]);
 }

@@ -75,8 +75,7 @@ export class Intake {
    * without one there is.
    */
   add(file: FileToTake, taken: (result: TakenFile) => void): Promise<void> | undefined {
-    this.running.check();
-    this.parts.store.check();
+    this.check();
     const { path, size, sparse } = file;
     const waiting: Waiting = { path, size, sparse, resolve: taken, attempts: 0 };
     if (size > this.parts.capacity || sparse) return this.placeLarge(waiting);
@@ -85,6 +84,12 @@ export class Intake {
     this.batch.push(waiting);
     this.batchBytes += size;
     return sent;
+  }
+
+  /** Throws when taking in or storing has failed. */
+  check(): void {
+    this.running.check();
+    this.parts.store.check();
   }
 
   /** Sends the batch that waits on its way. */
@@ -281,6 +286,7 @@ export class Intake {
     let position = 0;
     let truncated = false;
     let error: string | undefined;
+    let closed: { readonly row: Uint8Array } | undefined;
     const skipTo = (start: number): void => {
       if (start > position) {
         builder.add({ hole: start - position });
@@ -303,7 +309,8 @@ export class Intake {
           sums.size += counted.size;
           this.parts.onRead(path, counted.size);
           sums.newBytes += counted.newBytes;
-          sealing.start(() => this.seal(slab, rows));
+          sealing.start(() => this.orFail(() => this.seal(slab, rows)));
+          sealing.check();
           position = window.next;
           truncated = window.truncated;
         }
@@ -313,10 +320,11 @@ export class Intake {
       if (failure instanceof CbrError) throw failure;
       error = messageOf(failure);
     } finally {
-      await sealing.settled();
+      await sealing.idle();
+      closed = await this.parts.pool.run('closeLarge', { fd: file.fd }).catch(() => undefined);
     }
-    const { row } = await this.parts.pool.run('closeLarge', { fd: file.fd });
-    const steady = !truncated && sameState(row, file.row);
+    sealing.check();
+    const steady = !truncated && closed !== undefined && sameState(closed.row, file.row);
     return { steady, content: builder.finish(), ...sums, ...(error === undefined ? {} : { error }) };
   }
 }

@@ -27,6 +27,9 @@ import {
 
 /** Runs in a worker: reads source files into slabs, cuts them and takes the ids of their chunks. */
 
+/** Reasons that lie with this process and not with the file: the run fails instead of calling the file unreadable. */
+const OWN_FAULTS: ReadonlySet<string | undefined> = new Set(['EMFILE', 'ENFILE', 'ENOMEM']);
+
 /** A file that changes under the reader is read again so often before it is stored as it is. */
 const MORE_ATTEMPTS = 3;
 
@@ -91,6 +94,7 @@ export class FileReader {
       }
     } catch (error) {
       if (isVanished(error)) return { state: READ.vanished, bytes: 0 };
+      if (error instanceof FileError && OWN_FAULTS.has(error.errno)) throw error;
       const reason = error instanceof FileError ? error.reason : messageOf(error);
       return { state: READ.failed, bytes: 0, notes: { error: reason } };
     } finally {

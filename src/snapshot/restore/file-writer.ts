@@ -26,7 +26,14 @@ import {
 } from './restore-tasks.js';
 
 /** Reasons for which no other file could be written either: the restore stops. */
-const FATAL: ReadonlySet<string | undefined> = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'EIO']);
+export const FATAL: ReadonlySet<string | undefined> = new Set([
+  'ENOSPC',
+  'EDQUOT',
+  'EROFS',
+  'EIO',
+  'EMFILE',
+  'ENFILE',
+]);
 
 /** An opened block with the chunks of it that were verified. */
 interface OpenedBlock {

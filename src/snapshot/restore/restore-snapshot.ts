@@ -6,6 +6,7 @@ import {
   makeSpecial,
   makeSymlink,
   Owners,
+  openFileLimit,
   openTarget,
   type Problem,
   rawPath,
@@ -38,6 +39,9 @@ const WINDOW_ITEMS = 500_000;
 const WINDOW_FILES = 100_000;
 const WINDOW_LARGE_FILES = 400;
 const OPEN_FOLDERS = 2000;
+/** Shares of the files that a process may hold open: two windows are underway, and others need some too. */
+const FOLDER_SHARE = 1 / 4;
+const LARGE_FILE_SHARE = 1 / 8;
 /** Files of at least so many chunks may need several reads, and then stay open. */
 const LARGE_FILE_ITEMS = 2;
 
@@ -128,6 +132,8 @@ class Restore {
   private windowItems = 0;
   private windowLarge = 0;
   private windowLimit = FIRST_WINDOW_BYTES;
+  private readonly largeLimit = Math.min(WINDOW_LARGE_FILES, Math.floor(openFileLimit() * LARGE_FILE_SHARE));
+  private readonly folderLimit = Math.min(OPEN_FOLDERS, Math.floor(openFileLimit() * FOLDER_SHARE));
   private readonly underway: Promise<void>[] = [];
 
   constructor(
@@ -223,7 +229,9 @@ class Restore {
 
   private refused(path: string, error: unknown): void {
     const isEntry = error instanceof FileError || (error instanceof CbrError && error.code === 'format');
-    const isFull = error instanceof FileError && ['ENOSPC', 'EDQUOT', 'EROFS'].includes(error.errno ?? '');
+    const isFull =
+      error instanceof FileError &&
+      ['ENOSPC', 'EDQUOT', 'EROFS', 'EMFILE', 'ENFILE'].includes(error.errno ?? '');
     if (!isEntry || isFull) throw error;
     this.report.lose(path, messageOf(error));
   }
@@ -288,7 +296,7 @@ class Restore {
   private async itemsOf(entry: Entry): Promise<readonly ContentItem[]> {
     if (entry.content?.kind === 'items') return entry.content.items;
     const items: ContentItem[] = [];
-    for await (const page of contentItems(entry.content!, this.read))
+    for await (const page of contentItems(entry.content!, entry.size ?? 0, this.read))
       for (const item of page) items.push(item);
     return items;
   }
@@ -317,8 +325,8 @@ class Restore {
       (this.windowBytes >= this.windowLimit ||
         this.windowItems >= WINDOW_ITEMS ||
         this.window.length >= WINDOW_FILES ||
-        this.windowLarge >= WINDOW_LARGE_FILES ||
-        this.tree.open >= OPEN_FOLDERS)
+        this.windowLarge >= this.largeLimit ||
+        this.tree.open >= this.folderLimit)
     );
   }
 

@@ -1,5 +1,11 @@
 import { CbrError, messageOf } from '../../core/index.js';
-import { compileFilter, compileInclude, type PathFilter, type PathSelection } from '../../fs/index.js';
+import {
+  compileFilter,
+  compileInclude,
+  isEntryName,
+  type PathFilter,
+  type PathSelection,
+} from '../../fs/index.js';
 import type { ReadTreeChunk } from '../content-list.js';
 import type { ChunkReference, Entry } from '../entry.js';
 import { decodeEntry, type EncodedEntry, treePages } from '../tree.js';
@@ -103,6 +109,11 @@ function nextStep(
   if (entry instanceof Error) {
     enterAll(stack, steps);
     steps.push({ kind: 'lost', path, reason: entry.message });
+    return undefined;
+  }
+  if (!isEntryName(entry.name)) {
+    enterAll(stack, steps);
+    steps.push({ kind: 'lost', path, reason: 'its name cannot be that of a file' });
     return undefined;
   }
   const isFolder = entry.tree !== undefined;

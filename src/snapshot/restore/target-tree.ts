@@ -48,19 +48,22 @@ export class TargetTree {
     return node;
   }
 
-  /** Something in the folder is done. The last one sets the folder's metadata and closes it. */
-  release(node: TargetNode): void {
-    node.pending--;
-    if (node.pending > 0) return;
-    const { folder, entry, parent } = node;
-    // A folder of the user's own keeps its metadata.
-    if (entry !== undefined && folder.created) {
-      this.metadata.applyToFd(folder.fd, folder.location, metadataOf(entry));
-      if (entry.flags !== undefined) this.metadata.setFlagsOfFd(folder.fd, folder.location, entry.flags);
+  /** Something in the folder is done. The last one sets the folder's metadata and closes it, and so on upwards. */
+  release(released: TargetNode): void {
+    for (let node: TargetNode | undefined = released; node !== undefined; node = node.parent) {
+      node.pending--;
+      if (node.pending > 0) return;
+      const { folder, entry } = node;
+      // A folder of the user's own keeps its metadata.
+      if (entry !== undefined && folder.created) {
+        this.metadata.applyToFd(folder.fd, folder.location, metadataOf(entry));
+        if (entry.flags !== undefined) {
+          this.metadata.setFlagsOfFd(folder.fd, folder.location, entry.flags);
+        }
+      }
+      folder.close();
+      this.openFolders--;
     }
-    folder.close();
-    this.openFolders--;
-    if (parent !== undefined) this.release(parent);
   }
 }
 
@@ -68,9 +71,12 @@ export class TargetTree {
 export function reopen(root: TargetFolder, names: readonly string[]): TargetFolder {
   let at = root;
   for (const name of names) {
-    const next = openFolder(at, name);
-    if (at !== root) at.close();
-    at = next;
+    const from = at;
+    try {
+      at = openFolder(from, name);
+    } finally {
+      if (from !== root) from.close();
+    }
   }
   return at;
 }

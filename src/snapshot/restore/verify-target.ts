@@ -38,7 +38,8 @@ export async function verifyTarget(
     try {
       if (visited.folder === undefined) throw new CbrError('target', 'its folder is not there');
       const items: ContentItem[] = [];
-      for await (const page of contentItems(entry.content!, read)) for (const item of page) items.push(item);
+      for await (const page of contentItems(entry.content!, entry.size ?? 0, read))
+        for (const item of page) items.push(item);
       const { difference } = await pool.run('verifyFile', {
         folder: visited.folder.handle(),
         name: entry.name,

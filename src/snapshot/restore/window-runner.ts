@@ -8,6 +8,7 @@ import {
   type TemporaryFile,
 } from '../../fs/index.js';
 import type { ChunkReader, RepositoryCache } from '../../repo/index.js';
+import { FATAL } from './file-writer.js';
 import type { RestoreReport } from './restore-report.js';
 import {
   type BlocksInput,
@@ -144,7 +145,7 @@ export class WindowRunner {
       state.temporary = createTemporary(node.folder, entry.flags ?? 0, entry.mode);
     } catch (error) {
       if (!(error instanceof FileError)) throw error;
-      if (error.errno === 'ENOSPC' || error.errno === 'EROFS' || error.errno === 'EDQUOT') throw error;
+      if (FATAL.has(error.errno)) throw error;
       this.end(state, 'lost');
       this.its.report.lose(state.file.path, messageOf(error));
     }

@@ -145,7 +145,7 @@ export class FolderEncoder {
         this.writer,
       );
     };
-    return child.done instanceof Promise ? child.done.then(encode) : encode(child.done);
+    return child.done instanceof Promise ? awaited(child.done.then(encode)) : encode(child.done);
   }
 
   private otherSlot({ listing: { stats }, list }: ChangedFolder, item: Item): Slot {
@@ -180,18 +180,17 @@ export class FolderEncoder {
     const key = linkGroup === undefined ? undefined : folderKey(stats, item.row);
     const finish = (taken: TakenFile): Slot => this.finishFile(folder, item, taken, startSeconds, linkGroup);
     const known = key === undefined ? undefined : this.links.get(key);
-    if (known !== undefined) return { slot: known.then((taken) => finish({ ...taken, newBytes: 0 })) };
-    let room: Promise<void> | undefined;
-    const sparse = size >= SMALLEST_SPARSE && stats.blocks(item.row) * 512 < size;
-    const content = new Promise<TakenFile>((resolve, reject) => {
-      room = this.its.addFile({ path: item.path, size, sparse }, resolve);
-      room?.catch(reject);
+    if (known !== undefined)
+      return { slot: awaited(known.then((taken) => finish({ ...taken, newBytes: 0 }))) };
+    const sparse = size - stats.blocks(item.row) * 512 >= SMALLEST_SPARSE;
+    let take: (taken: TakenFile) => void = () => undefined;
+    const content = new Promise<TakenFile>((resolve) => {
+      take = resolve;
     });
-    if (key !== undefined) this.links.set(key, content);
-    const slot = content.then(finish);
-    // Whoever waits for the folder sees the failure; until then it must not count as unhandled.
-    slot.catch(() => undefined);
-    return { slot, ...(room === undefined ? {} : { room }) };
+    // A failure of the run comes out here, or where the whole intake is awaited; then this promise stays unresolved.
+    const room = this.its.addFile({ path: item.path, size, sparse }, take);
+    if (key !== undefined) this.links.set(key, content.then(ownRow));
+    return { slot: awaited(content.then(finish)), ...(room === undefined ? {} : { room }) };
   }
 
   private finishFile(
@@ -232,4 +231,15 @@ export class FolderEncoder {
     tally.file(() => item.path, same ? 'unchanged' : item.existed ? 'changed' : 'new', same ? 0 : taken.size);
     return encoded;
   }
+}
+
+/** Whoever waits for the folder sees a failure; until then it must not count as unhandled. */
+function awaited<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => undefined);
+  return promise;
+}
+
+/** With memory of its own, so that a file that is remembered does not keep the rows of its whole batch. */
+function ownRow(taken: TakenFile): TakenFile {
+  return taken.row === undefined ? taken : { ...taken, row: Uint8Array.from(taken.row) };
 }

@@ -51,7 +51,12 @@ export interface FolderTakerParts extends EncoderParts {
   /** Device and inode of folders that are never taken in, as `folderKey` makes them, with the reason. */
   readonly ownFolders: ReadonlyMap<string, string>;
   readonly signal: AbortSignal;
+  /** Throws when the run has failed elsewhere. */
+  readonly check: () => void;
 }
+
+/** A level takes a few calls; a stack holds some thousands. */
+const LEVELS_PER_STACK = 200;
 
 /** The scan gives way to messages, heartbeats and signals at least so often. */
 const SLICE_MS = 20;
@@ -65,6 +70,7 @@ export class FolderTaker {
   private readonly freeTables: StatTable[] = [];
   private readonly encoder: FolderEncoder;
   private sliceStart = performance.now();
+  private depth = 0;
 
   constructor(
     private readonly root: SourceRoot,
@@ -91,6 +97,7 @@ export class FolderTaker {
   private async pause(path: RawPath): Promise<void> {
     this.its.tally.progress(() => path);
     await setImmediate();
+    this.its.check();
     if (this.its.signal.aborted) throw new CbrError('interrupted', 'the snapshot was interrupted');
     this.sliceStart = performance.now();
   }
@@ -148,6 +155,22 @@ export class FolderTaker {
 
   /** Undefined for one that has vanished since it was listed. */
   private async subfolder(
+    parent: RawPath,
+    parentRelative: string,
+    name: string,
+    stats: StatTable,
+    row: number,
+  ): Promise<Underway | undefined> {
+    try {
+      // Calls nest with the folders: now and then a fresh stack, for trees may be deeper than one.
+      if (++this.depth % LEVELS_PER_STACK === 0) await setImmediate();
+      return await this.enterSubfolder(parent, parentRelative, name, stats, row);
+    } finally {
+      this.depth--;
+    }
+  }
+
+  private async enterSubfolder(
     parent: RawPath,
     parentRelative: string,
     name: string,
@@ -238,13 +261,16 @@ export class FolderTaker {
     }
   }
 
-  private forgetState(relative: string): void {
-    const key = this.directoryKey(relative);
-    const state = this.root.state?.get(key);
-    if (state === undefined) return;
-    this.removes.push(key);
-    for (const [name, row] of listRows(stateList(Buffer.from(state)))) {
-      if (isFolderRow(row)) this.forgetState(`${relative}/${name}`);
+  private forgetState(folder: string): void {
+    const waiting = [folder];
+    for (let relative = waiting.pop(); relative !== undefined; relative = waiting.pop()) {
+      const key = this.directoryKey(relative);
+      const state = this.root.state?.get(key);
+      if (state === undefined) continue;
+      this.removes.push(key);
+      for (const [name, row] of listRows(stateList(Buffer.from(state)))) {
+        if (isFolderRow(row)) waiting.push(`${relative}/${name}`);
+      }
     }
   }
 

@@ -1,7 +1,7 @@
 import { CbrError, PROGRAM, type SessionId } from '../../core/index.js';
 import { Owners, rawPath, StatTable, statPath } from '../../fs/index.js';
 import {
-  chunkReader,
+  fixedChunkReader,
   knownChunks,
   type LoadedRepository,
   type Repository,
@@ -24,7 +24,7 @@ export interface Run {
   readonly resolved: ResolvedSources;
   readonly level: Level;
   readonly parent: SessionId | undefined;
-  readonly parts: Omit<FolderTakerParts, 'addFile' | 'storeTreeChunk'>;
+  readonly parts: Omit<FolderTakerParts, 'addFile' | 'storeTreeChunk' | 'check'>;
 }
 
 /** Looks at the sources and gathers what the run needs. Rejects (source) when none can be read. */
@@ -37,12 +37,13 @@ export function prepareRun(
   const { cache, keys, algorithms } = repository;
   const valid = validSnapshots(loaded.view);
   const tally = new Tally(listener, options.items, () => performance.now());
-  const resolved = resolveSources(options, cache, (sid) => loaded.sync.nothingGone && valid.has(sid), tally);
+  const resolved = resolveSources(options, cache, (sid) => loaded.sync.isSound && valid.has(sid), tally);
   const parents = resolved.sources.map((source) => (source.kind === 'folder' ? source.parent : undefined));
   const parent = parents.find((sid) => sid !== undefined);
   const level = options.level ?? (parent === undefined ? 'full' : 'incr');
   tally.expect(expectedOf(parent, loaded));
-  const reader = chunkReader(repository, loaded);
+  // It relies on what it read when it registered, and on nothing later (W2).
+  const reader = fixedChunkReader(repository);
   return {
     repository,
     options,
@@ -74,8 +75,12 @@ function expectedOf(
   const outcome = parent === undefined ? undefined : view.outcomes.get(parent);
   if (parent === undefined || outcome === undefined || outcome instanceof CbrError) return undefined;
   if (outcome.outcome !== 'commit') return undefined;
-  const { statistics } = snapshotOf(parent, outcome).about;
-  return { files: statistics.files, bytes: statistics.sourceBytes };
+  try {
+    const { statistics } = snapshotOf(parent, outcome).about;
+    return { files: statistics.files, bytes: statistics.sourceBytes };
+  } catch {
+    return undefined; // only a guess for the progress: check says what is wrong with the record
+  }
 }
 
 function ownFolders(repository: Repository, options: TakeOptions): Map<string, string> {
@@ -92,6 +97,10 @@ function ownFolders(repository: Repository, options: TakeOptions): Map<string, s
   add(repository.backend.location, 'it is this repository');
   return found;
 }
+
+/** A record is bounded; all errors were told as they occurred. */
+const MAX_ERRORS = 5000;
+const MAX_ERROR_TEXT = 4096;
 
 /** What the snapshot will say of itself. */
 export function describe(
@@ -131,6 +140,10 @@ export function describe(
       storedBytes,
       milliseconds: Math.round(milliseconds),
     },
-    errors: tally.errors.map(({ path, reason }) => ({ path, reason })),
+    errors: tally.errors.slice(0, MAX_ERRORS).map(({ path, reason }) => ({
+      path: path.slice(0, MAX_ERROR_TEXT),
+      reason: reason.slice(0, MAX_ERROR_TEXT),
+    })),
+    ...(tally.errors.length > MAX_ERRORS ? { moreErrors: tally.errors.length - MAX_ERRORS } : {}),
   };
 }

@@ -17,6 +17,8 @@ import type { FileNotes } from '../intake/tasks.js';
 
 /** Attribute values above this are chunks of their own, so that trees stay small. */
 const MAX_INLINE_XATTR = 4096;
+/** And what is above this in all: one entry must fit in a chunk. */
+const MAX_INLINE_XATTRS = 2 ** 20;
 
 export interface SourceEntryContext {
   readonly owners: Owners;
@@ -67,10 +69,13 @@ function attributes(
   its: SourceEntryContext,
 ): readonly ExtendedAttribute[] | undefined {
   if (xattrs === undefined || xattrs.length === 0) return undefined;
-  return xattrs.map(({ name, value }) => ({
-    name,
-    value: value.byteLength > MAX_INLINE_XATTR ? its.storeTreeChunk(value) : value,
-  }));
+  let inline = 0;
+  return xattrs.map(({ name, value }) => {
+    inline += value.byteLength;
+    const isLarge =
+      value.byteLength > MAX_INLINE_XATTR || (inline > MAX_INLINE_XATTRS && value.byteLength > 0);
+    return { name, value: isLarge ? its.storeTreeChunk(value) : value };
+  });
 }
 
 /** The entry of a file whose content was taken in. */

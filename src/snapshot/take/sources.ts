@@ -12,7 +12,7 @@ import {
   StatTable,
   statPath,
 } from '../../fs/index.js';
-import type { RepositoryCache } from '../../repo/index.js';
+import { isStateCurrent, type RepositoryCache } from '../../repo/index.js';
 import type { SourceRoot } from './folder-taker.js';
 import type { TakeOptions } from './take-options.js';
 import type { Tally } from './tally.js';
@@ -131,7 +131,7 @@ function resolveSource(
     root: {
       path,
       state: parent === undefined ? undefined : state,
-      trusted: parent !== undefined && isValid(parent),
+      trusted: parent !== undefined && isValid(parent) && isStateCurrent(cache, stateKey),
       keepInodes: fileSystem.inodesStable,
       device: options.oneFileSystem ? stats.device(row) : undefined,
       filter,

@@ -17,11 +17,25 @@ export class StateJournal {
   private waitingBytes = 0;
   private fd: number | undefined;
   private written = 0;
+  private lost = false;
+
+  /** False when a state could not be kept: then none of them may be used. */
+  get isWhole(): boolean {
+    return !this.lost;
+  }
 
   put(key: Uint8Array, state: Uint8Array): void {
+    if (this.lost) return;
     this.waiting.push([key, state]);
     this.waitingBytes += HEAD_BYTES + state.byteLength;
-    if (this.waitingBytes >= MEMORY_BYTES) this.spill();
+    if (this.waitingBytes < MEMORY_BYTES) return;
+    try {
+      this.spill();
+    } catch {
+      // No room for temporary files. Only the next snapshot takes longer for it.
+      this.lost = true;
+      this.close();
+    }
   }
 
   /** All states in the order in which they were put. */

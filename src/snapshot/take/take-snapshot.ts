@@ -1,4 +1,4 @@
-import { CbrError, chunkIdBytes, chunkIdHex, type SessionId } from '../../core/index.js';
+import { CbrError, chunkIdBytes, chunkIdHex, messageOf, type SessionId } from '../../core/index.js';
 import {
   beginSession,
   knownChunks,
@@ -7,12 +7,14 @@ import {
   PackStore,
   type Repository,
   type RunningSession,
+  setStateGeneration,
   unnamedSnapshots,
 } from '../../repo/index.js';
 import type { Listener } from '../events.js';
 import { type AboutSnapshot, encodeAbout } from '../snapshot-record.js';
+import type { FolderTaker } from './folder-taker.js';
 import { describe, prepareRun, type Run } from './run.js';
-import { rememberMount } from './sources.js';
+import { type FolderSource, rememberMount } from './sources.js';
 import type { TakeOptions, TakeSummary } from './take-options.js';
 import { lookAtSources, storeSources, type TakenSources } from './walk-sources.js';
 
@@ -120,19 +122,42 @@ async function lookOnly(
   return summarize(run, taken, describe(run, startedMs, performance.now() - started, 0), undefined, 0);
 }
 
-/** Only after the commit: a state must not outlive a snapshot that never was. */
+/**
+ * Only after the commit: a state must not outlive a snapshot that never was. The snapshot exists by now, so what fails here
+ * only makes the next one slower.
+ */
 function commitStates(run: Run, taken: TakenSources, snapshot: SessionId): void {
-  const { cache } = run.repository;
   for (const [i, source] of run.resolved.sources.entries()) {
+    if (source.kind !== 'folder') continue;
     const taker = taken.takers[i];
-    if (source.kind !== 'folder' || taker === undefined) continue;
-    const { puts, removes } = taker;
-    // A full snapshot saw everything: what it did not see is not there.
-    if (source.root.state === undefined) cache.clearDirectoryState(source.stateKey);
-    cache.commitDirectoryState(source.stateKey, snapshot, puts.entries(), removes);
-    puts.close();
-    rememberMount(source.root.path, cache);
+    try {
+      commitState(run, source, taker, snapshot);
+    } catch (error) {
+      const { report } = run.repository;
+      report(
+        `The next snapshot reads all files again, for the cache takes nothing: ${messageOf(error)}.`,
+        'notice',
+      );
+    } finally {
+      taker?.puts.close();
+    }
   }
+}
+
+function commitState(
+  { repository, loaded }: Run,
+  { root, stateKey }: FolderSource,
+  taker: FolderTaker | undefined,
+  snapshot: SessionId,
+): void {
+  const { cache } = repository;
+  // A full snapshot saw everything, and one that lacks the source saw nothing: what was known before is void.
+  if (root.state === undefined || taker === undefined || !taker.puts.isWhole)
+    cache.clearDirectoryState(stateKey);
+  if (taker === undefined || !taker.puts.isWhole) return;
+  setStateGeneration(cache, stateKey, loaded.sync.generation);
+  cache.commitDirectoryState(stateKey, snapshot, taker.puts.entries(), taker.removes);
+  rememberMount(root.path, cache);
 }
 
 function summarize(

@@ -51,6 +51,7 @@ export async function storeSources(run: Run, store: PackStore): Promise<TakenSou
       ...run.parts,
       storeTreeChunk: trees.put,
       addFile: (file, taken) => intake.add(file, taken),
+      check: () => intake.check(),
     };
     const taken = await walkSources(run, parts, () => intake.settle());
     trees.finish();
@@ -126,6 +127,7 @@ export async function lookAtSources(run: Run): Promise<TakenSources> {
     ...run.parts,
     storeTreeChunk: dryTrees(run.repository.keys.chunkIds('tree')),
     addFile: dryFiles(rowOf),
+    check: () => undefined,
   };
   return walkSources(run, parts, async () => undefined);
 }
