@@ -9,6 +9,8 @@ import { delimiter, join } from 'node:path';
 /** Debian package -> the programs that the tests use from it. */
 const NEEDED = {
   rsync: ['rsync'],
+  git: ['git'],
+  bsdutils: ['script'],
   attr: ['getfattr', 'setfattr'],
   acl: ['getfacl', 'setfacl'],
   e2fsprogs: ['lsattr', 'chattr'],
