@@ -9,6 +9,7 @@ import {
 } from '../core/index.js';
 import { badPacks } from './bad-packs.js';
 import type { RepositoryCache } from './cache/index.js';
+import { droppedPacks, setDroppedPacks } from './dropped-packs.js';
 import { indexGeneration, raiseIndexGeneration } from './index-generation.js';
 import type { IndexSegment } from './index-segment.js';
 import type { KnownChunks } from './pack-store.js';
@@ -73,24 +74,27 @@ export async function readSegment(
  */
 export async function syncIndex(its: SyncContext, view: RepositoryView): Promise<SyncReport> {
   const damaged: CbrError[] = [];
-  const known = its.cache.segments();
-  const fresh = [...view.segments.keys()].filter((name) => !known.has(name));
+  const listed = new Set<string>();
+  for await (const { name } of its.backend.list('packs')) listed.add(name);
+  const dropped = droppedPacks(its.cache);
+  const isBack = dropped.some((name) => listed.has(name));
   const stale: ObjectDigest[] = [];
-  for (const [name, { author }] of known) {
-    if (!view.segments.has(name) || !segmentMayCount(name, author, view)) stale.push(name);
+  for (const [name, { author }] of its.cache.segments()) {
+    if (isBack || !view.segments.has(name) || !segmentMayCount(name, author, view)) stale.push(name);
   }
   if (stale.length > 0) {
     raiseIndexGeneration(its.cache);
     await its.cache.removeSegments(stale);
   }
+  const known = its.cache.segments();
+  const fresh = [...view.segments.keys()].filter((name) => !known.has(name));
   if (fresh.length > 0) await its.cache.addSegments(counting(its, fresh, view, damaged));
-  const listed = new Set<string>();
-  for await (const { name } of its.backend.list('packs')) listed.add(name);
   const missingPacks = its.cache.packNames().filter((name) => !listed.has(name));
   if (missingPacks.length > 0) {
     raiseIndexGeneration(its.cache);
     await its.cache.dropPacks(missingPacks);
   }
+  setDroppedPacks(its.cache, [...new Set([...(isBack ? [] : dropped), ...missingPacks])].filter(Boolean));
   const unreliable = unreliablePacks(its.cache, view);
   const isSound = damaged.length === 0 && unreliable.size === 0;
   return { damaged, missingPacks, isSound, generation: indexGeneration(its.cache), unreliable };

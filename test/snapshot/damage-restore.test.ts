@@ -90,13 +90,17 @@ describe('a damaged pack', () => {
   afterAll(() => its.remove());
 
   /** Restores from a copy of the repository after `harm`, with the old cache or a new one. */
-  async function restoreHarmed(harm: (repo: string) => void, fresh: boolean): Promise<Restored> {
+  async function restoreHarmed(
+    harm: (repo: string) => void,
+    fresh: boolean,
+    verify = false,
+  ): Promise<Restored> {
     const kept = join(its.root, 'kept');
     cpSync(its.repo, kept, { recursive: true });
     try {
       harm(its.repo);
       const opening = fresh ? { cacheRoot: join(its.root, `cache ${Math.random()}`) } : {};
-      return await its.restore(undefined, { verify: false }, opening);
+      return await its.restore(undefined, { verify }, opening);
     } finally {
       rmSync(its.repo, { recursive: true });
       renameSync(kept, its.repo);
@@ -116,7 +120,11 @@ describe('a damaged pack', () => {
       expect(count).toBeGreaterThan(3);
       let lost = 0;
       for (let pack = 0; pack < count; pack++) {
-        const restoring = restoreHarmed((repo) => HARM[name]!(packs(repo)[pack]!), pack % 2 === 0);
+        const restoring = restoreHarmed(
+          (repo) => HARM[name]!(packs(repo)[pack]!),
+          pack % 2 === 0,
+          pack % 3 === 0,
+        );
         // Where the folders on the way cannot be read there is nothing to restore, and that is said.
         const restored = await restoring.catch((error: { code?: string }) => error);
         if ('target' in restored) {
@@ -166,24 +174,28 @@ describe('a damaged pack', () => {
   test('a second copy of what it held is used', async () => {
     const place = await scratchRepository({ packBytes: 2 ** 20 });
     writeFileSync(join(place.source, 'file'), randomContent(1, 3_000_000));
-    await place.take();
+    const { root } = (await place.take()).summary;
     // A writer that does not see the first one's segment stores everything again.
     const hidden = join(place.root, 'hidden');
     renameSync(join(place.repo, 'index'), hidden);
     mkdirSync(join(place.repo, 'index'));
     const first = packs(place.repo);
-    await place.take({ level: 'full' });
+    const again = (await place.take({ level: 'full' })).summary;
     cpSync(hidden, join(place.repo, 'index'), { recursive: true });
     const second = packs(place.repo).filter((pack) => !first.includes(pack));
     expect(second.length).toBeGreaterThan(2);
-    for (const [i, pack] of [...first, ...second].entries()) {
+    const treePacks = await place.use(async ({ cache }) =>
+      cache.packNames().filter((name) => cache.packNamed(name)?.kind === 'tree'),
+    );
+    for (const pack of [...first, ...second]) {
+      // The tree above the source, which others may change, has a copy only if nobody did.
+      if (again.root !== root && treePacks.some((name) => pack.endsWith(name))) continue;
       flip(pack, 0.5);
       const { target, summary, problems } = await place.restore();
       expect(problems, pack).toEqual([]);
       expect(summary).toMatchObject({ lost: 0, files: 1 });
       expect(factsOf(target)).toEqual(factsOf(place.source));
       flip(pack, 0.5);
-      if (i > first.length) break;
     }
   });
 });

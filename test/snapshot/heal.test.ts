@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { listSnapshots } from '../../dist/snapshot/index.js';
@@ -78,4 +78,17 @@ test('a run that was stopped before it began to store commits nothing', async ()
   const stopped = AbortSignal.abort();
   await expect(its.take({ signal: stopped })).rejects.toMatchObject({ code: 'interrupted' });
   expect(await its.snapshots()).toHaveLength(2);
+});
+
+test('a pack that was away and is back is used again', async () => {
+  const { its } = await twoSnapshots();
+  const away = `${its.repo}-away`;
+  renameSync(join(its.repo, 'packs'), away);
+  mkdirSync(join(its.repo, 'packs'));
+  await expect(its.restore()).rejects.toMatchObject({ code: 'damaged' });
+  rmSync(join(its.repo, 'packs'), { recursive: true });
+  renameSync(away, join(its.repo, 'packs'));
+  const restored = await its.restore();
+  expect(restored.summary.lost).toBe(0);
+  expect(missingFiles(its.source, restored.target)).toEqual([]);
 });

@@ -10,6 +10,7 @@ export class RestoreReport {
   skippedExisting = 0;
   lost = 0;
   metadataProblems = 0;
+  private readonly lostPaths = new Set<string>();
   private lastProgress = Number.NEGATIVE_INFINITY;
 
   constructor(
@@ -32,7 +33,10 @@ export class RestoreReport {
     if (this.items) this.listener({ type: 'item', path, action: 'kept' });
   }
 
+  /** Counts and reports each path once: what was lost is not there for the verification either. */
   lose(path: string, reason: string): void {
+    if (this.lostPaths.has(path)) return;
+    this.lostPaths.add(path);
     this.lost++;
     this.listener({ type: 'problem', severity: 'error', subject: path, reason });
   }

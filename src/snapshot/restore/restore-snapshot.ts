@@ -156,7 +156,7 @@ class Restore {
   async run(start: FoundPath, selection: Selection): Promise<void> {
     const root = this.tree.root(
       this.target,
-      start.tree === undefined ? undefined : await this.inline(start.entry),
+      start.tree === undefined ? undefined : await this.inline(start.entry, ''),
     );
     try {
       await this.walk(stepsOf(start, selection, this.read), root);
@@ -218,7 +218,7 @@ class Restore {
   ): Promise<TargetNode | undefined> {
     if (parent === undefined) return undefined;
     try {
-      const node = this.tree.enter(parent, await this.inline(entry));
+      const node = this.tree.enter(parent, await this.inline(entry, path));
       this.report.folders++;
       return node;
     } catch (error) {
@@ -237,7 +237,7 @@ class Restore {
   }
 
   /** An entry whose large attribute values are fetched; those that cannot be are reported and left out. */
-  private async inline<E extends Entry | undefined>(entry: E): Promise<E> {
+  private async inline<E extends Entry | undefined>(entry: E, path: string): Promise<E> {
     if (entry?.xattrs === undefined || hasInlineXattrs(entry)) return entry;
     const xattrs: ExtendedAttribute[] = [];
     for (const { name, value } of entry.xattrs) {
@@ -247,7 +247,7 @@ class Restore {
           xattrs.push({ name, value: Uint8Array.from(await this.read(value)) });
         } catch (error) {
           if (!(error instanceof CbrError)) throw error;
-          this.report.lose(entry.name, `attribute ${name}: ${messageOf(error)}`);
+          this.report.lose(path, `attribute ${name}: ${messageOf(error)}`);
         }
       }
     }
@@ -288,7 +288,7 @@ class Restore {
       this.tree.release(node);
       return;
     }
-    const whole = await this.inline(entry);
+    const whole = await this.inline(entry, path);
     const bytes = whole === entry ? encoded.bytes : encodeEntry(whole).bytes;
     this.addToWindow({ node, entry, encoded: bytes, items, path });
   }
@@ -304,7 +304,7 @@ class Restore {
   private async other(node: TargetNode, entry: Entry, path: string): Promise<void> {
     if (!this.links.isFirst(entry, node, path)) return;
     try {
-      const whole = await this.inline(entry);
+      const whole = await this.inline(entry, path);
       if (!makeOther(node.folder, whole)) {
         this.report.existed(path);
         this.links.ended(entry, 'existed');
