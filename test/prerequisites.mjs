@@ -11,6 +11,7 @@ const NEEDED = {
   rsync: ['rsync'],
   git: ['git'],
   bsdutils: ['script'],
+  'perl-base': ['perl'],
   attr: ['getfattr', 'setfattr'],
   acl: ['getfacl', 'setfacl'],
   e2fsprogs: ['lsattr', 'chattr'],

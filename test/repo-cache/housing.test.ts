@@ -40,7 +40,11 @@ describe('a cache that another process holds', () => {
   test('is left alone: the second one works on its own, which then goes', async () => {
     const holder = start('churn', folder, 100, 1);
     await once(holder.stdout!, 'data');
-    while (!readdirSync(folder).some((name) => name.startsWith('held-'))) {
+    const isHeld = (): boolean => {
+      const names = readdirSync(folder);
+      return names.includes('data.mdb') && names.some((name) => name.startsWith('held-'));
+    };
+    while (!isHeld()) {
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
     const said: string[] = [];

@@ -77,21 +77,13 @@ test('folders nested deeper than calls can be come back', async () => {
   const its = await scratchRepository();
   const levels = 3000;
   // Step by step: no path may be so long.
-  execFileSync(
-    'sh',
-    [
-      '-c',
-      `i=0; while [ $i -lt ${levels} ]; do mkdir d && cd -P d || exit 1; i=$((i+1)); done; echo here > file`,
-    ],
-    {
-      cwd: its.source,
-    },
-  );
+  const script = `for (1..${levels}) { mkdir 'd'; chdir 'd' or die } open F, '>file'; print F 'here'`;
+  execFileSync('perl', ['-e', script], { cwd: its.source });
   const { summary } = await its.take();
   expect(summary.errors).toBe(0);
   expect(summary.statistics).toMatchObject({ files: 1, folders: levels + 1 });
   const again = await its.take();
-  expect(again.summary.root).toBe(summary.root);
+  expect(again.summary.statistics).toMatchObject({ newFiles: 0, changedFiles: 0, unchangedFiles: 1 });
   const restored = await its.restore(summary.snapshot, { verify: false });
   expect(restored.summary).toMatchObject({ files: 1, folders: levels, lost: 0 });
 });
