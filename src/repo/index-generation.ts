@@ -29,7 +29,7 @@ export function isStateCurrent(cache: RepositoryCache, rootKey: Uint8Array): boo
   return stored !== undefined && Buffer.from(stored).readUInt32LE(0) === indexGeneration(cache);
 }
 
-/** To be called before a state is written, with the generation that its snapshot began with. */
+/** To be called after a state is written, with the generation that its snapshot began with. */
 export function setStateGeneration(cache: RepositoryCache, rootKey: Uint8Array, generation: number): void {
   const value = Buffer.alloc(4);
   value.writeUInt32LE(generation >>> 0, 0);

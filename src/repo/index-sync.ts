@@ -90,11 +90,12 @@ export async function syncIndex(its: SyncContext, view: RepositoryView): Promise
   const fresh = [...view.segments.keys()].filter((name) => !known.has(name));
   if (fresh.length > 0) await its.cache.addSegments(counting(its, fresh, view, damaged));
   const missingPacks = its.cache.packNames().filter((name) => !listed.has(name));
+  // Before they are dropped: killed in between, they are still known to be missed.
+  setDroppedPacks(its.cache, [...new Set([...(isBack ? [] : dropped), ...missingPacks])].filter(Boolean));
   if (missingPacks.length > 0) {
     raiseIndexGeneration(its.cache);
     await its.cache.dropPacks(missingPacks);
   }
-  setDroppedPacks(its.cache, [...new Set([...(isBack ? [] : dropped), ...missingPacks])].filter(Boolean));
   const unreliable = unreliablePacks(its.cache, view);
   const isSound = damaged.length === 0 && unreliable.size === 0;
   return { damaged, missingPacks, isSound, generation: indexGeneration(its.cache), unreliable };

@@ -34,6 +34,13 @@ test('packs that vanished are stored again even if another command noticed it fi
   expect(missingFiles(its.source, restored.target)).toEqual([]);
 });
 
+test('a mark that cannot be read may condemn any pack: nothing is relied on', async () => {
+  const its = await filled();
+  mkdirSync(join(its.repo, 'marks'), { recursive: true });
+  writeFileSync(join(its.repo, 'marks/1'), 'torn');
+  expect((await its.take()).summary.statistics.newBytes).toBeGreaterThan(1_000_000);
+});
+
 describe('an encrypted repository', () => {
   test('that says that it is not is refused by a machine that knows it', async () => {
     const its = await scratchRepository({ ...SMALL, encrypted: true });

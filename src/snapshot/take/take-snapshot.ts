@@ -155,8 +155,9 @@ function commitState(
   if (root.state === undefined || taker === undefined || !taker.puts.isWhole)
     cache.clearDirectoryState(stateKey);
   if (taker === undefined || !taker.puts.isWhole) return;
-  setStateGeneration(cache, stateKey, loaded.sync.generation);
+  // The generation last: killed in between, the new state is not trusted, rather than the old one trusted again.
   cache.commitDirectoryState(stateKey, snapshot, taker.puts.entries(), taker.removes);
+  setStateGeneration(cache, stateKey, loaded.sync.generation);
   rememberMount(root.path, cache);
 }
 
