@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module';
+import { copyBytes } from '../core/index.js';
 
 /** Sizes of chunks in bytes: no chunk is smaller than `min` (but the last of a file) or larger than `max`. */
 export interface ChunkSizes {
@@ -37,7 +38,7 @@ function boundaries(wasm: FastCdcExports, bytes: Uint8Array, sizes: ChunkSizes):
   const size = bytes.byteLength;
   const pointer = wasm.__wbindgen_malloc(size);
   try {
-    new Uint8Array(wasm.memory.buffer, pointer, size).set(bytes);
+    copyBytes(bytes, Buffer.from(wasm.memory.buffer), pointer);
     wasm.get_chunks(result, pointer, size, sizes.min, sizes.target, sizes.max);
     const [at, count] = new Uint32Array(wasm.memory.buffer, result, 2);
     const found = new Uint32Array(wasm.memory.buffer, at, count).slice();

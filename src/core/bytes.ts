@@ -80,3 +80,14 @@ export function toLatin1(bytes: Uint8Array): string {
 export function fromLatin1(text: string): Buffer {
   return Buffer.from(text, 'latin1');
 }
+
+/**
+ * Copies `source` to `target` from `at` on; they must not overlap, and `target` must have the room. For memory that threads
+ * share, `set` and `copy` go word by word, or byte by byte where the two are not aligned alike (2 GB/s); `fill` is a plain
+ * memcpy.
+ */
+export function copyBytes(source: Uint8Array, target: Buffer, at: number): void {
+  const end = at + source.byteLength;
+  if (end > target.byteLength) throw new RangeError(`${end} bytes in a buffer of ${target.byteLength}`);
+  if (source.byteLength > 0) target.fill(source, at, end);
+}

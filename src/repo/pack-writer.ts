@@ -1,6 +1,6 @@
 import { createHash, type Hash } from 'node:crypto';
 import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
-import { CbrError, CHUNK_ID_BYTES, LIMITS, type ObjectDigest } from '../core/index.js';
+import { CbrError, CHUNK_ID_BYTES, copyBytes, LIMITS, type ObjectDigest } from '../core/index.js';
 import type { Algorithms } from './algorithms/algorithms.js';
 import type { Blake3 } from './algorithms/blake3.js';
 import { encodeBlockHeader, type PackSeal } from './block.js';
@@ -98,7 +98,7 @@ export class PackWriter {
     const full = this.used + length > this.options.blockBytes || this.chunkIds.length === LIMITS.blockChunks;
     if (full && this.used > 0) finished = this.sealBlock();
     if (length > this.blockBuffer.length) this.blockBuffer = Buffer.allocUnsafeSlow(length);
-    this.blockBuffer.set(content, this.used);
+    copyBytes(content, this.blockBuffer, this.used);
     this.used += length;
     this.chunkLengths.push(length);
     this.chunkIds.push(Buffer.from(id));
