@@ -116,7 +116,7 @@ for (const signal of ['SIGINT', 'SIGTERM']) {
   });
 }
 try {
-  if (!existsSync(fileURLToPath(new URL('../dist/cli/main.js', import.meta.url)))) {
+  if (!existsSync(fileURLToPath(new URL('../dist/program/main.js', import.meta.url)))) {
     throw new Error('cbr is not built: run npm ci, or npm run build');
   }
   process.exitCode = demonstrate() ? 0 : 1;

@@ -29,7 +29,7 @@ describe('version', () => {
   test.each(['--version', '-V'])('%s loads nothing but its own first file', (flag) => {
     // Only these three files are there: whatever else it wanted to load would be missing.
     const { root } = place();
-    for (const file of ['bin/cbr.js', 'dist/cli/main.js', 'package.json']) {
+    for (const file of ['bin/cbr.js', 'dist/program/main.js', 'package.json']) {
       mkdirSync(join(root, dirname(file)), { recursive: true });
       cpSync(join(project, file), join(root, file));
     }

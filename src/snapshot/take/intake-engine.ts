@@ -3,6 +3,7 @@ import type { PackStore, Repository } from '../../repo/index.js';
 import type { StoreTreeChunk } from '../content-list.js';
 import { Intake } from '../intake/intake.js';
 import type { IntakeTasks, IntakeWorkerData } from '../intake/tasks.js';
+import { INTAKE_WORKER } from '../intake/worker-script.js';
 
 /** Content bytes of a slab: as much as a block, so that a slab of new files makes about one. */
 const SLAB_BYTES = 4 * 2 ** 20;
@@ -53,8 +54,7 @@ export function startIntakeEngine(
     pad: config.pad,
     stagingFolder: options.stagingFolder,
   };
-  const script = new URL('../intake/worker.js', import.meta.url);
-  const pool = new WorkerPool<IntakeTasks>({ script, threads, data });
+  const pool = new WorkerPool<IntakeTasks>({ script: INTAKE_WORKER, threads, data });
   const slabPool = new SlabPool(slabsOver(slabs, layout));
   return {
     intake: new Intake({
