@@ -1,5 +1,6 @@
 import { type Argon2, loadArgon2 } from './argon2.js';
-import { type Blake3Implementation, loadBlake3 } from './blake3.js';
+import type { Blake3Implementation } from './blake3.js';
+import { loadBlake3 } from './load-blake3.js';
 import { loadZstd, type Zstd } from './zstd.js';
 
 /** The implementations in use on this machine. All of them read what any of them wrote. */
@@ -11,5 +12,6 @@ export interface Algorithms {
 
 /** `portable`: only what needs no native code of ours, as on a machine without a compiler. */
 export async function loadAlgorithms(portable: boolean): Promise<Algorithms> {
-  return { blake3: loadBlake3(portable), zstd: await loadZstd(portable), argon2: () => loadArgon2(portable) };
+  const [blake3, zstd] = await Promise.all([loadBlake3(portable), loadZstd(portable)]);
+  return { blake3, zstd, argon2: () => loadArgon2(portable) };
 }

@@ -1,5 +1,4 @@
 import { createRequire } from 'node:module';
-import { argon2idAsync } from '@noble/hashes/argon2.js';
 import { asBuffer } from '../../core/index.js';
 
 /** Cost parameters of argon2id (RFC 9106). */
@@ -21,16 +20,11 @@ interface NativeModule {
 
 const portableArgon2: Argon2 = {
   name: '@noble/hashes',
-  derive: async (password, salt, cost) =>
-    asBuffer(
-      await argon2idAsync(password, salt, {
-        m: cost.memoryKiB,
-        t: cost.passes,
-        p: cost.lanes,
-        dkLen: 32,
-        version: 0x13,
-      }),
-    ),
+  derive: async (password, salt, cost) => {
+    const { argon2idAsync } = await import('@noble/hashes/argon2.js');
+    const { memoryKiB: m, passes: t, lanes: p } = cost;
+    return asBuffer(await argon2idAsync(password, salt, { m, t, p, dkLen: 32, version: 0x13 }));
+  },
 };
 
 /** The native implementation (in a thread of its own, 170 ms at the default cost) where it loads, else the portable one. */

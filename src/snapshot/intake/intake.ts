@@ -3,7 +3,7 @@ import { Limiter, type Slab, type SlabPool, type WorkerPool } from '../../engine
 import { type RawPath, STAT_ROW_BYTES } from '../../fs/index.js';
 import type { FinishedPack, PackStore } from '../../repo/index.js';
 import { ContentListBuilder, type StoreTreeChunk } from '../content-list.js';
-import type { Content, ContentItem } from '../entry.js';
+import { type Content, type ContentItem, MAX_INLINE_ITEMS } from '../entry.js';
 import { isVanished } from './read-files.js';
 import { type BatchOutput, type FileNotes, type IntakeTasks, type LargeFile, READ } from './tasks.js';
 
@@ -32,7 +32,7 @@ export interface TakenFile {
 
 interface Waiting extends FileToTake {
   readonly resolve: (taken: TakenFile) => void;
-  attempts: number;
+  readonly attempts: number;
 }
 
 /** More files in a batch would only delay the first results. */
@@ -147,17 +147,17 @@ export class Intake {
     });
     const notes = new Map(output.notes);
     const rows: number[] = [];
-    const settled: (() => void)[] = [];
+    const results: (TakenFile | undefined)[] = [];
     let table = 0;
     for (const [i, file] of files.entries()) {
       const result = this.resultOf(slab, output, i, table, rows, notes.get(i) ?? NO_NOTES);
       table += output.chunks[i]!;
+      results.push(result);
       this.parts.onRead(file.path, result?.size ?? 0);
-      if (result === undefined) await this.placeAgain(file, output, i);
-      else settled.push(() => file.resolve(result));
+      if (result === undefined) this.placeAgain(file, output, i);
     }
     await this.seal(slab, rows);
-    for (const resolve of settled) resolve();
+    for (const [i, result] of results.entries()) if (result !== undefined) files[i]!.resolve(result);
   }
 
   /** Undefined for a file that outgrew its room. */
@@ -175,25 +175,24 @@ export class Intake {
       return { ...NOTHING, state: state === READ.vanished ? 'vanished' : 'failed', notes };
     }
     const items: ContentItem[] = [];
-    const counted = this.collect(slab, table, output.chunks[file]!, newRows, (item) => items.push(item));
-    const row = output.rows.subarray(file * STAT_ROW_BYTES, (file + 1) * STAT_ROW_BYTES);
-    return {
-      state: state === READ.ok ? 'ok' : 'unsteady',
-      row,
-      content: items.length === 0 ? NO_CONTENT : this.contentOf(items),
-      ...counted,
-      notes,
+    const add = (item: ContentItem): void => {
+      items.push(item);
     };
+    const { size, newBytes } = this.collect(slab, table, output.chunks[file]!, newRows, add);
+    const row = output.rows.subarray(file * STAT_ROW_BYTES, (file + 1) * STAT_ROW_BYTES);
+    const content = this.contentOf(items);
+    return { state: state === READ.ok ? 'ok' : 'unsteady', row, content, size, newBytes, notes };
   }
 
   private contentOf(items: readonly ContentItem[]): Content {
+    if (items.length <= MAX_INLINE_ITEMS) return { kind: 'items', items };
     const builder = new ContentListBuilder(this.parts.storeTreeChunk);
     for (const item of items) builder.add(item);
     return builder.finish();
   }
 
   /** It grew between scan and read: by now its size is in its row. */
-  private async placeAgain(file: Waiting, output: BatchOutput, index: number): Promise<void> {
+  private placeAgain(file: Waiting, output: BatchOutput, index: number): void {
     if (file.attempts + 1 >= MAX_ATTEMPTS) {
       file.resolve({ ...NOTHING, state: 'failed', notes: { error: 'it grew each time it was to be read' } });
       return;

@@ -4,6 +4,7 @@ import type { Blake3, KnownChunks } from '../../repo/index.js';
 import type { ChunkReference, Entry } from '../entry.js';
 import type { FileToTake, TakenFile } from '../intake/intake.js';
 import { decodeEntry, type EncodedEntry, encodeEntry } from '../tree.js';
+import { FolderSlots, type Slot } from './folder-slots.js';
 import { isRacy, markForReading, replaceRow } from './folder-state.js';
 import { fileEntry, folderEntry, otherEntry, type SourceEntryContext } from './source-entry.js';
 import type { Tally } from './tally.js';
@@ -50,9 +51,6 @@ export interface ChangedFolder {
   readonly before: FolderBefore | undefined;
 }
 
-/** An entry, or nothing for what vanished or could not be read. */
-export type Slot = EncodedEntry | undefined;
-
 interface Item {
   readonly name: string;
   readonly path: RawPath;
@@ -77,8 +75,8 @@ export function folderKey(stats: StatTable, row: number): string {
 export class FolderEncoder {
   private readonly table = new StatTable(1);
   private readonly writer = new MessagePackWriter();
-  /** Files with several names: read once. */
-  private readonly links = new Map<string, Promise<TakenFile>>();
+  /** Files with several names: read once. What was taken, or who waits for it. */
+  private readonly links = new Map<string, TakenFile | ((taken: TakenFile) => void)[]>();
 
   /** `trusted`: what the last snapshot names is stored, without looking it up. */
   constructor(
@@ -87,20 +85,16 @@ export class FolderEncoder {
     private readonly keepInodes: boolean,
   ) {}
 
-  /** The entries of a folder in order, some of them still waiting. */
-  async encode(
-    folder: ChangedFolder,
-    breathe: () => Promise<void> | undefined,
-  ): Promise<(Slot | Promise<Slot>)[]> {
-    const slots: (Slot | Promise<Slot>)[] = [];
+  /** Fills the slots of a folder, in the order of its rows; those of files and subfolders may still wait. */
+  async encode(folder: ChangedFolder, breathe: () => Promise<void> | undefined): Promise<FolderSlots> {
+    const slots = new FolderSlots(folder.rows.length);
     for (const [i, row] of folder.rows.entries()) {
       const item = this.itemAt(folder, row, folder.places[i]!);
       const child = folder.below.get(row);
-      if (child !== undefined) slots.push(this.folderSlot(folder, item, child));
-      else if (folder.listing.stats.type(row) !== 'file') slots.push(this.otherSlot(folder, item));
+      if (child !== undefined) this.placeFolder(folder, item, child, slots, i);
+      else if (folder.listing.stats.type(row) !== 'file') slots.set(i, this.otherSlot(folder, item));
       else {
-        const { slot, room } = this.fileSlot(folder, item);
-        slots.push(slot);
+        const room = this.placeFile(folder, item, slots, i);
         if (room !== undefined) await room;
         const pause = breathe();
         if (pause !== undefined) await pause;
@@ -136,7 +130,13 @@ export class FolderEncoder {
     return chunks.every((id) => id === undefined || this.its.known.has(id));
   }
 
-  private folderSlot({ listing }: ChangedFolder, item: Item, child: Underway): Slot | Promise<Slot> {
+  private placeFolder(
+    { listing }: ChangedFolder,
+    item: Item,
+    child: Underway,
+    slots: FolderSlots,
+    slot: number,
+  ): void {
     const encode = ({ tree }: FolderResult): Slot => {
       if (item.reusable !== undefined && decodeEntry(item.reusable).tree?.id === tree.id)
         return item.reusable;
@@ -145,7 +145,9 @@ export class FolderEncoder {
         this.writer,
       );
     };
-    return child.done instanceof Promise ? awaited(child.done.then(encode)) : encode(child.done);
+    if (child.done instanceof Promise) {
+      child.done.then((result) => slots.set(slot, encode(result))).catch((error) => slots.fail(error));
+    } else slots.set(slot, encode(child.done));
   }
 
   private otherSlot({ listing: { stats }, list }: ChangedFolder, item: Item): Slot {
@@ -168,29 +170,42 @@ export class FolderEncoder {
     return this.its.linkGroups.digest(fromLatin1(folderKey(stats, row))).toString('latin1', 0, 8);
   }
 
-  private fileSlot(folder: ChangedFolder, item: Item): { slot: Slot | Promise<Slot>; room?: Promise<void> } {
+  /** A promise resolves when there is room for the next file; without one there is. */
+  private placeFile(
+    folder: ChangedFolder,
+    item: Item,
+    slots: FolderSlots,
+    slot: number,
+  ): Promise<void> | undefined {
     const { stats } = folder.listing;
     const size = stats.size(item.row);
     if (item.reusable !== undefined) {
       this.its.tally.file(() => item.path, 'unchanged', size);
-      return { slot: item.reusable };
+      slots.set(slot, item.reusable);
+      return undefined;
     }
     const startSeconds = this.its.now() / 1000;
     const linkGroup = this.linkGroup(stats, item.row);
-    const key = linkGroup === undefined ? undefined : folderKey(stats, item.row);
-    const finish = (taken: TakenFile): Slot => this.finishFile(folder, item, taken, startSeconds, linkGroup);
-    const known = key === undefined ? undefined : this.links.get(key);
-    if (known !== undefined)
-      return { slot: awaited(known.then((taken) => finish({ ...taken, newBytes: 0 }))) };
+    const finish = (taken: TakenFile): void =>
+      slots.set(slot, this.finishFile(folder, item, taken, startSeconds, linkGroup));
     const sparse = size - stats.blocks(item.row) * 512 >= SMALLEST_SPARSE;
-    let take: (taken: TakenFile) => void = () => undefined;
-    const content = new Promise<TakenFile>((resolve) => {
-      take = resolve;
-    });
-    // A failure of the run comes out here, or where the whole intake is awaited; then this promise stays unresolved.
-    const room = this.its.addFile({ path: item.path, size, sparse }, take);
-    if (key !== undefined) this.links.set(key, content.then(ownRow));
-    return { slot: awaited(content.then(finish)), ...(room === undefined ? {} : { room }) };
+    const file = { path: item.path, size, sparse };
+    if (linkGroup === undefined) return this.its.addFile(file, finish);
+    const key = folderKey(stats, item.row);
+    const known = this.links.get(key);
+    const again = (taken: TakenFile): void => finish({ ...taken, newBytes: 0 });
+    if (Array.isArray(known)) known.push(again);
+    else if (known !== undefined) again(known);
+    else {
+      const waiting: ((taken: TakenFile) => void)[] = [];
+      this.links.set(key, waiting);
+      return this.its.addFile(file, (taken) => {
+        this.links.set(key, ownRow(taken));
+        finish(taken);
+        for (const each of waiting) each(taken);
+      });
+    }
+    return undefined;
   }
 
   private finishFile(
@@ -231,12 +246,6 @@ export class FolderEncoder {
     tally.file(() => item.path, same ? 'unchanged' : item.existed ? 'changed' : 'new', same ? 0 : taken.size);
     return encoded;
   }
-}
-
-/** Whoever waits for the folder sees a failure; until then it must not count as unhandled. */
-function awaited<T>(promise: Promise<T>): Promise<T> {
-  promise.catch(() => undefined);
-  return promise;
 }
 
 /** With memory of its own, so that a file that is remembered does not keep the rows of its whole batch. */

@@ -19,7 +19,6 @@ import {
   FolderEncoder,
   type FolderResult,
   folderKey,
-  type Slot,
   type Underway,
 } from './folder-encoder.js';
 import {
@@ -235,18 +234,16 @@ export class FolderTaker {
     const before = old === undefined ? undefined : await this.readBefore(path, Buffer.from(old));
     const folder: ChangedFolder = { path, listing, rows, places, list, below, before };
     const slots = await this.encoder.encode(folder, () => this.breathe(path));
-    const finish = (entries: readonly Slot[]): FolderResult => {
-      const tree = storeTree(
-        entries.filter((entry) => entry !== undefined),
-        this.its.storeTreeChunk,
-      );
+    const finish = (entries: readonly EncodedEntry[]): FolderResult => {
+      const tree = storeTree(entries, this.its.storeTreeChunk);
       this.puts.put(key, encodeFolderState(tree, list));
       this.forgetVanished(relative, before, new Set(rows.map((row) => listing.names[row]!)));
       this.freeTables.push(stats);
       return { tree, same: false };
     };
-    if (!slots.some((slot) => slot instanceof Promise)) return { done: finish(slots as Slot[]) };
-    const done = Promise.all(slots).then(finish);
+    const { entries } = slots;
+    if (entries !== undefined) return { done: finish(entries) };
+    const done = slots.whenFilled(finish);
     // It is awaited by the folder above, perhaps only after it failed.
     done.catch(() => undefined);
     return { done };

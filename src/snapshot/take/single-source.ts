@@ -8,7 +8,7 @@ import {
 } from '../../fs/index.js';
 import type { Entry } from '../entry.js';
 import { decodeEntry } from '../tree.js';
-import { type EncoderParts, FolderEncoder, type Slot } from './folder-encoder.js';
+import { type EncoderParts, FolderEncoder } from './folder-encoder.js';
 import { FolderListBuilder } from './folder-state.js';
 
 /** Takes in a source that is no folder; undefined if it cannot be read. Resolves once its content is known. */
@@ -35,10 +35,8 @@ export async function takeSingle(
     below: new Map(),
     before: undefined,
   };
-  const [slot] = await new FolderEncoder(its, false, true).encode(folder, () => undefined);
-  const decoded = Promise.resolve(slot).then((each: Slot) =>
-    each === undefined ? undefined : decodeEntry(each),
-  );
-  decoded.catch(() => undefined);
-  return { done: decoded };
+  const slots = await new FolderEncoder(its, false, true).encode(folder, () => undefined);
+  const done = slots.whenFilled(([entry]) => (entry === undefined ? undefined : decodeEntry(entry)));
+  done.catch(() => undefined);
+  return { done };
 }

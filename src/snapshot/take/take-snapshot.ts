@@ -66,13 +66,12 @@ async function takeOnce(
     });
     const run = prepareRun(repository, options, listener, loaded);
     const taken = await storeSources(run, store);
-    const segments = await store.finish();
     if (options.signal.aborted) throw new CbrError('interrupted', 'the snapshot was interrupted');
     const about = describe(run, startedMs, performance.now() - startedClock, store.totals.stored);
     // Invariants I1 to I4: every chunk, then every segment that names it, is durable by now.
     await session.commit({
       root: { id: chunkIdBytes(taken.root.id), length: taken.root.length },
-      segments: segments.map((name) => Buffer.from(name, 'hex')),
+      segments: taken.segments.map((name) => Buffer.from(name, 'hex')),
       seen: unnamedSnapshots(loaded.view).map((sid) => Buffer.from(sid, 'hex')),
       about: encodeAbout(about),
     });

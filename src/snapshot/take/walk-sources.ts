@@ -1,5 +1,5 @@
 import { newStagingPath } from '../../backends/index.js';
-import { CbrError } from '../../core/index.js';
+import { CbrError, type ObjectDigest } from '../../core/index.js';
 import { FileError, type RawPath, StatTable, statPath } from '../../fs/index.js';
 import type { PackStore } from '../../repo/index.js';
 import type { ChunkReference } from '../entry.js';
@@ -19,8 +19,13 @@ export interface TakenSources {
   readonly takers: readonly (FolderTaker | undefined)[];
 }
 
-/** Takes in all sources. Resolves when all their chunks are on their way to the store. */
-export async function storeSources(run: Run, store: PackStore): Promise<TakenSources> {
+export interface StoredSources extends TakenSources {
+  /** The durable index segments that name their chunks. */
+  readonly segments: readonly ObjectDigest[];
+}
+
+/** Takes in all sources. Resolves when all their chunks are durable and named by durable index segments. */
+export async function storeSources(run: Run, store: PackStore): Promise<StoredSources> {
   const { repository, options } = run;
   const { config, keys, algorithms, backend } = repository;
   const stagingFolder = backend.stagingFolder!;
@@ -55,15 +60,17 @@ export async function storeSources(run: Run, store: PackStore): Promise<TakenSou
     };
     const taken = await walkSources(run, parts, () => intake.settle());
     trees.finish();
-    return taken;
+    // The threads have nothing left to do while the last packs become durable.
+    const [segments] = await Promise.all([store.finish(), engine.close()]);
+    return { ...taken, segments };
   } catch (error) {
     trees.abandon();
     engine.fail(error);
     await engine.intake.abandon();
+    await engine.close();
     throw error;
   } finally {
     options.signal.removeEventListener('abort', stop);
-    await engine.close();
   }
 }
 
