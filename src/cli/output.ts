@@ -55,6 +55,11 @@ export class Output {
     return this.settings.verbose;
   }
 
+  /** Somebody watches a progress bar. */
+  get showsBar(): boolean {
+    return this.bar !== undefined;
+  }
+
   /** Nobody reads what is printed: a listing may stop. */
   get isOver(): boolean {
     return this.stdout.failure !== undefined;

@@ -22,6 +22,29 @@ const CLOCK_TICK_MS = 15;
 /** Bytes that this process has read so far, from files and sockets. */
 const bytesRead = (): number => Number(/^rchar: (\d+)$/m.exec(readFileSync('/proc/self/io', 'latin1'))![1]);
 
+describe('progress', () => {
+  test('the first snapshot counts ahead where it is asked to; the next one knows from the last', async () => {
+    const its = await scratchRepository();
+    for (let i = 0; i < 60; i++) {
+      const folder = join(its.source, `folder ${i % 7}`);
+      mkdirSync(folder, { recursive: true });
+      writeFileSync(join(folder, `file ${i}`), randomContent(i, 1_000_000));
+    }
+    writeFileSync(join(its.source, 'left out'), randomContent(60, 1_000_000));
+    const totalsOf = async (forecast: boolean, level?: 'full'): Promise<unknown[]> => {
+      const totals: unknown[] = [];
+      const options = { forecast, exclude: ['left out'], ...(level === undefined ? {} : { level }) };
+      await its.take(options, {}, (event) => {
+        if (event.type === 'progress') totals.push([event.totalFiles, event.totalBytes]);
+      });
+      return totals;
+    };
+    expect((await totalsOf(false)).every((each) => String(each) === ',')).toBe(true);
+    expect((await totalsOf(true, 'full')).at(-1)).toEqual([60, 60_000_000]);
+    expect((await totalsOf(false)).at(-1)).toEqual([60, 60_000_000]);
+  });
+});
+
 describe('an unchanged source', () => {
   test('stores nothing and has no content read', async () => {
     const its = await scratchRepository();

@@ -179,6 +179,7 @@ export async function takeFrom(
     exclude: [],
     oneFileSystem: false,
     dryRun: false,
+    forecast: false,
     threads: 2,
     items: true,
     ownFolders: [],

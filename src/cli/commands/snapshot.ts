@@ -98,6 +98,7 @@ async function takeOptions(
     oneFileSystem: flags.oneFileSystem ?? false,
     dryRun: flags.dryRun ?? false,
     threads: options.threads,
+    forecast: output.showsBar,
     items: output.isVerbose || flags.dryRun === true,
     ownFolders: [options.cacheRoot],
     signal,

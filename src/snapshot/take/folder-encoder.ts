@@ -131,12 +131,13 @@ export class FolderEncoder {
   }
 
   private placeFolder(
-    { listing }: ChangedFolder,
+    { listing, list }: ChangedFolder,
     item: Item,
     child: Underway,
     slots: FolderSlots,
     slot: number,
   ): void {
+    if (isRacy(list, item.place, this.its.now() / 1000)) markForReading(list, item.place);
     const encode = ({ tree }: FolderResult): Slot => {
       if (item.reusable !== undefined && decodeEntry(item.reusable).tree?.id === tree.id)
         return item.reusable;

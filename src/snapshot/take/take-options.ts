@@ -21,6 +21,8 @@ export interface TakeOptions {
   /** Look, and store nothing. */
   readonly dryRun: boolean;
   readonly threads: number;
+  /** Count the sources ahead where no earlier snapshot says how much there is: progress events then tell totals. */
+  readonly forecast: boolean;
   /** Send an event for every file. */
   readonly items: boolean;
   /** Folders never taken in, beside the repository itself. */

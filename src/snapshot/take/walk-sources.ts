@@ -5,6 +5,7 @@ import type { PackStore } from '../../repo/index.js';
 import type { ChunkReference } from '../entry.js';
 import { dryFiles, dryTrees } from './dry-run.js';
 import { FolderTaker, type FolderTakerParts } from './folder-taker.js';
+import { forecast } from './forecast.js';
 import { startIntakeEngine } from './intake-engine.js';
 import { foldersAbove, storeRootTree, type TakenSource } from './root-tree.js';
 import type { Run } from './run.js';
@@ -48,6 +49,8 @@ export async function storeSources(run: Run, store: PackStore): Promise<StoredSo
     stagingFolder,
     onRead: (path, bytes) => run.tally.read(path, bytes),
   });
+  let isOver = false;
+  if (options.forecast && run.parent === undefined) foretell(run, () => isOver);
   const stop = (): void => engine.fail(new CbrError('interrupted', 'the snapshot was interrupted'));
   options.signal.addEventListener('abort', stop);
   try {
@@ -70,8 +73,17 @@ export async function storeSources(run: Run, store: PackStore): Promise<StoredSo
     await engine.close();
     throw error;
   } finally {
+    isOver = true;
     options.signal.removeEventListener('abort', stop);
   }
+}
+
+function foretell({ resolved, parts, tally }: Run, isOver: () => boolean): void {
+  const roots = resolved.sources.filter((source) => source.kind === 'folder').map(({ root }) => root);
+  forecast(roots, parts.ownFolders, isOver).then(
+    (expected) => tally.expect(expected),
+    () => undefined, // only the progress wants it, and the run meets what went wrong itself
+  );
 }
 
 /** Walks all sources, waits for their content, and stores the tree above them. */
