@@ -30,6 +30,7 @@ export {
   toNodePath,
 } from './raw-path.js';
 export { openSource, openSourceFolder, readLink } from './source-file.js';
+export { type Follow, pathWithoutSymlinks } from './source-path.js';
 export { statFd, statPath } from './stat.js';
 export { STAT_CHANGE_BYTES, STAT_ROW_BYTES, StatTable } from './stat-table.js';
 export { hardLink, makeSpecial, makeSymlink } from './target-entry.js';

@@ -1,13 +1,14 @@
-import { readdirSync } from 'node:fs';
-import { constants } from 'node:os';
+import { closeSync, constants } from 'node:fs';
+import { constants as system } from 'node:os';
 import { FileError, nativeError } from './file-error.js';
-import { withShortPath } from './long-path.js';
-import { joinRaw, type RawPath, toNodePath } from './raw-path.js';
+import { folderNames } from './folder-names.js';
+import { hasDescriptorPaths } from './long-path.js';
+import { joinRaw, type RawPath } from './raw-path.js';
+import { checkPlace, type Follow, openEntry } from './source-path.js';
 import { statCalls } from './stat.js';
 import { StatTable } from './stat-table.js';
 
-/** The longest entry name of any file system, with its '/'. */
-const NAME_ROOM = 256;
+const OPEN_FOLDER = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NONBLOCK;
 
 /** The entries of one folder. `names[i]` belongs to row `i` of `stats`. */
 export interface FolderListing {
@@ -23,23 +24,34 @@ export interface FolderListing {
 const NO_NAMES: readonly never[] = Object.freeze([]);
 
 /**
- * Lists a folder and stats its entries without following them. `into`, if given, is cleared and becomes `stats`, so that
- * one table serves many folders. Throws FileError (source) when the folder itself cannot be read.
+ * Lists a folder, never a symlink to one, and stats its entries without following them; all through the open folder, so
+ * that whatever takes its place meanwhile does not matter. `into`, if given, is cleared and becomes `stats`, so that one
+ * table serves many folders. Throws FileError (source) when the folder itself cannot be read.
  */
-export function listFolder(path: RawPath, into: StatTable = new StatTable(64)): FolderListing {
+export function listFolder(
+  path: RawPath,
+  into: StatTable = new StatTable(64),
+  follow: Follow = 'above',
+): FolderListing {
   into.clear();
+  let fd: number | undefined;
   try {
-    return withShortPath(path, (short) => listShort(path, short, into), NAME_ROOM);
+    fd = openEntry(path, OPEN_FOLDER, follow);
+    const listing = listOpen(path, fd, into);
+    // Then the entries may have been reached by path.
+    if (follow === 'none' && !hasDescriptorPaths()) checkPlace(fd, path);
+    return listing;
   } catch (error) {
-    if (error instanceof FileError) throw error;
     throw new FileError('source', 'read the folder', path, error);
+  } finally {
+    if (fd !== undefined) closeSync(fd);
   }
 }
 
-function listShort(path: RawPath, short: RawPath, stats: StatTable): FolderListing {
-  const listed = readdirSync(toNodePath(short), 'latin1').sort();
+function listOpen(path: RawPath, fd: number, stats: StatTable): FolderListing {
+  const listed = folderNames(fd, path);
   const calls = statCalls();
-  calls.enter(short);
+  calls.enter(fd, path);
   let names = listed;
   let vanished: string[] | undefined;
   let failed: { name: string; error: FileError }[] | undefined;
@@ -52,7 +64,7 @@ function listShort(path: RawPath, short: RawPath, stats: StatTable): FolderListi
     }
     // From the first name without a row on, the names that have one go into a list of their own.
     if (names === listed) names = listed.slice(0, i);
-    if (errno === constants.errno.ENOENT) {
+    if (errno === system.errno.ENOENT) {
       vanished ??= [];
       vanished.push(name);
     } else {

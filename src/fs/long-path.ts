@@ -6,7 +6,7 @@ import { type RawPath, toNodePath } from './raw-path.js';
 export const O_PATH = 0o10000000;
 
 /** The most bytes the kernel takes in one path: PATH_MAX is 4096 with the final zero. */
-const DIRECT_BYTES = 4095;
+export const DIRECT_BYTES = 4095;
 
 /** Whether open folders can be reached by path, as `/proc/self/fd/<n>/<name>`: the anchors of this folder need it. */
 export const hasDescriptorPaths: () => boolean = once(

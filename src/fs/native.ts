@@ -9,6 +9,9 @@ export interface Native {
   /** Absent in C libraries older than the call. */
   readonly statx?: (fd: number, path: Uint8Array, flags: number, mask: number, into: Uint8Array) => number;
   readonly renameat2?: (from: number, a: Uint8Array, to: number, b: Uint8Array, flags: number) => number;
+  /** No C library has a function for it; kernels before 5.6 answer ENOSYS. `how` is a struct open_how of 24 bytes. */
+  readonly openat2: (folder: number, path: Uint8Array, how: Uint8Array, size: number) => number;
+  readonly getdents64: (fd: number, into: Uint8Array, size: number) => number;
   readonly linkat: (from: number, a: Uint8Array, to: number, b: Uint8Array, flags: number) => number;
   readonly lseek: (fd: number, offset: number, whence: number) => number;
   readonly ioctl: (fd: number, request: number, argument: Uint8Array) => number;
@@ -63,23 +66,33 @@ type LookUpByName = (
 
 export const AT_FDCWD = -100;
 
-/** The machines whose struct layouts and ioctl numbers this folder knows: 64 bits, little endian, generic Linux ABI. */
-const ARCHITECTURES: readonly string[] = ['x64', 'arm64', 'riscv64', 'loong64'];
+/**
+ * The machines whose struct layouts and numbers this folder knows: 64 bits, little endian, generic Linux ABI. What differs
+ * among them is the number of the system call getdents64.
+ */
+const GETDENTS64: Readonly<Record<string, number>> = Object.freeze({
+  x64: 217,
+  arm64: 61,
+  riscv64: 61,
+  loong64: 61,
+});
+const OPENAT2 = 437;
 
 /**
  * The native calls, loaded on first use; undefined on other systems and where koffi cannot be loaded. Callers then fall
  * back to node:fs; `missingAbilities` says what is lost.
  */
 export const native: () => Native | undefined = once(() => {
-  if (process.platform !== 'linux' || !ARCHITECTURES.includes(process.arch)) return undefined;
+  const getdents = GETDENTS64[process.arch];
+  if (process.platform !== 'linux' || getdents === undefined) return undefined;
   try {
-    return bind(createRequire(import.meta.url)('koffi') as typeof import('koffi'));
+    return bind(createRequire(import.meta.url)('koffi') as typeof import('koffi'), getdents);
   } catch {
     return undefined;
   }
 });
 
-function bind(koffi: typeof import('koffi')): Native {
+function bind(koffi: typeof import('koffi'), getdents: number): Native {
   // The process itself: node is linked to its C library, whichever that is.
   const library = koffi.load(null);
   const required = (name: string, result: string, parameters: string[]) =>
@@ -92,7 +105,11 @@ function bind(koffi: typeof import('koffi')): Native {
     }
   };
   const pointer = 'void *';
+  const openat2 = required('syscall', 'int64_t', ['int64_t', 'int', pointer, pointer, 'uint64_t']);
+  const getdents64 = required('syscall', 'int64_t', ['int64_t', 'int', pointer, 'uint64_t']);
   return {
+    openat2: (folder, path, how, size) => openat2(OPENAT2, folder, path, how, size),
+    getdents64: (fd, into, size) => getdents64(getdents, fd, into, size),
     ...ifPresent('statx', 'int', ['int', pointer, 'int', 'uint32_t', pointer]),
     ...ifPresent('renameat2', 'int', ['int', pointer, 'int', pointer, 'uint32_t']),
     linkat: required('linkat', 'int', ['int', pointer, 'int', pointer, 'int']),

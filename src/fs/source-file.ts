@@ -1,19 +1,23 @@
-import { closeSync, constants, openSync, readlinkSync } from 'node:fs';
+import { closeSync, constants, readlinkSync } from 'node:fs';
 import { FileError } from './file-error.js';
-import { withShortPath } from './long-path.js';
 import { type RawPath, toNodePath } from './raw-path.js';
+import { atEntry, type Follow, openEntry } from './source-path.js';
 import { statFd } from './stat.js';
 import { StatTable } from './stat-table.js';
 
-// Whatever was swapped in since the scan: a fifo must not block, a terminal not become ours, a symlink not be followed.
-const WARY = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK | constants.O_NOCTTY;
+// Whatever was swapped in since the scan: a fifo must not block, a terminal not become ours.
+const WARY = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY;
 
 /**
  * Opens a file of the source for reading and appends what fstat says to `stats` as its last row, the state before
  * reading. Throws FileError (source), also when there is something other than a regular file by now.
  */
-export function openSource(path: RawPath, stats: StatTable = new StatTable(1)): number {
-  const fd = openWary(path, 0, 'read');
+export function openSource(
+  path: RawPath,
+  stats: StatTable = new StatTable(1),
+  follow: Follow = 'above',
+): number {
+  const fd = openWary(path, 0, 'read', follow);
   try {
     const row = statFd(fd, stats, path);
     if (stats.type(row) === 'file') return fd;
@@ -25,22 +29,22 @@ export function openSource(path: RawPath, stats: StatTable = new StatTable(1)): 
 }
 
 /** Opens a folder of the source, never a symlink to one, to read what its fd tells. Throws FileError (source). */
-export function openSourceFolder(path: RawPath): number {
-  return openWary(path, constants.O_DIRECTORY, 'read the folder');
+export function openSourceFolder(path: RawPath, follow: Follow = 'above'): number {
+  return openWary(path, constants.O_DIRECTORY, 'read the folder', follow);
 }
 
-function openWary(path: RawPath, flags: number, action: string): number {
+function openWary(path: RawPath, flags: number, action: string, follow: Follow): number {
   try {
-    return withShortPath(path, (short) => openSync(toNodePath(short), WARY | flags));
+    return openEntry(path, WARY | flags, follow);
   } catch (error) {
     throw new FileError('source', action, path, error);
   }
 }
 
 /** The raw target of a symlink. Throws FileError (source). */
-export function readLink(path: RawPath): string {
+export function readLink(path: RawPath, follow: Follow = 'above'): string {
   try {
-    return withShortPath(path, (short) => readlinkSync(toNodePath(short), 'latin1'));
+    return atEntry(path, follow, (short) => readlinkSync(toNodePath(short), 'latin1'));
   } catch (error) {
     throw new FileError('source', 'read the symlink', path, error);
   }

@@ -1,10 +1,10 @@
 import { fstatSync, lstatSync } from 'node:fs';
 import { constants } from 'node:os';
 import { errnoNumberOf, FileError, nativeError } from './file-error.js';
-import { withShortPath } from './long-path.js';
+import { descriptorPath, hasDescriptorPaths, withShortPath } from './long-path.js';
 import { AT_FDCWD, type Native, native } from './native.js';
 import { once } from './once.js';
-import { type RawPath, toNodePath } from './raw-path.js';
+import { joinRaw, type RawPath, toNodePath } from './raw-path.js';
 import { STATX_BYTES, type StatTable, wordsOf } from './stat-table.js';
 
 const AT_SYMLINK_NOFOLLOW = 0x100;
@@ -16,8 +16,8 @@ const WANTED = 0xfff;
 
 /** Stats entries into a table. The calls return 0 or the errno number, and never follow a symlink. */
 export interface StatCalls {
-  /** Sets the folder (a short path) for the following calls of `entry`. */
-  enter(folder: string): void;
+  /** Sets the folder for the following calls of `entry`: it is open as `fd`, and lies at `path`. */
+  enter(fd: number, path: RawPath): void;
   entry(name: string, into: StatTable): number;
   /** The entry at a short path. */
   at(path: string, into: StatTable): number;
@@ -29,30 +29,29 @@ class NativeStat implements StatCalls {
   private readonly path = Buffer.alloc(8192);
   private readonly found = Buffer.allocUnsafeSlow(STATX_BYTES);
   private readonly words = wordsOf(this.found);
-  private folderEnd = 0;
+  private folder = AT_FDCWD;
 
   constructor(
     private readonly statx: NonNullable<Native['statx']>,
     private readonly errno: () => number,
   ) {}
 
-  enter(folder: string): void {
-    this.folderEnd = this.path.write(folder === '/' ? folder : `${folder}/`, 'latin1');
+  enter(fd: number): void {
+    this.folder = fd;
   }
 
   entry(name: string, into: StatTable): number {
-    return this.run(this.folderEnd, name, into);
+    return this.run(this.folder, name, into);
   }
 
   at(path: string, into: StatTable): number {
-    return this.run(0, path, into);
+    return this.run(AT_FDCWD, path, into);
   }
 
-  private run(start: number, rest: string, into: StatTable): number {
-    if (start + rest.length >= this.path.length) return constants.errno.ENAMETOOLONG;
-    const end = start + this.path.write(rest, start, 'latin1');
-    this.path[end] = 0;
-    if (this.statx(AT_FDCWD, this.path, NO_FOLLOW, WANTED, this.found) !== 0) return this.errno();
+  private run(folder: number, path: string, into: StatTable): number {
+    if (path.length >= this.path.length) return constants.errno.ENAMETOOLONG;
+    this.path[this.path.write(path, 'latin1')] = 0;
+    if (this.statx(folder, this.path, NO_FOLLOW, WANTED, this.found) !== 0) return this.errno();
     into.addStatx(this.words);
     return 0;
   }
@@ -66,14 +65,14 @@ class NativeStat implements StatCalls {
 }
 
 class NodeStat implements StatCalls {
-  private folder = '';
+  private folder = '/' as RawPath;
 
-  enter(folder: string): void {
-    this.folder = folder === '/' ? folder : `${folder}/`;
+  enter(fd: number, path: RawPath): void {
+    this.folder = hasDescriptorPaths() ? descriptorPath(fd) : path;
   }
 
   entry(name: string, into: StatTable): number {
-    return this.at(this.folder + name, into);
+    return this.at(joinRaw(this.folder, name), into);
   }
 
   at(path: string, into: StatTable): number {
@@ -95,7 +94,7 @@ class NodeStat implements StatCalls {
   }
 }
 
-/** The calls of this thread. They share buffers, so nothing may run between `enter` and the last `entry`. */
+/** The calls of this thread. They share the folder that was entered: nothing may run between `enter` and the last `entry`. */
 export const statCalls: () => StatCalls = once(() => {
   const calls = native();
   return calls?.statx === undefined ? new NodeStat() : new NativeStat(calls.statx, calls.errno);

@@ -1,10 +1,10 @@
 import { constants } from 'node:os';
 import { nativeError, reasonOf } from './file-error.js';
-import { withShortPath } from './long-path.js';
 import { cString, type Native, native } from './native.js';
 import { once } from './once.js';
 import type { Problem } from './problem.js';
 import type { RawPath } from './raw-path.js';
+import { atEntry, type Follow } from './source-path.js';
 
 /** An extended attribute. POSIX ACLs are those named system.posix_acl_access and system.posix_acl_default. */
 export interface Xattr {
@@ -33,11 +33,15 @@ export function readXattrs(fd: number, path: RawPath, problems: Problem[]): read
 }
 
 /** As `readXattrs`, by path and of a symlink itself. */
-export function readXattrsOfPath(path: RawPath, problems: Problem[]): readonly Xattr[] {
+export function readXattrsOfPath(
+  path: RawPath,
+  problems: Problem[],
+  follow: Follow = 'above',
+): readonly Xattr[] {
   const calls = native();
   if (calls === undefined) return NONE;
   try {
-    return withShortPath(path, (short) => {
+    return atEntry(path, follow, (short) => {
       const place = cString(short);
       const length = calls.llistxattr(place, scratch(), XATTR_BYTES);
       if (length === 0) return NONE;

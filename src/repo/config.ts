@@ -23,6 +23,9 @@ export interface FoundConfig {
   readonly mac: Uint8Array;
 }
 
+/** The whole configs of one repository, the highest first. */
+export type FoundConfigs = readonly [FoundConfig, ...FoundConfig[]];
+
 /** Rejects with `usage` when sizes do not fit together. */
 export function checkConfig(config: ConfigRecord): void {
   const { chunkMin, chunkTarget, chunkMax, blockBytes, packBytes } = config;
@@ -43,9 +46,19 @@ export function checkConfig(config: ConfigRecord): void {
 
 export async function createConfig(backend: Backend, config: ConfigRecord, keys: Keys): Promise<void> {
   checkConfig(config);
+  await backend.write('config', '1', encodeConfig(config, 1, keys));
+}
+
+/** The stored form of `config/<number>`. */
+export function encodeConfig(config: ConfigRecord, number: number, keys: Keys): Buffer {
   const encoded = encode(configRecord, config);
-  const sealed = encode(sealedConfig, { config: encoded, mac: keys.configMac(encoded) });
-  await backend.write('config', '1', withDigest([plainRecordHeader('config'), sealed]));
+  const sealed = encode(sealedConfig, { config: encoded, mac: macOf(encoded, number, keys) });
+  return withDigest([plainRecordHeader('config'), sealed]);
+}
+
+/** Of its name too: an older config must not count again under a higher number. */
+function macOf(encoded: Uint8Array, number: number, keys: Keys): Uint8Array {
+  return keys.configMac(Buffer.concat([Buffer.from(`config/${number}`), encoded]));
 }
 
 function decodeConfig(stored: Uint8Array, number: number): FoundConfig {
@@ -61,10 +74,11 @@ function decodeConfig(stored: Uint8Array, number: number): FoundConfig {
 }
 
 /**
- * The highest config whose bytes are whole. Rejects with `no-repository` when there is none, with DamagedError when all
- * are damaged, with `newer-format` when the highest one is from a newer program.
+ * The configs whose bytes are whole and that are of one repository: what differs from the lowest in the repository's id or
+ * in whether it is encrypted was put beside it by somebody else. Rejects with `no-repository` when there is none, with
+ * DamagedError when all are damaged, with `newer-format` when one above the whole ones is from a newer program.
  */
-export async function readConfig(backend: ObjectReader): Promise<FoundConfig> {
+export async function readConfigs(backend: ObjectReader): Promise<FoundConfigs> {
   const numbers: number[] = [];
   for await (const { name } of backend.list('config')) {
     if (/^[1-9][0-9]{0,8}$/.test(name)) numbers.push(Number(name));
@@ -75,26 +89,46 @@ export async function readConfig(backend: ObjectReader): Promise<FoundConfig> {
     });
   }
   let problem: unknown;
+  const whole: FoundConfig[] = [];
   for (const number of numbers.sort((a, b) => b - a)) {
     try {
-      return decodeConfig(await backend.read('config', String(number)), number);
+      whole.push(decodeConfig(await backend.read('config', String(number)), number));
     } catch (error) {
-      if (error instanceof CbrError && (error.code === 'newer-format' || error.code === 'backend'))
-        throw error;
+      const isNewer = error instanceof CbrError && error.code === 'newer-format' && whole.length === 0;
+      if (isNewer || (error instanceof CbrError && error.code === 'backend')) throw error;
       problem = error;
     }
   }
+  const lowest = whole.at(-1);
+  const [highest, ...others] = whole.filter((each) => lowest !== undefined && areOfOne(each, lowest));
+  if (highest !== undefined) return [highest, ...others];
   throw new DamagedError('config', 'no config object of this repository is whole', {
     cause: problem,
     hint: 'Restore config/ from a copy of the repository; its other objects were not touched.',
   });
 }
 
-/** Compares the config with what the master key says of it. */
+function areOfOne({ config: a }: FoundConfig, { config: b }: FoundConfig): boolean {
+  return a.encrypted === b.encrypted && sameBytes(a.repository, b.repository);
+}
+
+/** The config that counts: the highest one that the key vouches for. Rejects with DamagedError when there is none. */
+export function countingConfig(found: FoundConfigs, keys: Keys): FoundConfig {
+  for (const each of found) if (isVouchedFor(each, keys)) return each;
+  throw notVouchedFor(found[0]);
+}
+
+/** Rejects with DamagedError unless the key vouches for the config under its number. */
 export function verifyConfig(found: FoundConfig, keys: Keys): void {
-  if (!sameBytes(keys.configMac(found.encoded), found.mac)) {
-    throw new DamagedError(`config/${found.number}`, 'the key of this repository does not vouch for it', {
-      hint: 'Someone changed it. Restore config/ from a copy of the repository.',
-    });
-  }
+  if (!isVouchedFor(found, keys)) throw notVouchedFor(found);
+}
+
+function notVouchedFor({ number }: FoundConfig): DamagedError {
+  return new DamagedError(`config/${number}`, 'the key of this repository does not vouch for it', {
+    hint: 'Someone changed it, or put it there. Restore config/ from a copy of the repository.',
+  });
+}
+
+function isVouchedFor({ encoded, number, mac }: FoundConfig, keys: Keys): boolean {
+  return sameBytes(macOf(encoded, number, keys), mac);
 }

@@ -71,6 +71,8 @@ export type OutcomeRecord = Decoded<typeof outcomeRecord>;
 
 export const sessionRecord = record({
   host: text(1024),
+  /** Tells machines of one name apart. */
+  machine: optional(text(64)),
   pid: u32,
   /** Identity of the process, to tell it from a later one of the same number. */
   startTime: optional(size),

@@ -6,7 +6,14 @@ import { CbrError, ownIdentity, type ProcessIdentity, type SessionId, toHex } fr
 import { type Algorithms, loadAlgorithms } from './algorithms/algorithms.js';
 import { openCache, type RepositoryCache } from './cache/index.js';
 import { ChunkReader } from './chunk-reader.js';
-import { checkConfig, createConfig, type FoundConfig, readConfig, verifyConfig } from './config.js';
+import {
+  checkConfig,
+  countingConfig,
+  createConfig,
+  type FoundConfig,
+  type FoundConfigs,
+  readConfigs,
+} from './config.js';
 import { type SyncReport, syncIndex } from './index-sync.js';
 import { createKeySlot, type KeySlot, openKeySlots } from './key-slots.js';
 import { type Keys, keysFrom } from './keys.js';
@@ -67,10 +74,10 @@ export interface Repository {
 export async function openRepository(options: OpenOptions): Promise<Repository> {
   const backend = wrapped(await openBackend(parseLocation(options.location)), options);
   try {
-    const found = await readConfig(backend);
+    const found = await readConfigs(backend);
     const algorithms = await loadAlgorithms(options.portable);
-    const repositoryId = found.config.repository;
-    if (!found.config.encrypted) {
+    const { repository: repositoryId, encrypted } = found[0].config;
+    if (!encrypted) {
       const keys = keysFrom({ repositoryId }, algorithms);
       return await assemble(options, backend, found, algorithms, Promise.resolve({ keys }));
     }
@@ -120,7 +127,7 @@ export async function initRepository(options: OpenOptions, parameters: InitParam
       throw error;
     });
     const unlocked = Promise.resolve({ keys, slot });
-    return await assemble(options, backend, await readConfig(backend), algorithms, unlocked);
+    return await assemble(options, backend, await readConfigs(backend), algorithms, unlocked);
   } catch (error) {
     await backend.close();
     throw error;
@@ -140,28 +147,34 @@ interface Unlocked {
 async function assemble(
   options: OpenOptions,
   backend: Backend,
-  found: FoundConfig,
+  found: FoundConfigs,
   algorithms: Algorithms,
   unlocking: Promise<Unlocked>,
 ): Promise<Repository> {
-  const { encrypted } = found.config;
+  const { encrypted } = found[0].config;
   const checkMode = (): void => checkModePin(options.cacheRoot, backend.location, encrypted);
   // Without encryption nothing else tells whether this is the repository that was here before.
   if (!encrypted) checkMode();
   const identity = ownIdentity(options.host);
-  const opening = openRepositoryCache(options, identity, backend.location, found.config);
+  const opening = openRepositoryCache(options, identity, backend.location, found[0].config);
   const [unlocked, opened] = await Promise.allSettled([unlocking, opening]);
   try {
     if (unlocked.status === 'rejected') throw unlocked.reason;
     if (opened.status === 'rejected') throw opened.reason;
     const { keys, slot } = unlocked.value;
-    verifyConfig(found, keys);
+    const counting = countingConfig(found, keys);
+    if (counting !== found[0]) reportIgnored(found[0], counting, options.report);
     if (encrypted) checkMode();
-    return repositoryOf(options, backend, found, algorithms, keys, slot, identity, opened.value);
+    return repositoryOf(options, backend, counting, algorithms, keys, slot, identity, opened.value);
   } catch (error) {
     if (opened.status === 'fulfilled') await opened.value.close();
     throw error;
   }
+}
+
+function reportIgnored(ignored: FoundConfig, counting: FoundConfig, report: Report): void {
+  const what = `config/${ignored.number} is no valid config of this repository; config/${counting.number} is used.`;
+  report(`${what} Somebody may have put it there. Run: cbr check`, 'notice');
 }
 
 function repositoryOf(

@@ -2,25 +2,12 @@ import { mkdirSync, readdirSync, symlinkSync, truncateSync, writeFileSync } from
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { listFolder, missingAbilities, rawPath } from '../../dist/fs/index.js';
+import { lacking } from './lacking.js';
 import { run, scratchFolder } from './scratch.js';
 
 const MODULE = new URL('../../dist/fs/index.js', import.meta.url).href;
 
-/** Runs code in a process in which koffi cannot be loaded; `fs` is the module under test. */
-function withoutKoffi(code: string): unknown {
-  const script = `
-    import Module from 'node:module';
-    import nodeFs from 'node:fs';
-    const resolve = Module._resolveFilename;
-    Module._resolveFilename = function (name, ...rest) {
-      if (name === 'koffi') throw new Error('not installed');
-      return resolve.call(this, name, ...rest);
-    };
-    const fs = await import(${JSON.stringify(MODULE)});
-    const answer = (() => { ${code} })();
-    process.stdout.write(JSON.stringify(answer));`;
-  return JSON.parse(run(process.execPath, '--input-type=module', '-e', script));
-}
+const withoutKoffi = (code: string): unknown => lacking(['koffi'], code);
 
 describe('without native code', () => {
   it('stats to the same bytes', () => {

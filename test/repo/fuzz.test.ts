@@ -34,7 +34,7 @@ import {
   openPackHeader,
   openWholePack,
   outcomeRecord,
-  readConfig,
+  readConfigs,
   readPackTable,
   sealedConfig,
   sessionRecord,
@@ -102,6 +102,7 @@ const outcome = {
 };
 const session = {
   host: 'here',
+  machine: 'facade',
   pid: 4711,
   startTime: 12_345_678,
   bootId: 'b0071d',
@@ -306,7 +307,7 @@ describe('what is read before a key is open', async () => {
   fuzz('configs', [storedConfig.subarray(0, -32)], async (content) => {
     const backend = new MemoryBackend();
     await backend.write('config', '1', withDigest(content));
-    return readConfig(backend);
+    return readConfigs(backend);
   });
 });
 

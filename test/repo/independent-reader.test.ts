@@ -175,6 +175,7 @@ describe.each(CASES)('a repository that is $name', ({ name, parameters, portable
           exclude: [],
           oneFileSystem: false,
           dryRun: false,
+          forecast: false,
           threads: 2,
           items: false,
           ownFolders: [],

@@ -55,14 +55,14 @@ export interface FoundEntry {
 }
 
 export function openIndependently(folder: string, password: string | undefined): Opened {
-  const { config, mac, record } = readConfig(folder);
+  const { config, mac, name, record } = readConfig(folder);
   const repository = config.repository as Buffer;
   need((password !== undefined) === config.encrypted, 'a password if and only if it is encrypted');
   const cipher =
     password === undefined
       ? plainCipher()
       : encryptedCipher(masterKey(folder, repository, password), repository);
-  need(cipher.configMac(record).equals(mac), 'the MAC of the config');
+  need(cipher.configMac(Buffer.concat([name, record])).equals(mac), 'the MAC of the config');
 
   const readRecord = (kind: string, name: string, object: Buffer): Plain => {
     const header = headerOf(object, 'CBRR');
@@ -137,13 +137,13 @@ export function openIndependently(folder: string, password: string | undefined):
   return { config, snapshots };
 }
 
-function readConfig(folder: string): { config: Plain; mac: Buffer; record: Buffer } {
+function readConfig(folder: string): { config: Plain; mac: Buffer; name: Buffer; record: Buffer } {
   const numbers = [...objectsOf(folder, 'config').keys()].map(Number).sort((a, b) => b - a);
   const object = readFileSync(join(folder, 'config', String(numbers[0])));
   const header = headerOf(object, 'CBRR');
   need(header.kind === 1 && header.scheme === 0, 'kind and scheme of the config');
   const { config: record, mac } = unpack(bodyOf(object)) as { config: Buffer; mac: Buffer };
-  return { config: unpack(record) as Plain, mac, record };
+  return { config: unpack(record) as Plain, mac, name: Buffer.from(`config/${numbers[0]}`), record };
 }
 
 // Tree

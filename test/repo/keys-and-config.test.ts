@@ -1,22 +1,21 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { type Backend, MemoryBackend } from '../../dist/backends/index.js';
-import { encode, toHex } from '../../dist/core/index.js';
+import { toHex } from '../../dist/core/index.js';
 import {
   type ConfigRecord,
-  configRecord,
+  countingConfig,
   createConfig,
   createKeySlot,
+  encodeConfig,
+  type FoundConfig,
   type Keys,
   keysFrom,
   listKeySlots,
   openKeySlots,
-  plainRecordHeader,
-  readConfig,
+  readConfigs,
   removeKeySlot,
-  sealedConfig,
   verifyConfig,
-  withDigest,
 } from '../../dist/repo/index.js';
 import { algorithms, encryptedKeys, MASTER, plainKeys, REPOSITORY_ID } from './parts.js';
 
@@ -179,9 +178,12 @@ const CONFIG: ConfigRecord = Object.freeze({
 });
 
 async function putConfig(backend: Backend, number: number, config: ConfigRecord, keys: Keys): Promise<void> {
-  const encoded = encode(configRecord, config);
-  const content = encode(sealedConfig, { config: encoded, mac: keys.configMac(encoded) });
-  await backend.write('config', String(number), withDigest([plainRecordHeader('config'), content]));
+  await backend.write('config', String(number), encodeConfig(config, number, keys));
+}
+
+/** The config that counts for who has the key. */
+async function counting(backend: Backend, keys: Keys = encryptedKeys): Promise<FoundConfig> {
+  return countingConfig(await readConfigs(backend), keys);
 }
 
 describe('the config', () => {
@@ -190,9 +192,10 @@ describe('the config', () => {
       const backend = new MemoryBackend();
       const config = { ...CONFIG, encrypted: keys.encrypted };
       await createConfig(backend, config, keys);
-      const found = await readConfig(backend);
-      expect(found).toMatchObject({ number: 1, config });
-      verifyConfig(found, keys);
+      const found = await readConfigs(backend);
+      expect(found).toMatchObject([{ number: 1, config }]);
+      expect(countingConfig(found, keys)).toBe(found[0]);
+      verifyConfig(found[0], keys);
       await expect(createConfig(backend, config, keys)).rejects.toMatchObject({ code: 'object-exists' });
     }
   });
@@ -203,13 +206,52 @@ describe('the config', () => {
       await putConfig(backend, number, { ...CONFIG, compression: number }, encryptedKeys);
     }
     await backend.write('config', '007', Buffer.from('not a name that cbr makes'));
-    expect(await readConfig(backend)).toMatchObject({ number: 10, config: { compression: 10 } });
+    expect(await counting(backend)).toMatchObject({ number: 10, config: { compression: 10 } });
     const stored = Uint8Array.from(await backend.read('config', '10'));
     stored[70]! ^= 1;
     await replace(backend, 'config', '10', stored);
-    expect(await readConfig(backend)).toMatchObject({ number: 9, config: { compression: 9 } });
+    expect(await counting(backend)).toMatchObject({ number: 9, config: { compression: 9 } });
     await replace(backend, 'config', '9', new Uint8Array(0));
-    expect(await readConfig(backend)).toMatchObject({ number: 2 });
+    expect(await counting(backend)).toMatchObject({ number: 2 });
+  });
+
+  test('does not count under another number than its own, and the one below it does', async () => {
+    for (const keys of [encryptedKeys, plainKeys]) {
+      const backend = new MemoryBackend();
+      for (const [number, level] of [
+        [1, 3],
+        [2, 19],
+      ] as const) {
+        await putConfig(backend, number, { ...CONFIG, encrypted: keys.encrypted, compression: level }, keys);
+      }
+      await backend.write('config', '3', await backend.read('config', '1'));
+      await backend.write('config', '20', await backend.read('config', '2'));
+      const found = await readConfigs(backend);
+      expect(found.map(({ number }) => number)).toEqual([20, 3, 2, 1]);
+      for (const replayed of [found[0], found[1]!]) {
+        expect(() => verifyConfig(replayed, keys)).toThrow(
+          expect.objectContaining({ code: 'damaged', object: `config/${replayed.number}` }),
+        );
+      }
+      expect(await counting(backend, keys)).toMatchObject({ number: 2, config: { compression: 19 } });
+      for (const valid of ['1', '2']) await backend.remove('config', valid);
+      await expect(counting(backend, keys)).rejects.toMatchObject({ code: 'damaged', object: 'config/20' });
+    }
+  });
+
+  test('of another repository, or of another mode, is left out beside the lowest', async () => {
+    const backend = new MemoryBackend();
+    await putConfig(backend, 2, CONFIG, encryptedKeys);
+    await putConfig(backend, 3, { ...CONFIG, encrypted: false }, plainKeys);
+    await putConfig(backend, 4, { ...CONFIG, repository: randomBytes(16) }, encryptedKeys);
+    await putConfig(backend, 5, { ...CONFIG, pad: true }, encryptedKeys);
+    expect((await readConfigs(backend)).map(({ number }) => number)).toEqual([5, 2]);
+    expect(await counting(backend)).toMatchObject({ number: 5, config: { pad: true } });
+    await backend.remove('config', '5');
+    expect(await counting(backend)).toMatchObject({ number: 2 });
+    // What a newer program wrote does not matter below what this one can read.
+    await backend.write('config', '1', altered(await backend.read('config', '2'), 8));
+    expect(await counting(backend)).toMatchObject({ number: 2 });
   });
 
   test('that was altered is refused: by the key, or for its sizes', async () => {
@@ -221,10 +263,13 @@ describe('the config', () => {
     for (const [change, forger] of altering) {
       const backend = new MemoryBackend();
       await putConfig(backend, 1, { ...CONFIG, ...change }, forger);
-      const found = await readConfig(backend);
-      expect(() => verifyConfig(found, encryptedKeys)).toThrow(
-        expect.objectContaining({ code: 'damaged', object: 'config/1' }),
-      );
+      const found = await readConfigs(backend);
+      for (const refuse of [
+        () => verifyConfig(found[0], encryptedKeys),
+        () => countingConfig(found, encryptedKeys),
+      ]) {
+        expect(refuse).toThrow(expect.objectContaining({ code: 'damaged', object: 'config/1' }));
+      }
     }
     const sizes: Partial<ConfigRecord>[] = [
       { chunkMin: 0 },
@@ -244,19 +289,19 @@ describe('the config', () => {
         code: 'usage',
       });
       await putConfig(backend, 1, { ...CONFIG, ...change }, encryptedKeys);
-      await expect(readConfig(backend), JSON.stringify(change)).rejects.toMatchObject({ code: 'damaged' });
+      await expect(readConfigs(backend), JSON.stringify(change)).rejects.toMatchObject({ code: 'damaged' });
     }
   });
 
   test('that is not there, of a newer version, or damaged in all its numbers', async () => {
-    await expect(readConfig(new MemoryBackend())).rejects.toMatchObject({ code: 'no-repository' });
+    await expect(readConfigs(new MemoryBackend())).rejects.toMatchObject({ code: 'no-repository' });
     const backend = new MemoryBackend();
     await createConfig(backend, CONFIG, encryptedKeys);
     const stored = await backend.read('config', '1');
     await backend.write('config', '2', altered(stored, 8));
-    await expect(readConfig(backend)).rejects.toMatchObject({ code: 'newer-format' });
+    await expect(readConfigs(backend)).rejects.toMatchObject({ code: 'newer-format' });
     await backend.remove('config', '2');
     await replace(backend, 'config', '1', stored.subarray(5));
-    await expect(readConfig(backend)).rejects.toMatchObject({ code: 'damaged', object: 'config' });
+    await expect(readConfigs(backend)).rejects.toMatchObject({ code: 'damaged', object: 'config' });
   });
 });

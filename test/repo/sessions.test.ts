@@ -275,11 +275,15 @@ describe('dead sessions of the own host', () => {
       const own = await registerSession(its, repository.identity, 0);
       const foreign = { host: 'elsewhere', pid: endedPid(), startTime: 1, bootId: 'another boot' };
       const other = await registerSession(its, foreign, 0);
+      const named = { ...repository, identity: { ...repository.identity, machine: 'a'.repeat(32) } };
+      const twin = { ...foreign, host: named.identity.host, machine: 'b'.repeat(32) };
+      const namesake = await registerSession(its, twin, 0);
       const unreadable = toHex(noise(16, 'unreadable'));
       await repository.backend.write('sessions', `${unreadable}/0`, Buffer.from('garbage'));
-      expect(await endDeadSessions(repository)).toEqual([]);
+      expect(await endDeadSessions(named)).toEqual([]);
       const found = await listSessions(its);
-      expect(found.map(({ id }) => id).sort()).toEqual([own.id, other.id, unreadable].sort());
+      expect(found.map(({ id }) => id).sort()).toEqual([own.id, other.id, namesake.id, unreadable].sort());
+      expect(found.find(({ id }) => id === namesake.id)!.record).toMatchObject(twin);
       expect(found.find(({ id }) => id === unreadable)!.record).toBeUndefined();
     } finally {
       await repository.close();

@@ -120,6 +120,21 @@ describe('between scan and read', () => {
     expect(factsOf(again.target)).toEqual(factsOf(its.source));
   });
 
+  test('a dry run says what vanished or became something else, and goes on', async () => {
+    const its = await scratchRepository();
+    const at = (name: string): string => join(its.source, name);
+    for (const name of ['a', 'gone', 'trigger', 'z']) writeFileSync(at(name), name);
+    const change = (): void => rmSync(at('gone'));
+    const { problems, summary } = await its.take(
+      { exclude: ['trigger'], dryRun: true },
+      {},
+      whenListed(at('trigger'), change),
+    );
+    expect(severities(problems, its)).toEqual([['gone', 'note']]);
+    expect(summary.snapshot).toBeUndefined();
+    expect(summary.statistics).toMatchObject({ newFiles: 2 });
+  });
+
   test('a source that vanishes, is cleared or becomes a symlink', async () => {
     const its = await scratchRepository();
     const at = (name: string): string => join(its.source, name);
@@ -139,15 +154,17 @@ describe('between scan and read', () => {
       {},
       whenListed(at('a/trigger'), change),
     );
-    expect(summary.errors).toBe(2);
+    expect(summary.errors).toBe(3);
     expect(severities(problems, its)).toEqual([
       ['single', 'error'],
       ['vanishing', 'error'],
+      ['z', 'error'],
     ]);
     const { target } = await its.restore();
     expect(existsSync(join(target, 'a/file'))).toBe(true);
     expect(existsSync(join(target, 'vanishing'))).toBe(false);
-    expect(lstatSync(join(target, 'z')).isDirectory()).toBe(true);
+    // It was a folder when the run began: where the symlink leads is not what was asked for.
+    expect(lstatSync(join(target, 'z'), { throwIfNoEntry: false })).toBeUndefined();
     // What the last snapshot does not hold is not taken for stored.
     renameSync(join(its.root, 'away'), at('vanishing'));
     await its.take({ paths: paths.filter((path) => !path.endsWith('single')), exclude: ['trigger'] });

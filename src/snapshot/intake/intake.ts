@@ -12,8 +12,8 @@ export interface FileToTake {
   readonly path: RawPath;
   /** Bytes, when it was scanned. */
   readonly size: number;
-  /** Fewer blocks than its size needs: it may have holes. */
-  readonly sparse: boolean;
+  /** Fewer blocks than its size needs: it has holes, or its file system compresses. */
+  readonly mayHaveHoles: boolean;
 }
 
 /** What became of it. */
@@ -76,9 +76,9 @@ export class Intake {
    */
   add(file: FileToTake, taken: (result: TakenFile) => void): Promise<void> | undefined {
     this.check();
-    const { path, size, sparse } = file;
-    const waiting: Waiting = { path, size, sparse, resolve: taken, attempts: 0 };
-    if (size > this.parts.capacity || sparse) return this.placeLarge(waiting);
+    const { path, size, mayHaveHoles } = file;
+    const waiting: Waiting = { path, size, mayHaveHoles, resolve: taken, attempts: 0 };
+    if (size > this.parts.capacity) return this.placeLarge(waiting);
     const full = this.batchBytes + size > this.parts.capacity || this.batch.length >= BATCH_FILES;
     const sent = full ? this.flush() : undefined;
     this.batch.push(waiting);
@@ -106,8 +106,8 @@ export class Intake {
   async settle(): Promise<void> {
     do {
       await this.flush();
-      await this.large.settled();
       await this.running.settled();
+      await this.large.settled();
     } while (this.batch.length > 0);
     const finished = await this.parts.pool.runOnEach('finish', {});
     for (const { packs } of finished) this.storePacks(packs);
@@ -144,6 +144,7 @@ export class Intake {
       slab: slab.number,
       paths: files.map((file) => file.path).join('\0'),
       rooms: Float64Array.from(files, (file) => file.size),
+      mayHaveHoles: Uint8Array.from(files, (file) => (file.mayHaveHoles ? 1 : 0)),
     });
     const notes = new Map(output.notes);
     const rows: number[] = [];
@@ -160,7 +161,7 @@ export class Intake {
     for (const [i, result] of results.entries()) if (result !== undefined) files[i]!.resolve(result);
   }
 
-  /** Undefined for a file that outgrew its room. */
+  /** Undefined for a file that has to be read in another way. */
   private resultOf(
     slab: Slab,
     output: BatchOutput,
@@ -170,7 +171,7 @@ export class Intake {
     notes: FileNotes,
   ): TakenFile | undefined {
     const state = output.states[file]!;
-    if (state === READ.outgrown) return undefined;
+    if (state === READ.outgrown || state === READ.holed) return undefined;
     if (state === READ.vanished || state === READ.failed) {
       return { ...NOTHING, state: state === READ.vanished ? 'vanished' : 'failed', notes };
     }
@@ -191,8 +192,12 @@ export class Intake {
     return builder.finish();
   }
 
-  /** It grew between scan and read: by now its size is in its row. */
+  /** It has holes, or it grew between scan and read: by now its size is in its row. */
   private placeAgain(file: Waiting, output: BatchOutput, index: number): void {
+    if (output.states[index] === READ.holed) {
+      this.start(() => this.placeLarge(file));
+      return;
+    }
     if (file.attempts + 1 >= MAX_ATTEMPTS) {
       file.resolve({ ...NOTHING, state: 'failed', notes: { error: 'it grew each time it was to be read' } });
       return;

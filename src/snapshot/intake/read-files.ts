@@ -55,7 +55,8 @@ export class FileReader {
     let table = 0;
     for (let i = 0; i < count; i++) {
       const room = input.rooms[i]!;
-      const read = this.readSmall(paths[i] as RawPath, slab.bytes.subarray(start, start + room));
+      const into = slab.bytes.subarray(start, start + room);
+      const read = this.readSmall(paths[i] as RawPath, into, input.mayHaveHoles[i] === 1);
       states[i] = read.state;
       if (read.notes !== undefined) notes.push([i, read.notes]);
       if (read.state !== READ.vanished && read.state !== READ.failed)
@@ -69,11 +70,16 @@ export class FileReader {
     return { states, chunks, rows, notes };
   }
 
-  private readSmall(path: RawPath, into: Buffer): { state: number; bytes: number; notes?: FileNotes } {
+  private readSmall(
+    path: RawPath,
+    into: Buffer,
+    mayHaveHoles: boolean,
+  ): { state: number; bytes: number; notes?: FileNotes } {
     let fd: number | undefined;
     try {
       this.before.clear();
-      fd = openSource(path, this.before);
+      fd = openSource(path, this.before, 'none');
+      if (mayHaveHoles && hasHoles(fd, this.before.size(0))) return { state: READ.holed, bytes: 0 };
       for (let attempt = 0; ; attempt++) {
         const size = this.before.size(0);
         if (size > into.byteLength) return { state: READ.outgrown, bytes: 0 };
@@ -117,7 +123,7 @@ export class FileReader {
   /** Opens a file that is read in windows. Rejects when it cannot be opened. */
   openLarge(path: RawPath): LargeFile {
     this.before.clear();
-    const fd = openSource(path, this.before);
+    const fd = openSource(path, this.before, 'none');
     try {
       const extents = dataExtents(fd, this.before.size(0));
       const notes = this.notesOf(fd, path) ?? {};
@@ -169,6 +175,11 @@ export class FileReader {
     }
     return { chunks: row - table, end: from };
   }
+}
+
+function hasHoles(fd: number, size: number): boolean {
+  const [first] = dataExtents(fd, size);
+  return size > 0 && (first === undefined || first.start > 0 || first.end < size);
 }
 
 /** Reads until the buffer is full or the file ends; returns the bytes read. */

@@ -37,6 +37,8 @@ export interface BatchInput {
   readonly paths: string;
   /** Bytes set aside for each file: its size when it was scanned. */
   readonly rooms: Float64Array;
+  /** 1 for each file that may have holes: it is asked for them before it is read. */
+  readonly mayHaveHoles: Uint8Array;
 }
 
 /** How reading one file ended. */
@@ -50,6 +52,8 @@ export const READ = Object.freeze({
   outgrown: 3,
   /** It changed each time it was read; what was read last is stored. */
   unsteady: 4,
+  /** It has holes, and nothing of it was read: read it extent by extent. */
+  holed: 5,
 });
 
 /** What is said of a file beside its content; most have nothing. */

@@ -1,5 +1,12 @@
 import { fromLatin1, MessagePackWriter, sameBytes } from '../../core/index.js';
-import { FileError, type FolderListing, joinRaw, type RawPath, StatTable } from '../../fs/index.js';
+import {
+  FileError,
+  type FolderListing,
+  joinRaw,
+  type RawPath,
+  SMALLEST_HOLE,
+  StatTable,
+} from '../../fs/index.js';
 import type { Blake3, KnownChunks } from '../../repo/index.js';
 import type { ChunkReference, Entry } from '../entry.js';
 import type { FileToTake, TakenFile } from '../intake/intake.js';
@@ -40,6 +47,8 @@ export interface FolderBefore {
 /** A folder that is encoded anew, though most of its entries may be as before. */
 export interface ChangedFolder {
   readonly path: RawPath;
+  /** The same with no symlink on it: by this its entries are opened. */
+  readonly real: RawPath;
   readonly listing: FolderListing;
   /** Rows of the listing that are taken in, and where each stands in `list`. */
   readonly rows: readonly number[];
@@ -54,6 +63,7 @@ export interface ChangedFolder {
 interface Item {
   readonly name: string;
   readonly path: RawPath;
+  readonly real: RawPath;
   readonly row: number;
   /** Where its stat row stands in the folder's list. */
   readonly place: number;
@@ -64,7 +74,8 @@ interface Item {
   readonly reusable: EncodedEntry | undefined;
 }
 
-const SMALLEST_SPARSE = 16 * 1024;
+/** What `blocks` of a row counts. */
+const BLOCK_BYTES = 512;
 
 /** Identifies a file or folder within this machine, until it is removed. */
 export function folderKey(stats: StatTable, row: number): string {
@@ -103,15 +114,18 @@ export class FolderEncoder {
     return slots;
   }
 
-  private itemAt({ path, listing, before, list }: ChangedFolder, row: number, place: number): Item {
+  private itemAt(folder: ChangedFolder, row: number, place: number): Item {
+    const { real, listing, before, list } = folder;
     const name = listing.names[row]!;
     const old = before?.rows.get(name);
     const isSame = old !== undefined && old.compare(list, place, place + old.length) === 0;
     const last = before?.entries.get(name);
     const entry = isSame ? last : undefined;
+    const path = joinRaw(folder.path, name);
     return {
       name,
-      path: joinRaw(path, name),
+      path,
+      real: real === folder.path ? path : joinRaw(real, name),
       row,
       place,
       existed: old !== undefined,
@@ -142,7 +156,7 @@ export class FolderEncoder {
       if (item.reusable !== undefined && decodeEntry(item.reusable).tree?.id === tree.id)
         return item.reusable;
       return encodeEntry(
-        folderEntry(item.name, listing.stats, item.row, item.path, tree, this.its),
+        folderEntry(item.name, listing.stats, item.row, item.real, tree, this.its),
         this.writer,
       );
     };
@@ -156,7 +170,7 @@ export class FolderEncoder {
     if (isRacy(list, item.place, this.its.now() / 1000)) markForReading(list, item.place);
     try {
       const linkGroup = this.linkGroup(stats, item.row);
-      return encodeEntry(otherEntry(item.name, stats, item.row, item.path, linkGroup, this.its), this.writer);
+      return encodeEntry(otherEntry(item.name, stats, item.row, item.real, linkGroup, this.its), this.writer);
     } catch (error) {
       if (!(error instanceof FileError)) throw error;
       markForReading(list, item.place);
@@ -189,8 +203,8 @@ export class FolderEncoder {
     const linkGroup = this.linkGroup(stats, item.row);
     const finish = (taken: TakenFile): void =>
       slots.set(slot, this.finishFile(folder, item, taken, startSeconds, linkGroup));
-    const sparse = size - stats.blocks(item.row) * 512 >= SMALLEST_SPARSE;
-    const file = { path: item.path, size, sparse };
+    const mayHaveHoles = size - stats.blocks(item.row) * BLOCK_BYTES >= SMALLEST_HOLE;
+    const file = { path: item.real, size, mayHaveHoles };
     if (linkGroup === undefined) return this.its.addFile(file, finish);
     const key = folderKey(stats, item.row);
     const known = this.links.get(key);

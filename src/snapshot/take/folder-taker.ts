@@ -6,6 +6,7 @@ import {
   joinRaw,
   listFolder,
   type PathFilter,
+  pathWithoutSymlinks,
   type RawPath,
   StatTable,
 } from '../../fs/index.js';
@@ -65,6 +66,8 @@ export class FolderTaker {
   /** What the state has to become once the snapshot is committed. */
   readonly puts = new StateJournal();
   readonly removes: Uint8Array[] = [];
+  /** Where the root really lies: below it no symlink is followed, whatever a folder is swapped for. */
+  private readonly real: RawPath;
   private readonly list: FolderListBuilder;
   private readonly freeTables: StatTable[] = [];
   private readonly encoder: FolderEncoder;
@@ -75,6 +78,7 @@ export class FolderTaker {
     private readonly root: SourceRoot,
     private readonly its: FolderTakerParts,
   ) {
+    this.real = pathWithoutSymlinks(root.path);
     this.list = new FolderListBuilder(root.keepInodes);
     this.encoder = new FolderEncoder(its, root.trusted, root.keepInodes);
   }
@@ -82,7 +86,11 @@ export class FolderTaker {
   /** Scans everything; the result waits for the content of the last file. Rejects (source) when the root cannot be read. */
   async take(): Promise<Underway> {
     this.its.tally.folders++;
-    return this.folder(this.root.path, '', listFolder(this.root.path, this.table()));
+    return this.folder(this.root.path, '', listFolder(this.real, this.table(), 'none'));
+  }
+
+  private realPath(relative: string): RawPath {
+    return relative === '' ? this.real : joinRaw(this.real, relative);
   }
 
   private table(): StatTable {
@@ -188,7 +196,7 @@ export class FolderTaker {
     }
     let listing: FolderListing;
     try {
-      listing = listFolder(path, this.table());
+      listing = listFolder(this.realPath(relative), this.table(), 'none');
     } catch (error) {
       if (!(error instanceof FileError)) throw error;
       if (error.errno === 'ENOENT') {
@@ -232,7 +240,8 @@ export class FolderTaker {
     // Copies: the builder and the view of the state serve the next folder while this one waits for its files.
     const list = Buffer.from(this.list.list);
     const before = old === undefined ? undefined : await this.readBefore(path, Buffer.from(old));
-    const folder: ChangedFolder = { path, listing, rows, places, list, below, before };
+    const real = this.realPath(relative);
+    const folder: ChangedFolder = { path, real, listing, rows, places, list, below, before };
     const slots = await this.encoder.encode(folder, () => this.breathe(path));
     const finish = (entries: readonly EncodedEntry[]): FolderResult => {
       const tree = storeTree(entries, this.its.storeTreeChunk);

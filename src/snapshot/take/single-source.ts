@@ -2,6 +2,7 @@ import {
   baseName,
   type FolderListing,
   parentPath,
+  pathWithoutSymlinks,
   type RawPath,
   StatTable,
   statPath,
@@ -28,6 +29,7 @@ export async function takeSingle(
   const list = Buffer.from(builder.list);
   const folder = {
     path: parentPath(path),
+    real: parentPath(pathWithoutSymlinks(path)),
     listing,
     rows: [0],
     places,

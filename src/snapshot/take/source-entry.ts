@@ -108,10 +108,10 @@ function folderNotes(path: RawPath): FileNotes {
   const problems: Problem[] = [];
   let fd: number;
   try {
-    fd = openSourceFolder(path);
+    fd = openSourceFolder(path, 'none');
   } catch {
     // Listed a moment ago, so its entries are known; without leave to open it, what can be read by path must do.
-    const xattrs = readXattrsOfPath(path, problems);
+    const xattrs = readXattrsOfPath(path, problems, 'none');
     return { xattrs, problems };
   }
   try {
@@ -132,7 +132,7 @@ export function otherEntry(
   its: SourceEntryContext,
 ): Entry {
   const problems: Problem[] = [];
-  const xattrs = readXattrsOfPath(path, problems);
+  const xattrs = readXattrsOfPath(path, problems, 'none');
   const type = stats.type(row);
   const isDevice = type === 'character device' || type === 'block device';
   return entryOf(
@@ -143,7 +143,7 @@ export function otherEntry(
     { xattrs, problems },
     {
       linkGroup,
-      linkTarget: type === 'symlink' ? readLink(path) : undefined,
+      linkTarget: type === 'symlink' ? readLink(path, 'none') : undefined,
       device: isDevice ? { major: stats.rdevMajor(row), minor: stats.rdevMinor(row) } : undefined,
     },
   );

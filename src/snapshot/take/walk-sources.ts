@@ -1,6 +1,6 @@
 import { newStagingPath } from '../../backends/index.js';
 import { CbrError, type ObjectDigest } from '../../core/index.js';
-import { FileError, type RawPath, StatTable, statPath } from '../../fs/index.js';
+import { FileError, pathWithoutSymlinks, type RawPath, StatTable, statPath } from '../../fs/index.js';
 import type { PackStore } from '../../repo/index.js';
 import type { ChunkReference } from '../entry.js';
 import { dryFiles, dryTrees } from './dry-run.js';
@@ -130,7 +130,7 @@ async function walkSource(
   }
   const { path } = source.root;
   const above = foldersAbove(path);
-  const folder = { real: path, stats: source.stats };
+  const folder = { real: pathWithoutSymlinks(path), stats: source.stats };
   const { done } = await taker.take();
   return { done: Promise.resolve(done).then(({ tree }) => ({ path, above, folder, tree })) };
 }
