@@ -349,21 +349,25 @@ export class MessagePackReader {
   }
 
   /** Skips one value of any allowed type and returns its bytes. */
-  skip(depth = 0): Buffer {
-    if (depth > MAX_DEPTH) this.fail('nested too deeply');
+  skip(): Buffer {
     const start = this.position;
-    const tag = this.buffer[start];
+    this.pass(0);
+    return this.buffer.subarray(start, this.position);
+  }
+
+  private pass(depth: number): void {
+    if (depth > MAX_DEPTH) this.fail('nested too deeply');
+    const tag = this.buffer[this.position];
     if (tag === undefined) this.fail('a value expected');
     if (tag >= 0xe0 || tag < 0x80 || (tag >= 0xcc && tag <= 0xd3)) this.integer();
     else if (tag <= 0x8f || tag === 0xde || tag === 0xdf) {
       const count = this.map();
-      for (let i = 0; i < 2 * count; i++) this.skip(depth + 1);
+      for (let i = 0; i < 2 * count; i++) this.pass(depth + 1);
     } else if (tag <= 0x9f || tag === 0xdc || tag === 0xdd) {
       const count = this.array();
-      for (let i = 0; i < count; i++) this.skip(depth + 1);
+      for (let i = 0; i < count; i++) this.pass(depth + 1);
     } else if (tag <= 0xbf || (tag >= 0xd9 && tag <= 0xdb)) this.str(0xffffffff);
-    else if (tag >= 0xc4 && tag <= 0xc6) this.bin(0xffffffff);
+    else if (tag >= 0xc4 && tag <= 0xc6) this.advance(this.binSize());
     else this.bool();
-    return this.buffer.subarray(start, this.position);
   }
 }

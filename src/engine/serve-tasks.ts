@@ -14,14 +14,23 @@ export type TaskHandlers<T extends TaskTable> = {
   ) => TaskResult<T[K]['output']> | Promise<TaskResult<T[K]['output']>>;
 };
 
-/** The worker's side: answers requests one after the other. Call once, at the end of the worker's start. */
-export function serveTasks<T extends TaskTable>(handlers: TaskHandlers<T>): void {
+/**
+ * The worker's side: makes the handlers from what the pool was opened with, which is the first message, then answers
+ * requests one after the other. Call once, at the end of the worker's start.
+ */
+export function serveTasks<T extends TaskTable, Data>(
+  open: (data: Data) => TaskHandlers<T> | Promise<TaskHandlers<T>>,
+): void {
   const port = parentPort;
   if (port === null) throw new Error('serveTasks runs in a worker thread only');
+  let handlers: Promise<TaskHandlers<T>> | undefined;
   let queue: Promise<void> = Promise.resolve();
-  const answer = async ({ id, task, input }: TaskRequest): Promise<void> => {
+  const answer = async (
+    opened: Promise<TaskHandlers<T>>,
+    { id, task, input }: TaskRequest,
+  ): Promise<void> => {
     try {
-      const result = await handlers[task]!(input as never);
+      const result = await (await opened)[task]!(input as never);
       const reply: TaskReply = { id, output: result.output };
       port.postMessage(reply, [...(result.transfer ?? [])]);
     } catch (error) {
@@ -29,7 +38,14 @@ export function serveTasks<T extends TaskTable>(handlers: TaskHandlers<T>): void
       port.postMessage(reply);
     }
   };
-  port.on('message', (request: TaskRequest) => {
-    queue = queue.then(() => answer(request));
+  port.on('message', (message: Data | TaskRequest) => {
+    if (handlers === undefined) {
+      handlers = (async () => open(message as Data))();
+      // Each request is answered with what went wrong.
+      handlers.catch(() => undefined);
+      return;
+    }
+    const opened = handlers;
+    queue = queue.then(() => answer(opened, message as TaskRequest));
   });
 }

@@ -7,8 +7,6 @@ export interface WorkerPoolOptions {
   /** The module each worker runs; it calls `serveTasks`. */
   readonly script: URL;
   readonly threads: number;
-  /** Given to each worker with its number under `number`. */
-  readonly data: object;
 }
 
 interface Job {
@@ -28,7 +26,8 @@ interface Member {
 
 /**
  * Worker threads that take tasks from two queues, urgent ones first. Workers start when there is first something to do:
- * each costs 40 ms. A worker that dies rejects its task and all that follow: what it held in memory is gone.
+ * each costs 60 ms. One can be started ahead, before it is known what the pool is opened with. A worker that dies rejects
+ * its task and all that follow: what it held in memory is gone.
  */
 export class WorkerPool<T extends TaskTable> {
   private readonly members: Member[] = [];
@@ -37,6 +36,7 @@ export class WorkerPool<T extends TaskTable> {
   private failure: Error | undefined;
   private nextId = 0;
   private closed = false;
+  private data: object | undefined;
 
   constructor(private readonly options: WorkerPoolOptions) {}
 
@@ -45,9 +45,15 @@ export class WorkerPool<T extends TaskTable> {
     return this.members.length;
   }
 
-  /** Starts a worker ahead of its first task. */
-  warmUp(): void {
-    if (this.members.length < this.options.threads) this.start();
+  /** Starts workers ahead of their first task. */
+  warmUp(count: number): void {
+    while (this.members.length < Math.min(count, this.options.threads)) this.start();
+  }
+
+  /** Gives each worker what its tasks need: once, before the first task. */
+  open(data: object): void {
+    this.data = data;
+    for (const { worker } of this.members) worker.postMessage(data);
   }
 
   run<K extends keyof T & string>(
@@ -75,6 +81,7 @@ export class WorkerPool<T extends TaskTable> {
   }
 
   private enqueue(queue: Job[], task: string, input: unknown, transfer: Transfer): Promise<never> {
+    if (this.data === undefined) throw new RangeError('the pool of workers was not opened');
     if (this.failure !== undefined) return Promise.reject(this.failure);
     return new Promise((resolve, reject) => {
       queue.push({ task, input, transfer, resolve, reject });
@@ -100,9 +107,7 @@ export class WorkerPool<T extends TaskTable> {
   }
 
   private start(): Member {
-    const number = this.members.length;
     const worker = new Worker(this.options.script, {
-      workerData: { ...this.options.data, number },
       // File descriptors belong to the process: one worker opens a large file, another closes it. Tracked, the first would
       // close that number again at its end, whatever file it stands for by then.
       trackUnmanagedFds: false,
@@ -115,6 +120,7 @@ export class WorkerPool<T extends TaskTable> {
     worker.on('exit', (code) => {
       if (!this.closed) this.fail(new CbrError('internal', `a worker thread ended with code ${code}`));
     });
+    if (this.data !== undefined) worker.postMessage(this.data);
     this.members.push(member);
     return member;
   }

@@ -99,7 +99,8 @@ export function readPayload(
   }
   if (chunks > 0 && sum !== plainLength) reader.fail(`chunks of ${sum} bytes in a block of ${plainLength}`);
   const content = reader.take(size);
-  if (reader.take(reader.remaining).some((byte) => byte !== 0)) reader.fail('padding is not zero');
+  const padding = reader.take(reader.remaining);
+  for (let i = 0; i < padding.byteLength; i++) if (padding[i] !== 0) reader.fail('padding is not zero');
   if (codec === CODEC_RAW) {
     if (size !== plainLength) reader.fail('raw content of another length');
     return { chunkLengths, plain: content };

@@ -110,10 +110,12 @@ export function readListPage(plain: Uint8Array, subject: string): ListPage {
   let page: ListPage;
   if (level === 0) {
     const ids = reader.latin1(MAX_PAGE_ITEMS * CHUNK_ID_BYTES);
-    page = { level: 0, items: readItems(reader, ids, MAX_PAGE_ITEMS) };
+    const items = readItems(reader, ids, MAX_PAGE_ITEMS);
+    if (items.length === 0) reader.fail('a page of no items');
+    page = { level: 0, items };
   } else {
     const count = reader.array();
-    if (count > MAX_PAGE_ITEMS) reader.fail(`${count} pages`);
+    if (count < 1 || count > MAX_PAGE_ITEMS) reader.fail(`${count} pages`);
     const pages = Array.from({ length: count }, () => {
       if (reader.array() !== 2) reader.fail('a page reference expected');
       return { ...readReference(reader), bytes: reader.int(1, Number.MAX_SAFE_INTEGER) };
@@ -129,7 +131,8 @@ export type ReadTreeChunk = (reference: ChunkReference) => Promise<Uint8Array>;
 
 /**
  * The items of a content of `size` bytes in order, page by page. Rejects when pages are missing, damaged, nested wrongly or
- * hold more than `size`: forged pages that name each other would go on for ever.
+ * do not hold `size` bytes: at the end when it is less, at once when it is more, for forged pages that name each other would
+ * go on for ever.
  */
 export async function* contentItems(
   content: Content,
@@ -146,6 +149,7 @@ export async function* contentItems(
     if (left < 0) throw new FormatError(`content list: it holds more than the ${size} bytes of its file`);
     yield items;
   }
+  if (left > 0) throw new FormatError(`content list: it holds ${left} bytes less than its file`);
 }
 
 async function* listItems(

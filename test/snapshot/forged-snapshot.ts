@@ -1,5 +1,5 @@
 import { newStagingPath } from '../../dist/backends/index.js';
-import { type ChunkId, chunkIdAt, chunkIdBytes, type SessionId } from '../../dist/core/index.js';
+import { chunkIdAt, chunkIdBytes, type SessionId } from '../../dist/core/index.js';
 import {
   beginSession,
   knownChunks,
@@ -8,7 +8,8 @@ import {
   PackWriter,
   type Repository,
 } from '../../dist/repo/index.js';
-import type { ChunkReference, Entry } from '../../dist/snapshot/index.js';
+import { ContentListBuilder } from '../../dist/snapshot/content-list.js';
+import type { ChunkReference, ContentItem, Entry } from '../../dist/snapshot/index.js';
 import { encodeAbout } from '../../dist/snapshot/snapshot-record.js';
 import { encodeEntry, storeTree } from '../../dist/snapshot/tree.js';
 
@@ -21,8 +22,10 @@ export interface Forged {
   readonly size?: number;
   /** The content: one hole of so many bytes. */
   readonly hole?: number;
-  /** The content: chunks that nobody stored. */
-  readonly chunks?: readonly { readonly id: ChunkId; readonly length: number }[];
+  /** The content: chunks that nobody stored, or that are longer or shorter than this says. */
+  readonly chunks?: readonly ContentItem[];
+  /** The content stands in a content list, as that of files of more than 64 chunks does. */
+  readonly isListed?: boolean;
   /** Of a symlink; raw. */
   readonly to?: string;
   /** Of a directory; two may have one name. */
@@ -37,13 +40,17 @@ function treeOf(entries: readonly Forged[], put: StoreChunk): ChunkReference {
   return storeTree(encoded, put);
 }
 
-function entryOf({ name, type, size, hole, chunks, to, children }: Forged, put: StoreChunk): Entry {
+function entryOf(forged: Forged, put: StoreChunk): Entry {
+  const { name, type, size, hole, chunks, isListed, to, children } = forged;
   const common = { name, mode: 0o644, uid: 0, gid: 0, mtime: { seconds: 1, nanoseconds: 0 } };
   if (type === 'symlink') return { ...common, type, linkTarget: to ?? 'anywhere' };
   if (type === 'directory') return { ...common, type, mode: 0o755, tree: treeOf(children ?? [], put) };
   if (type === 'fifo') return { ...common, type };
   const items = chunks ?? (hole === undefined ? [] : [{ hole }]);
-  return { ...common, type, size: size ?? 0, content: { kind: 'items', items } };
+  if (isListed !== true) return { ...common, type, size: size ?? 0, content: { kind: 'items', items } };
+  const list = new ContentListBuilder(put);
+  for (const item of items) list.add(item);
+  return { ...common, type, size: size ?? 0, content: list.finish() };
 }
 
 /** `depth` folders called `d`, one in the other, around the entries. Returns the snapshot's id. */

@@ -7,6 +7,7 @@ import {
   type RestoreSummary,
   restoreSnapshot,
   selectSnapshot,
+  startRestoreWorkers,
 } from '../../snapshot/index.js';
 import type { CommandContext, CommandModule, Outcome } from '../command.js';
 import { shownBy } from '../events.js';
@@ -53,7 +54,9 @@ export const restore: CommandModule = {
       throw new CbrError('usage', '--target is empty', { hint: 'Name a folder, "." for this one.' });
     }
     const wanted = parseSnapshotPath(command.processedArgs[0] as string);
-    return withRepository(context, async (repository) => {
+    const { threads } = context.options;
+    const workers = flags.dryRun === true ? undefined : startRestoreWorkers(threads);
+    const restoring = withRepository(context, async (repository) => {
       const started = performance.now();
       const snapshot = await selectSnapshot(repository, wanted.snapshot, choiceOf(command));
       const options: RestoreOptions = Object.freeze({
@@ -63,18 +66,20 @@ export const restore: CommandModule = {
         exclude: flags.exclude ?? [],
         dryRun: flags.dryRun ?? false,
         verify: flags.verify ?? false,
-        threads: context.options.threads,
+        threads,
         items: context.output.isVerbose || flags.dryRun === true,
         signal: context.signal,
         ...(wanted.path === undefined ? {} : { path: wanted.path }),
       });
-      const summary = await restoreSnapshot(repository, options, shownBy(context.output, 'target'));
+      const listener = shownBy(context.output, 'target');
+      const summary = await restoreSnapshot(repository, options, listener, workers);
       printSummary(context, options, summary, (performance.now() - started) / 1000);
       return {
         exitCode: summary.lost > 0 ? EXIT.damage : EXIT.done,
         summary: summaryFields(options, summary),
       };
     });
+    return restoring.finally(() => workers?.close());
   },
 };
 

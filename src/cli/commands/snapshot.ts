@@ -4,7 +4,13 @@ import { type Command, Option } from 'commander';
 import { CbrError, messageOf } from '../../core/index.js';
 import { patternsIn, rawPath } from '../../fs/index.js';
 import { openRepository, type Repository } from '../../repo/index.js';
-import { type Level, type TakeOptions, type TakeSummary, takeSnapshot } from '../../snapshot/index.js';
+import {
+  intakePool,
+  type Level,
+  type TakeOptions,
+  type TakeSummary,
+  takeSnapshot,
+} from '../../snapshot/index.js';
 import type { CommandContext, CommandModule, Outcome } from '../command.js';
 import { shownBy } from '../events.js';
 import { EXIT } from '../exit-codes.js';
@@ -66,15 +72,23 @@ export const snapshot: CommandModule = {
   async run(context: CommandContext, command: Command): Promise<Outcome> {
     const flags = command.opts<Flags>();
     const options = await takeOptions(command.processedArgs[0] as readonly string[], flags, context);
-    const repository = await open(context, flags.init === true && !options.dryRun);
-    return closingAfter(repository, context, async () => {
-      const summary = await takeSnapshot(repository, options, shownBy(context.output, 'source'));
-      printSummary(context, options, summary);
-      return {
-        exitCode: summary.errors > 0 ? EXIT.incomplete : EXIT.done,
-        summary: summaryFields(options, summary),
-      };
-    });
+    const pool = intakePool(options.threads);
+    // It loads its code while the password is stretched.
+    if (!options.dryRun) pool.warmUp(1);
+    try {
+      const repository = await open(context, flags.init === true && !options.dryRun);
+      return await closingAfter(repository, context, async () => {
+        const listener = shownBy(context.output, 'source');
+        const summary = await takeSnapshot(repository, { ...options, pool }, listener);
+        printSummary(context, options, summary);
+        return {
+          exitCode: summary.errors > 0 ? EXIT.incomplete : EXIT.done,
+          summary: summaryFields(options, summary),
+        };
+      });
+    } finally {
+      await pool.close();
+    }
   },
 };
 

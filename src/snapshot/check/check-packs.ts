@@ -56,7 +56,9 @@ export function startPackWorkers(repository: Repository, threads: number): Worke
     blockBytes: repository.config.blockBytes,
   };
   const script = new URL('./check-worker.js', import.meta.url);
-  return new WorkerPool<PackTasks>({ script, threads: Math.max(1, threads), data });
+  const pool = new WorkerPool<PackTasks>({ script, threads: Math.max(1, threads) });
+  pool.open(data);
+  return pool;
 }
 
 /** Reads packs whole, one more at a time than there are workers, and marks each of their places in the table. */

@@ -35,7 +35,7 @@ export async function checkRepository(
   const pool = startPackWorkers(repository, options.threads);
   try {
     // They load while the index is read.
-    for (let i = 0; i < options.threads && options.readData > 0; i++) pool.warmUp();
+    if (options.readData > 0) pool.warmUp(options.threads);
     for (let looks = 1; ; looks++) {
       const look = await lookOnce(repository, options, progress, choice, pool);
       const mayBeMoved = look.findings.sawMissing && looks < MOST_LOOKS;

@@ -1,4 +1,3 @@
-import { workerData } from 'node:worker_threads';
 import { newStagingPath } from '../../backends/index.js';
 import { createChunker } from '../../chunker/index.js';
 import { CHUNK_ID_BYTES } from '../../core/index.js';
@@ -10,24 +9,6 @@ import type { IntakeTasks, IntakeWorkerData } from './tasks.js';
 
 /** The worker of a running snapshot: reads sources into slabs, seals new chunks from slabs into packs of its own. */
 
-const data = workerData as IntakeWorkerData;
-const algorithms = await loadAlgorithms(data.portable);
-const keys = keysFrom(data.keys, algorithms);
-const slabs = slabsOver(data.slabs, data.layout);
-const chunker = createChunker({ min: data.chunkMin, target: data.chunkTarget, max: data.chunkMax });
-const reader = new FileReader(slabs, chunker, keys.chunkIds('data'));
-const packs = new PackWriter({
-  kind: 'data',
-  keys,
-  algorithms,
-  compressionLevel: data.compressionLevel,
-  pad: data.pad,
-  blockBytes: data.blockBytes,
-  packBytes: data.packBytes,
-  verify: true,
-  stagingPath: () => newStagingPath(data.stagingFolder),
-});
-
 function handOver(finished: readonly FinishedPack[]): {
   output: { packs: readonly FinishedPack[] };
   transfer: Transfer;
@@ -36,31 +17,49 @@ function handOver(finished: readonly FinishedPack[]): {
   return { output: { packs: finished }, transfer };
 }
 
-serveTasks<IntakeTasks>({
-  readBatch: (input) => {
-    const output = reader.readBatch(input);
-    return { output, transfer: [output.rows.buffer as ArrayBuffer] };
-  },
-  openLarge: ({ path }) => ({ output: reader.openLarge(path as RawPath) }),
-  readWindow: (input) => ({ output: reader.readWindow(input) }),
-  closeLarge: ({ fd }) => ({ output: { row: reader.closeLarge(fd) } }),
-  seal: ({ slab: number, rows }) => {
-    const slab = slabs[number]!;
-    const finished: FinishedPack[] = [];
-    for (const row of rows) {
-      const id = slab.ids.subarray(row * CHUNK_ID_BYTES, (row + 1) * CHUNK_ID_BYTES);
-      const start = slab.starts[row]!;
-      const pack = packs.add(id, slab.bytes.subarray(start, start + slab.lengths[row]!));
-      if (pack !== undefined) finished.push(pack);
-    }
-    return handOver(finished);
-  },
-  abandon: () => {
-    packs.abandon();
-    return { output: {} };
-  },
-  finish: () => {
-    const last = packs.finish();
-    return handOver(last === undefined ? [] : [last]);
-  },
+serveTasks<IntakeTasks, IntakeWorkerData>(async (data) => {
+  const algorithms = await loadAlgorithms(data.portable);
+  const keys = keysFrom(data.keys, algorithms);
+  const slabs = slabsOver(data.slabs, data.layout);
+  const chunker = createChunker({ min: data.chunkMin, target: data.chunkTarget, max: data.chunkMax });
+  const reader = new FileReader(slabs, chunker, keys.chunkIds('data'));
+  const packs = new PackWriter({
+    kind: 'data',
+    keys,
+    algorithms,
+    compressionLevel: data.compressionLevel,
+    pad: data.pad,
+    blockBytes: data.blockBytes,
+    packBytes: data.packBytes,
+    verify: true,
+    stagingPath: () => newStagingPath(data.stagingFolder),
+  });
+  return {
+    readBatch: (input) => {
+      const output = reader.readBatch(input);
+      return { output, transfer: [output.rows.buffer as ArrayBuffer] };
+    },
+    openLarge: ({ path }) => ({ output: reader.openLarge(path as RawPath) }),
+    readWindow: (input) => ({ output: reader.readWindow(input) }),
+    closeLarge: ({ fd }) => ({ output: { row: reader.closeLarge(fd) } }),
+    seal: ({ slab: number, rows }) => {
+      const slab = slabs[number]!;
+      const finished: FinishedPack[] = [];
+      for (const row of rows) {
+        const id = slab.ids.subarray(row * CHUNK_ID_BYTES, (row + 1) * CHUNK_ID_BYTES);
+        const start = slab.starts[row]!;
+        const pack = packs.add(id, slab.bytes.subarray(start, start + slab.lengths[row]!));
+        if (pack !== undefined) finished.push(pack);
+      }
+      return handOver(finished);
+    },
+    abandon: () => {
+      packs.abandon();
+      return { output: {} };
+    },
+    finish: () => {
+      const last = packs.finish();
+      return handOver(last === undefined ? [] : [last]);
+    },
+  };
 });

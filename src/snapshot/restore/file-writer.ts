@@ -1,5 +1,5 @@
 import { closeSync, ftruncateSync, writeSync } from 'node:fs';
-import { CbrError, CHUNK_ID_BYTES, errnoOf, messageOf, sameBytes } from '../../core/index.js';
+import { CbrError, errnoOf, messageOf } from '../../core/index.js';
 import {
   commit,
   createTemporary,
@@ -13,9 +13,10 @@ import {
   type TemporaryFile,
   type Xattr,
 } from '../../fs/index.js';
-import { type Algorithms, type Blake3, type Keys, openBlock, openPackHeader } from '../../repo/index.js';
+import type { Algorithms, Keys } from '../../repo/index.js';
 import type { Entry } from '../entry.js';
 import { decodeEntry, type EncodedEntry } from '../tree.js';
+import { OpenedBlocks, type Stretch } from './opened-blocks.js';
 import {
   type BlocksInput,
   type FilesOutput,
@@ -35,13 +36,6 @@ export const FATAL: ReadonlySet<string | undefined> = new Set([
   'ENFILE',
 ]);
 
-/** An opened block with the chunks of it that were verified. */
-interface OpenedBlock {
-  readonly plain: Uint8Array;
-  readonly starts: readonly number[];
-  readonly ids: (Buffer | undefined)[];
-}
-
 /** What restore sets of an entry, with its attribute values inline. */
 export function metadataOf(entry: Entry): EntryMetadata {
   const { type, mode, uid, gid, user, group, mtime, flags, xattrs, device } = entry;
@@ -52,30 +46,35 @@ function isInline(xattr: { readonly name: string; readonly value: unknown }): xa
   return xattr.value instanceof Uint8Array;
 }
 
-/** Runs in a worker: opens blocks, verifies chunks, writes files. */
+/** Content of a file that lies together in a block. */
+interface Run extends Stretch {
+  readonly offset: number;
+  end: number;
+}
+
+/** Runs in a worker: writes files from the blocks that it opens. */
 export class FileWriter {
-  private readonly ids: Blake3;
+  private readonly blocks: OpenedBlocks;
   private problems: Problem[] = [];
-  private badBlocks = new Set<number>();
 
   constructor(
-    private readonly keys: Keys,
-    private readonly algorithms: Algorithms,
+    keys: Keys,
+    algorithms: Algorithms,
     private readonly owners: Owners,
   ) {
-    this.ids = keys.chunkIds('data');
+    this.blocks = new OpenedBlocks(keys, algorithms);
   }
 
   writeBlocks(input: BlocksInput): FilesOutput {
-    const blocks = new Map<number, OpenedBlock | Error>();
+    this.blocks.begin(input);
     let piece = 0;
     const total = input.pieces.length / PIECE_NUMBERS;
-    return this.eachFile(input.files, (file, folder, encoded, temporary) => {
+    const output = this.eachFile(input.files, (file, folder, encoded, temporary) => {
       const first = piece;
       while (piece < total && input.pieces[piece * PIECE_NUMBERS] === file) piece++;
-      const chunks = this.chunksOf(input, blocks, first, piece);
-      return this.writeFile(folder, encoded, temporary, chunks);
+      return this.writeFile(folder, encoded, temporary, this.runsOf(input, first, piece));
     });
+    return { ...output, badBlocks: this.blocks.badBlocks };
   }
 
   finishFiles(input: FinishInput): FilesOutput {
@@ -96,7 +95,6 @@ export class FileWriter {
     ) => number,
   ): FilesOutput {
     this.problems = [];
-    this.badBlocks = new Set();
     const folders = files.folders.map((handle) => TargetFolder.from(handle));
     const open = new Map(files.open);
     const count = files.entryEnds.length;
@@ -114,7 +112,7 @@ export class FileWriter {
         reasons.push([file, messageOf(error)]);
       }
     }
-    return { states, reasons, problems: this.problems, badBlocks: [...this.badBlocks] };
+    return { states, reasons, problems: this.problems, badBlocks: [] };
   }
 
   private explain(error: unknown): number {
@@ -129,105 +127,45 @@ export class FileWriter {
   }
 
   /** The verified content of pieces, neighbouring ones joined, with their place in the file. */
-  private chunksOf(
-    input: BlocksInput,
-    blocks: Map<number, OpenedBlock | Error>,
-    first: number,
-    last: number,
-  ): { offset: number; bytes: Uint8Array }[] {
-    const chunks: { offset: number; bytes: Uint8Array }[] = [];
-    let run: { block: number; start: number; end: number; offset: number } | undefined;
-    const close = (): void => {
-      if (run === undefined) return;
-      const { plain } = blocks.get(run.block) as OpenedBlock;
-      chunks.push({ offset: run.offset, bytes: plain.subarray(run.start, run.end) });
-    };
+  private runsOf({ pieces }: BlocksInput, first: number, last: number): Run[] {
+    const runs: Run[] = [];
+    let run: Run | undefined;
     for (let piece = first; piece < last; piece++) {
-      const [, block, ordinal, offset] = input.pieces.subarray(
-        piece * PIECE_NUMBERS,
-        (piece + 1) * PIECE_NUMBERS,
+      const at = piece * PIECE_NUMBERS;
+      const offset = pieces[at + 3]!;
+      const { plain, start, end } = this.blocks.take(
+        pieces[at + 1]!,
+        pieces[at + 2]!,
+        pieces[at + 4]!,
+        piece,
       );
-      const opened = this.opened(input, blocks, block!);
-      const expected = input.ids.subarray(piece * CHUNK_ID_BYTES, (piece + 1) * CHUNK_ID_BYTES);
-      if (!this.holds(opened, ordinal!, expected)) {
-        this.badBlocks.add(block!);
-        throw new CbrError('damaged', `packs/${input.pack} does not hold the chunk that the index says`);
-      }
-      const start = opened.starts[ordinal!]!;
-      const end = opened.starts[ordinal! + 1]!;
-      if (
-        run !== undefined &&
-        run.block === block &&
-        run.end === start &&
-        run.offset + (run.end - run.start) === offset
-      ) {
+      if (run?.plain === plain && run.end === start && run.offset + (start - run.start) === offset) {
         run.end = end;
       } else {
-        close();
-        run = { block: block!, start, end, offset: offset! };
+        run = { plain, start, end, offset };
+        runs.push(run);
       }
     }
-    close();
-    return chunks;
-  }
-
-  private opened(input: BlocksInput, blocks: Map<number, OpenedBlock | Error>, block: number): OpenedBlock {
-    let opened = blocks.get(block);
-    if (opened === undefined) {
-      opened = this.openOne(input, block);
-      blocks.set(block, opened);
-    }
-    if (opened instanceof Error) {
-      this.badBlocks.add(block);
-      throw opened;
-    }
-    return opened;
-  }
-
-  private openOne(input: BlocksInput, block: number): OpenedBlock | Error {
-    let start = 0;
-    for (let before = 0; before < block; before++) start += input.blockLengths[before]!;
-    const stored = input.stored.subarray(start, start + input.blockLengths[block]!);
-    const object = `packs/${input.pack}`;
-    try {
-      const pack = openPackHeader(input.header, this.keys, object);
-      const number = input.firstBlock + block;
-      const { plain, chunkLengths } = openBlock(stored, number, pack, this.algorithms.zstd, object);
-      const starts = [0];
-      for (const length of chunkLengths) starts.push(starts.at(-1)! + length);
-      return { plain, starts, ids: [] };
-    } catch (error) {
-      return error instanceof Error ? error : new Error(String(error));
-    }
-  }
-
-  private holds(block: OpenedBlock, ordinal: number, expected: Uint8Array): boolean {
-    const start = block.starts[ordinal];
-    const end = block.starts[ordinal + 1];
-    if (start === undefined || end === undefined) return false;
-    block.ids[ordinal] ??= this.ids.digest(block.plain.subarray(start, end));
-    return sameBytes(block.ids[ordinal]!, expected);
+    return runs;
   }
 
   private writeFile(
     folder: TargetFolder,
     encoded: EncodedEntry,
     open: TemporaryFile | undefined,
-    chunks: readonly { offset: number; bytes: Uint8Array }[],
+    runs: readonly Run[],
   ): number {
     if (open !== undefined) {
-      for (const { offset, bytes } of chunks) writeFully(open.fd, bytes, offset);
+      for (const run of runs) writeFully(open.fd, run);
       return WRITTEN.done;
     }
     const entry = decodeEntry(encoded);
     const temporary = createTemporary(folder, entry.flags ?? 0, entry.mode);
     let closed = false;
     try {
-      let end = 0;
-      for (const { offset, bytes } of chunks) {
-        writeFully(temporary.fd, bytes, offset);
-        end = offset + bytes.byteLength;
-      }
+      for (const run of runs) writeFully(temporary.fd, run);
+      const last = runs.at(-1);
+      const end = last === undefined ? 0 : last.offset + (last.end - last.start);
       closed = true;
       return this.finish(folder, entry, temporary, end === entry.size ? undefined : entry.size);
     } catch (error) {
@@ -260,8 +198,6 @@ export class FileWriter {
   }
 }
 
-function writeFully(fd: number, bytes: Uint8Array, offset: number): void {
-  for (let done = 0; done < bytes.byteLength; ) {
-    done += writeSync(fd, bytes, done, bytes.byteLength - done, offset + done);
-  }
+function writeFully(fd: number, { plain, start, end, offset }: Run): void {
+  for (let at = start; at < end; ) at += writeSync(fd, plain, at, end - at, offset + (at - start));
 }

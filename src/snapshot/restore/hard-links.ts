@@ -1,9 +1,9 @@
 import { messageOf } from '../../core/index.js';
 import { FileError, hardLink, type MetadataWriter, type TargetFolder } from '../../fs/index.js';
 import type { Entry } from '../entry.js';
+import type { FileEnd } from './file-underway.js';
 import type { RestoreReport } from './restore-report.js';
 import { reopen, type TargetNode } from './target-tree.js';
-import type { FileEnd } from './window-runner.js';
 
 /** The first name of a file with several: the others become links to it. */
 interface FirstName {
@@ -47,9 +47,9 @@ export class HardLinks {
     return false;
   }
 
-  /** To be called for every file that `isFirst` let pass, when it has ended. */
-  ended(entry: Entry, end: FileEnd): void {
-    const first = entry.linkGroup === undefined ? undefined : this.firsts.get(entry.linkGroup);
+  /** To be called with the group of every file that `isFirst` let pass, when it has ended. */
+  ended(group: string | undefined, end: FileEnd): void {
+    const first = group === undefined ? undefined : this.firsts.get(group);
     if (first !== undefined && first.end === undefined) first.end = end;
   }
 

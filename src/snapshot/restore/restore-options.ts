@@ -13,6 +13,8 @@ export interface RestoreOptions {
   /** Read every file of the target afterwards and compare it with the chunk ids. */
   readonly verify: boolean;
   readonly threads: number;
+  /** Content items that are planned at once, of one file or of many; fewer need less memory. There is a default. */
+  readonly windowItems?: number;
   /** Send an event for every file. */
   readonly items: boolean;
   readonly signal: AbortSignal;
@@ -27,7 +29,7 @@ export interface RestoreSummary {
   readonly skippedExisting: number;
   /** Files and folders whose content could not be restored. */
   readonly lost: number;
-  /** Attributes that could not be set. */
+  /** Attributes that could not be set, and special files that could not be made: they have no content. */
   readonly metadataProblems: number;
   /** Files found right by the verification, if there was one. */
   readonly verified?: number;

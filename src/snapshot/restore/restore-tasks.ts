@@ -8,6 +8,7 @@ export type RestoreTasks = {
   verifyFile: { input: VerifyInput; output: { readonly difference?: string } };
 };
 
+/** What each worker is given before its first task. */
 export interface RestoreWorkerData {
   readonly keys: KeyMaterial;
   readonly portable: boolean;
@@ -33,7 +34,8 @@ export interface BlocksInput {
   /** Stored bytes of the blocks, one behind the other. */
   readonly stored: Uint8Array;
   readonly firstBlock: number;
-  readonly blockLengths: readonly number[];
+  /** How long each is, stored and opened. */
+  readonly blocks: readonly { readonly stored: number; readonly plain: number }[];
   readonly files: TaskFiles;
   /** PIECE numbers for each piece, sorted by file. */
   readonly pieces: Float64Array;
@@ -41,8 +43,8 @@ export interface BlocksInput {
   readonly ids: Uint8Array;
 }
 
-/** A piece: file, block (counted from firstBlock), ordinal in the block, offset in the file. */
-export const PIECE_NUMBERS = 4;
+/** A piece: file, block (counted from firstBlock), ordinal in the block, offset in the file, length. */
+export const PIECE_NUMBERS = 5;
 
 export interface FinishInput {
   readonly files: TaskFiles;
@@ -54,7 +56,7 @@ export const WRITTEN = Object.freeze({
   done: 0,
   /** Something of that name is there and was left alone. */
   existed: 1,
-  /** A block it needs cannot be opened or does not hold its chunk. */
+  /** A block it needs cannot be opened or does not hold its chunk, or its content list is wrong. */
   damaged: 2,
   /** The target refused it. */
   refused: 3,
@@ -68,9 +70,14 @@ export interface FilesOutput {
   readonly badBlocks: readonly number[];
 }
 
+/** A part of a file that is to be compared. */
 export interface VerifyInput {
   readonly folder: TargetFolderHandle;
   readonly name: string;
+  /** Where the part begins. */
+  readonly offset: number;
+  /** The file must end with it. */
+  readonly isLast: boolean;
   /** Positive: length of the next chunk, negative: of a hole. */
   readonly items: Float64Array;
   /** 32 bytes for each chunk. */

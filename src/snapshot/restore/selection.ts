@@ -8,7 +8,8 @@ import {
 } from '../../fs/index.js';
 import type { ReadTreeChunk } from '../content-list.js';
 import type { ChunkReference, Entry } from '../entry.js';
-import { decodeEntry, type EncodedEntry, treePages } from '../tree.js';
+import type { FoundPath } from '../find-path.js';
+import { decodeEntry, type EncodedEntry, encodeEntry, treePages } from '../tree.js';
 
 /** What a restore meets on its way through the chosen part of a snapshot, in directory order. */
 export type Step =
@@ -41,6 +42,19 @@ interface OpenFolder {
   entered: boolean;
 }
 
+/** The steps of a restore from where it begins: a folder's contents, or one file. */
+export async function* stepsOf(
+  start: FoundPath,
+  selection: Selection,
+  read: ReadTreeChunk,
+): AsyncGenerator<readonly Step[]> {
+  if (start.tree !== undefined) yield* walkSelected(start.tree, read, selection);
+  else {
+    const { entry } = start;
+    yield [{ kind: 'entry', entry, encoded: encodeEntry(entry), path: entry.name }];
+  }
+}
+
 /** Steps that are handed on at once, at least. */
 const BATCH_STEPS = 256;
 
@@ -48,7 +62,7 @@ const BATCH_STEPS = 256;
  * Walks a tree. Folders that are only on the way to something chosen are entered when that is met; paths are raw and
  * relative to where the walk began, and steps come in batches, for each await costs more than a step. On a stack of its own: trees may be nested deeper than calls may be.
  */
-export async function* walkSelected(
+async function* walkSelected(
   tree: ChunkReference,
   read: ReadTreeChunk,
   selection: Selection,

@@ -1,13 +1,14 @@
 import { CbrError, chunkIdBytes, messageOf } from '../../core/index.js';
-import { Limiter, type WorkerPool } from '../../engine/index.js';
+import { Limiter } from '../../engine/index.js';
 import { FileError, openFolder, openTarget, type RawPath, type TargetFolder } from '../../fs/index.js';
 import { contentItems, type ReadTreeChunk } from '../content-list.js';
-import type { ContentItem, Entry } from '../entry.js';
+import { type ContentItem, type Entry, itemBytes } from '../entry.js';
 import type { FoundPath } from '../find-path.js';
 import type { RestoreOptions } from './restore-options.js';
 import type { RestoreReport } from './restore-report.js';
-import type { RestoreTasks } from './restore-tasks.js';
-import { type Selection, walkSelected } from './selection.js';
+import type { VerifyInput } from './restore-tasks.js';
+import type { RestoreWorkers } from './restore-workers.js';
+import { type Selection, stepsOf } from './selection.js';
 
 /** A folder of the target on the walk, open until the last file in it was read. */
 interface Visited {
@@ -23,7 +24,7 @@ export async function verifyTarget(
   start: FoundPath,
   selection: Selection,
   read: ReadTreeChunk,
-  pool: WorkerPool<RestoreTasks>,
+  workers: RestoreWorkers,
   target: RawPath,
   report: RestoreReport,
   options: RestoreOptions,
@@ -34,20 +35,17 @@ export async function verifyTarget(
     visited.pending--;
     if (visited.pending === 0) visited.folder?.close();
   };
+  const stopIfAborted = (): void => {
+    if (options.signal.aborted) throw new CbrError('interrupted', 'the verification was interrupted');
+  };
   const compare = async (visited: Visited, entry: Entry, path: string): Promise<void> => {
     try {
-      if (visited.folder === undefined) throw new CbrError('target', 'its folder is not there');
-      const items: ContentItem[] = [];
-      for await (const page of contentItems(entry.content!, entry.size ?? 0, read))
-        for (const item of page) items.push(item);
-      const { difference } = await pool.run('verifyFile', {
-        folder: visited.folder.handle(),
-        name: entry.name,
-        items: Float64Array.from(items, (item) => (item.id === undefined ? -item.hole : item.length)),
-        ids: Buffer.concat(items.flatMap((item) => (item.id === undefined ? [] : [chunkIdBytes(item.id)]))),
-      });
-      if (difference === undefined) right++;
-      else report.lose(path, `verification: ${difference}`);
+      for await (const part of partsOf(visited.folder, entry, read)) {
+        stopIfAborted();
+        const { difference } = await workers.run('verifyFile', part);
+        if (difference !== undefined) return report.lose(path, `verification: ${difference}`);
+      }
+      right++;
     } catch (error) {
       if (!(error instanceof CbrError) || error.code === 'interrupted') throw error;
       report.lose(path, `verification: ${messageOf(error)}`);
@@ -57,10 +55,8 @@ export async function verifyTarget(
   };
   const path: Visited[] = [{ folder: openTarget(target), pending: 1 }];
   try {
-    const steps =
-      start.tree !== undefined ? walkSelected(start.tree, read, selection) : singleStep(start.entry);
-    for await (const batch of steps) {
-      if (options.signal.aborted) throw new CbrError('interrupted', 'the verification was interrupted');
+    for await (const batch of stepsOf(start, selection, read)) {
+      stopIfAborted();
       for (const step of batch) {
         const visited = path.at(-1)!;
         if (step.kind === 'enter') {
@@ -81,8 +77,28 @@ export async function verifyTarget(
   return right;
 }
 
-async function* singleStep(entry: Entry): ReturnType<typeof walkSelected> {
-  yield [{ kind: 'entry', entry, encoded: { name: entry.name, bytes: new Uint8Array() }, path: entry.name }];
+/** A file in parts of one page of its content list each: memory is bounded, whatever its size. */
+async function* partsOf(
+  folder: TargetFolder | undefined,
+  entry: Entry,
+  read: ReadTreeChunk,
+): AsyncGenerator<VerifyInput> {
+  if (folder === undefined) throw new CbrError('target', 'its folder is not there');
+  const size = entry.size ?? 0;
+  let offset = 0;
+  for await (const items of contentItems(entry.content!, size, read)) {
+    const end = items.reduce((sum, item) => sum + itemBytes(item), offset);
+    const part = { folder: folder.handle(), name: entry.name, offset, isLast: end === size };
+    yield { ...part, ...packItems(items) };
+    offset = end;
+  }
+}
+
+function packItems(items: readonly ContentItem[]): { items: Float64Array; ids: Uint8Array } {
+  return {
+    items: Float64Array.from(items, (item) => (item.id === undefined ? -item.hole : item.length)),
+    ids: Buffer.concat(items.flatMap((item) => (item.id === undefined ? [] : [chunkIdBytes(item.id)]))),
+  };
 }
 
 function openBelow(folder: TargetFolder | undefined, name: string): TargetFolder | undefined {

@@ -1,5 +1,5 @@
 import { CbrError, CHUNK_ID_BYTES, type ChunkId, messageOf } from '../../core/index.js';
-import { Limiter, type WorkerPool } from '../../engine/index.js';
+import { Limiter } from '../../engine/index.js';
 import {
   createTemporary,
   discard,
@@ -8,85 +8,107 @@ import {
   type TemporaryFile,
 } from '../../fs/index.js';
 import type { ChunkReader, RepositoryCache } from '../../repo/index.js';
+import type { FileEnd, FileUnderway } from './file-underway.js';
 import { FATAL } from './file-writer.js';
 import type { RestoreReport } from './restore-report.js';
 import {
   type BlocksInput,
   type FilesOutput,
   PIECE_NUMBERS,
-  type RestoreTasks,
   type TaskFiles,
   WRITTEN,
 } from './restore-tasks.js';
+import type { RestoreWorkers } from './restore-workers.js';
 import type { TargetNode } from './target-tree.js';
-import { type BlockPlace, type PlannedRead, planWindow, type WindowFile } from './window.js';
+import {
+  type BlockPlace,
+  type BlockSize,
+  type FilePart,
+  type Piece,
+  type PlannedRead,
+  Window,
+} from './window.js';
 
 export interface WindowRunnerParts {
-  readonly pool: WorkerPool<RestoreTasks>;
+  readonly workers: RestoreWorkers;
   readonly cache: RepositoryCache;
   readonly reader: ChunkReader;
   readonly readPack: (name: string, offset: number, length: number) => Promise<Uint8Array>;
   readonly report: RestoreReport;
   readonly threads: number;
   readonly signal: AbortSignal;
+  /** Called once for each file; its folder and its fate are the caller's from then on. */
+  readonly ended: (file: FileUnderway, end: FileEnd) => void;
 }
 
-/** How a file of a window ended. */
-export type FileEnd = 'restored' | 'existed' | 'lost';
-
-interface FileState {
-  readonly file: WindowFile;
-  /** Open while its content comes from several reads. */
-  temporary: TemporaryFile | undefined;
-  readsLeft: number;
-  end: FileEnd | undefined;
-  /** The attempt under way has failed. */
-  failed: boolean;
-  /** Why the first attempt failed. */
-  reason: string | undefined;
-}
-
-/** Stored bytes of one read at most, unless a single block is larger: a fetch that keeps a worker busy for 30 ms. */
-const READ_BYTES = 4 * 2 ** 20;
+/**
+ * One read at most, unless a single block is larger: stored, a fetch that keeps a worker busy for 30 ms; plain, what a
+ * worker keeps memory for.
+ */
+const READ: BlockSize = Object.freeze({ stored: 4 * 2 ** 20, plain: 8 * 2 ** 20 });
+/** One block at a time, so that one that cannot be read does not take its neighbours along. */
+const SINGLE_BLOCKS: BlockSize = Object.freeze({ stored: 0, plain: 0 });
+const NO_BLOCK: BlockSize = Object.freeze({ stored: 0, plain: 0 });
 /** Files without content to fetch, given to a worker at once. */
 const EMPTY_FILES = 1000;
 
-/** Carries out one window: every block is fetched, opened and verified once, files are written by workers. */
+/** Carries out windows: every block of one is fetched, opened and verified once, files are written by workers. */
 export class WindowRunner {
   /** Blocks that turned out not to hold what they should: another copy is looked for. */
   private readonly bad = new Set<string>();
+  /** Files with an open temporary file. */
+  private readonly open = new Set<FileUnderway>();
+  /** Reads that are planned and not done. */
+  private readsLeft = 0;
 
   constructor(private readonly its: WindowRunnerParts) {}
 
-  /** Resolves with the end of each file, in order. Rejects when the target takes nothing more, or when stopped. */
-  async run(files: readonly WindowFile[]): Promise<FileEnd[]> {
-    const states = files.map(
-      (file): FileState => ({
-        file,
-        temporary: undefined,
-        readsLeft: 0,
-        end: undefined,
-        failed: false,
-        reason: undefined,
-      }),
+  /** Whether the workers will soon have nothing to do. */
+  get isHungry(): boolean {
+    return this.readsLeft <= this.its.threads;
+  }
+
+  newWindow(): Window {
+    return new Window((id) => this.placeOf(id));
+  }
+
+  /**
+   * Resolves when everything that a window holds is written or given up. Rejects when the target takes nothing more, or when
+   * stopped: then the files that are open are left for `discardOpen`.
+   */
+  async run(window: Window): Promise<void> {
+    await this.round(window, READ);
+    const failed = window.parts.filter(
+      ({ ended, failed, file }) => !ended && failed && file.lost === undefined,
     );
-    try {
-      await this.round(states, READ_BYTES);
-      const failed = states.filter(({ end }) => end === undefined);
-      if (failed.length > 0) {
-        // Prune may have moved packs meanwhile, or a chunk may have a second copy.
-        await this.its.reader.refresh();
-        // One block at a time, so that one that cannot be read does not take its neighbours along.
-        await this.round(failed, 0);
+    if (failed.length > 0) {
+      // Prune may have moved packs meanwhile, or a chunk may have a second copy.
+      await this.its.reader.refresh();
+      const again = this.newWindow();
+      for (const part of failed) {
+        closePart(part);
+        again.add(part.file, part.items, part.offset);
       }
-    } finally {
-      for (const state of states) this.drop(state);
+      await this.round(again, SINGLE_BLOCKS);
+      for (const [i, part] of again.parts.entries()) {
+        if (part.failed) this.giveUp(part.file, failed[i]!.reason ?? 'cannot be restored');
+        this.endPart(part);
+      }
     }
-    return states.map((state) => {
-      if (state.end === undefined)
-        this.its.report.lose(state.file.path, state.reason ?? 'cannot be restored');
-      return state.end ?? 'lost';
-    });
+    for (const part of window.parts) this.endPart(part);
+  }
+
+  /** Gives a file up: what is still to come of it is left out. */
+  giveUp(file: FileUnderway, reason: string): void {
+    if (file.lost !== undefined) return;
+    file.lost = reason;
+    this.its.report.lose(file.path, reason);
+    this.endLost(file);
+  }
+
+  /** Closes, and removes, what an unfinished restore has left open. Nothing may run any more. */
+  discardOpen(): void {
+    for (const file of this.open) this.drop(file);
   }
 
   private placeOf(id: ChunkId): BlockPlace | undefined {
@@ -95,72 +117,74 @@ export class WindowRunner {
     return this.its.cache.places(id).find(({ pack, block }) => !this.bad.has(`${pack} ${block}`));
   }
 
-  private async round(states: readonly FileState[], readBytes: number): Promise<void> {
-    const { cache } = this.its;
-    for (const state of states) {
-      this.drop(state);
-      state.failed = false;
-    }
-    const files = states.map(({ file }) => file);
-    const stored = (pack: number, block: number): number => cache.pack(pack)?.blocks[block]?.stored ?? 0;
-    const plan = planWindow(files, (id) => this.placeOf(id), stored, readBytes);
-    for (const file of plan.homeless) states[file]!.reason ??= 'a chunk of it is nowhere in the repository';
-    for (const [file, reads] of plan.readsOf.entries()) {
-      states[file]!.readsLeft = reads;
-      if (reads > 1) this.openShared(states[file]!);
-    }
-    const homeless = new Set(plan.homeless);
-    const empty = states.filter((_, file) => plan.readsOf[file] === 0 && !homeless.has(file));
-    const running = new Limiter(this.its.threads + 2);
+  private async round(window: Window, most: BlockSize): Promise<void> {
+    const { cache, threads } = this.its;
+    const reads = window.reads((pack, block) => cache.pack(pack)?.blocks[block] ?? NO_BLOCK, most);
+    for (const part of window.parts) if (mustStayOpen(part)) this.openTemporary(part.file);
+    const running = new Limiter(threads + 2);
+    let left = reads.length;
+    this.readsLeft += left;
     try {
-      await this.dispatch(plan.reads, empty, states, running);
+      await this.beginWithoutReads(window, running);
+      for (const read of reads) {
+        await running.room();
+        if (this.its.signal.aborted) throw new CbrError('interrupted', 'the restore was interrupted');
+        running.start(async () => {
+          await this.carryOut(read, window.parts);
+          left--;
+          this.readsLeft--;
+        });
+      }
     } finally {
       // Files must not be closed while a worker may still write to them: their numbers would be given to others.
       await running.idle();
+      this.readsLeft -= left;
     }
     running.check();
   }
 
-  private async dispatch(
-    reads: readonly PlannedRead[],
-    empty: readonly FileState[],
-    states: readonly FileState[],
-    running: Limiter,
-  ): Promise<void> {
-    for (let at = 0; at < empty.length; at += EMPTY_FILES) {
+  /** Empty files, and parts that are nothing but holes. */
+  private async beginWithoutReads(window: Window, running: Limiter): Promise<void> {
+    const parts = window.parts.filter((part) => part.readsLeft === 0 && isWanted(part));
+    const whole = parts.filter(({ file }) => file.temporary === undefined);
+    for (let at = 0; at < whole.length; at += EMPTY_FILES) {
       await running.room();
-      running.start(() => this.writeEmpty(empty.slice(at, at + EMPTY_FILES)));
+      running.start(() => this.writeEmpty(whole.slice(at, at + EMPTY_FILES)));
     }
-    for (const read of reads) {
-      await running.room();
-      if (this.its.signal.aborted) throw new CbrError('interrupted', 'the restore was interrupted');
-      running.start(() => this.carryOut(read, states));
-    }
+    const open = parts.filter(({ file }) => file.temporary !== undefined);
+    if (open.length > 0) running.start(() => this.finishWritten(open));
   }
 
   /** A file whose content comes from several reads is created first; what cannot be created needs no content. */
-  private openShared(state: FileState): void {
-    const { node, entry } = state.file;
+  private openTemporary(file: FileUnderway): void {
+    if (file.temporary !== undefined || file.lost !== undefined) return;
     try {
-      state.temporary = createTemporary(node.folder, entry.flags ?? 0, entry.mode);
+      file.temporary = createTemporary(file.node.folder, file.flags, file.mode);
+      this.open.add(file);
     } catch (error) {
       if (!(error instanceof FileError)) throw error;
       if (FATAL.has(error.errno)) throw error;
-      this.end(state, 'lost');
-      this.its.report.lose(state.file.path, messageOf(error));
+      this.giveUp(file, messageOf(error));
     }
   }
 
-  private drop(state: FileState): void {
-    if (state.temporary === undefined) return;
-    discard(state.file.node.folder, state.temporary);
-    state.temporary = undefined;
+  private drop(file: FileUnderway): void {
+    if (file.temporary === undefined) return;
+    const { temporary } = file;
+    this.release(file);
+    discard(file.node.folder, temporary);
   }
 
-  private async carryOut(read: PlannedRead, states: readonly FileState[]): Promise<void> {
-    const wanted = read.pieces.filter(({ file }) => states[file]!.end === undefined && !states[file]!.failed);
+  private release(file: FileUnderway): void {
+    file.temporary = undefined;
+    this.open.delete(file);
+  }
+
+  private async carryOut(read: PlannedRead, parts: readonly FilePart[]): Promise<void> {
+    const wanted = read.pieces.filter(({ part }) => isWanted(parts[part]!));
     if (wanted.length === 0) return;
-    const involved = [...new Set(wanted.map(({ file }) => file))];
+    const numbers = [...new Set(wanted.map(({ part }) => part))];
+    const involved = numbers.map((number) => parts[number]!);
     const pack = this.its.cache.pack(read.pack);
     try {
       if (pack === undefined) throw new CbrError('damaged', 'the pack is gone');
@@ -174,17 +198,14 @@ export class WindowRunner {
         header,
         stored,
         firstBlock: read.firstBlock,
-        blockLengths: blocks.map((block) => block.stored),
-        files: packFiles(involved, states),
-        ...packPieces(wanted, involved, read.firstBlock),
+        blocks: blocks.map((block) => ({ stored: block.stored, plain: block.plain })),
+        files: packFiles(involved),
+        ...packPieces(wanted, numbers, read.firstBlock),
       };
       const transfer = stored.byteLength === stored.buffer.byteLength ? [stored.buffer as ArrayBuffer] : [];
-      const output = await this.its.pool.run('writeBlocks', input, { transfer });
-      await this.takeOver(
-        output,
-        involved.map((file) => states[file]!),
-        read,
-      );
+      const output = await this.its.workers.run('writeBlocks', input, { transfer });
+      for (const block of output.badBlocks) this.bad.add(`${read.pack} ${read.firstBlock + block}`);
+      await this.takeOver(output, involved);
     } catch (error) {
       if (
         !(error instanceof CbrError) ||
@@ -195,117 +216,133 @@ export class WindowRunner {
         throw error;
       }
       // The repository's fault, of these blocks only: the files that need them fail, the others go on.
-      for (const file of involved) this.fail(states[file]!, messageOf(error));
+      for (const part of involved) fail(part, messageOf(error));
     }
   }
 
-  private async writeEmpty(states: readonly FileState[]): Promise<void> {
-    const involved = [...states.keys()];
+  private async writeEmpty(parts: readonly FilePart[]): Promise<void> {
     const input: BlocksInput = {
       pack: '',
       header: new Uint8Array(),
       stored: new Uint8Array(),
       firstBlock: 0,
-      blockLengths: [],
-      files: packFiles(involved, states),
+      blocks: [],
+      files: packFiles(parts),
       pieces: new Float64Array(),
       ids: new Uint8Array(),
     };
-    await this.takeOver(await this.its.pool.run('writeBlocks', input), states, undefined);
+    await this.takeOver(await this.its.workers.run('writeBlocks', input), parts);
   }
 
-  private async takeOver(
-    output: FilesOutput,
-    states: readonly FileState[],
-    read: PlannedRead | undefined,
-  ): Promise<void> {
+  private async takeOver(output: FilesOutput, parts: readonly FilePart[]): Promise<void> {
     this.its.report.metadata(output.problems);
     const reasons = new Map(output.reasons);
-    for (const block of output.badBlocks) {
-      if (read !== undefined) this.bad.add(`${read.pack} ${read.firstBlock + block}`);
-    }
-    const whole: FileState[] = [];
-    for (const [i, state] of states.entries()) {
+    const written: FilePart[] = [];
+    for (const [i, part] of parts.entries()) {
+      const { file } = part;
       const result = output.states[i]!;
-      if (result === WRITTEN.damaged) this.fail(state, reasons.get(i) ?? 'is damaged');
-      else if (result === WRITTEN.refused) {
-        this.end(state, 'lost');
-        this.its.report.lose(state.file.path, reasons.get(i) ?? 'the target refuses it');
-      } else if (state.temporary === undefined)
-        this.end(state, result === WRITTEN.done ? 'restored' : 'existed');
-      else if (--state.readsLeft === 0 && !state.failed) whole.push(state);
+      if (result === WRITTEN.damaged) fail(part, reasons.get(i) ?? 'is damaged');
+      else if (result === WRITTEN.refused) this.giveUp(file, reasons.get(i) ?? 'the target refuses it');
+      else if (file.temporary === undefined) {
+        closePart(part);
+        this.its.ended(file, result === WRITTEN.done ? 'restored' : 'existed');
+      } else if (--part.readsLeft === 0 && isWanted(part)) written.push(part);
     }
-    if (whole.length > 0) await this.finish(whole);
+    await this.finishWritten(written);
   }
 
-  /** All content of these files is written: metadata, then their names. */
-  private async finish(states: readonly FileState[]): Promise<void> {
-    const involved = [...states.keys()];
-    const files = packFiles(involved, states);
+  /** All content of these parts is written; files of which it was the last one get their metadata and their names. */
+  private async finishWritten(parts: readonly FilePart[]): Promise<void> {
+    for (const part of parts) closePart(part);
+    const files = new Set(parts.map(({ file }) => file));
+    const whole = [...files].filter((file) => file.isPlanned && file.parts === 0 && file.lost === undefined);
+    if (whole.length === 0) return;
+    const input = { files: packFiles(whole.map((file) => ({ file }))) };
     // From here on the worker closes them, whatever happens.
-    for (const state of states) state.temporary = undefined;
-    const output = await this.its.pool.run('finishFiles', { files });
-    await this.takeOver(output, states, undefined);
+    for (const file of whole) this.release(file);
+    const output = await this.its.workers.run('finishFiles', input);
+    this.its.report.metadata(output.problems);
+    const reasons = new Map(output.reasons);
+    for (const [i, file] of whole.entries()) {
+      const result = output.states[i]!;
+      if (result === WRITTEN.done || result === WRITTEN.existed) {
+        this.its.ended(file, result === WRITTEN.done ? 'restored' : 'existed');
+      } else this.giveUp(file, reasons.get(i) ?? 'the target refuses it');
+    }
   }
 
-  private fail(state: FileState, reason: string): void {
-    state.failed = true;
-    state.reason ??= reason;
+  /** Nothing more will be written of this part. */
+  private endPart(part: FilePart): void {
+    if (part.ended) return;
+    closePart(part);
+    this.endLost(part.file);
   }
 
-  private end(state: FileState, end: FileEnd): void {
-    state.end = end;
-    const { path, entry } = state.file;
-    if (end === 'restored') this.its.report.restored(path, entry.size ?? 0);
-    if (end === 'existed') this.its.report.existed(path);
+  private endLost(file: FileUnderway): void {
+    if (file.lost === undefined || file.parts > 0) return;
+    this.drop(file);
+    this.its.ended(file, 'lost');
   }
 }
 
-function packFiles(involved: readonly number[], states: readonly FileState[]): TaskFiles {
+/** Whether anything is still to be written of a part. */
+function isWanted(part: FilePart): boolean {
+  return !part.ended && !part.failed && part.file.lost === undefined;
+}
+
+function mustStayOpen({ file, readsLeft, failed }: FilePart): boolean {
+  return !failed && (readsLeft > 1 || file.isParted);
+}
+
+function fail(part: FilePart, reason: string): void {
+  part.failed = true;
+  part.reason ??= reason;
+}
+
+function closePart(part: FilePart): void {
+  part.ended = true;
+  part.file.parts--;
+}
+
+function packFiles(parts: readonly { readonly file: FileUnderway }[]): TaskFiles {
   const folders: TargetFolderHandle[] = [];
   const numbers = new Map<TargetNode, number>();
-  const folderOf = new Uint32Array(involved.length);
-  const entryEnds = new Uint32Array(involved.length);
+  const folderOf = new Uint32Array(parts.length);
+  const entryEnds = new Uint32Array(parts.length);
   const open: (readonly [number, TemporaryFile])[] = [];
-  const entries: Uint8Array[] = [];
   let end = 0;
-  for (const [i, file] of involved.entries()) {
-    const { file: its, temporary } = states[file]!;
-    let folder = numbers.get(its.node);
+  for (const [i, { file }] of parts.entries()) {
+    let folder = numbers.get(file.node);
     if (folder === undefined) {
-      folder = folders.push(its.node.folder.handle()) - 1;
-      numbers.set(its.node, folder);
+      folder = folders.push(file.node.folder.handle()) - 1;
+      numbers.set(file.node, folder);
     }
     folderOf[i] = folder;
-    entries.push(its.encoded);
-    end += its.encoded.byteLength;
+    end += file.encoded.byteLength;
     entryEnds[i] = end;
-    if (temporary !== undefined) open.push([i, temporary]);
+    if (file.temporary !== undefined) open.push([i, file.temporary]);
   }
   // Memory of its own: a view would be sent with everything that it is a view of.
-  const packed = new Uint8Array(end);
-  let at = 0;
-  for (const entry of entries) {
-    packed.set(entry, at);
-    at += entry.byteLength;
-  }
-  return { folders, folderOf, entries: packed, entryEnds, open };
+  const entries = new Uint8Array(end);
+  for (const [i, { file }] of parts.entries()) entries.set(file.encoded, i === 0 ? 0 : entryEnds[i - 1]!);
+  return { folders, folderOf, entries, entryEnds, open };
 }
 
 function packPieces(
-  pieces: readonly { file: number; block: number; ordinal: number; offset: number; id: ChunkId }[],
-  involved: readonly number[],
+  pieces: readonly Piece[],
+  parts: readonly number[],
   firstBlock: number,
 ): { pieces: Float64Array; ids: Uint8Array } {
-  const position = new Map(involved.map((file, i) => [file, i]));
+  const position = new Map(parts.map((part, i) => [part, i]));
   const numbers = new Float64Array(pieces.length * PIECE_NUMBERS);
   const ids = Buffer.allocUnsafeSlow(pieces.length * CHUNK_ID_BYTES);
-  for (const [i, piece] of pieces.entries()) {
-    numbers[i * PIECE_NUMBERS] = position.get(piece.file)!;
-    numbers[i * PIECE_NUMBERS + 1] = piece.block - firstBlock;
-    numbers[i * PIECE_NUMBERS + 2] = piece.ordinal;
-    numbers[i * PIECE_NUMBERS + 3] = piece.offset;
-    ids.write(piece.id, i * CHUNK_ID_BYTES, CHUNK_ID_BYTES, 'latin1');
+  for (const [i, { part, block, ordinal, offset, item }] of pieces.entries()) {
+    numbers[i * PIECE_NUMBERS] = position.get(part)!;
+    numbers[i * PIECE_NUMBERS + 1] = block - firstBlock;
+    numbers[i * PIECE_NUMBERS + 2] = ordinal;
+    numbers[i * PIECE_NUMBERS + 3] = offset;
+    numbers[i * PIECE_NUMBERS + 4] = item.length;
+    ids.write(item.id, i * CHUNK_ID_BYTES, CHUNK_ID_BYTES, 'latin1');
   }
   return { pieces: numbers, ids };
 }

@@ -1,16 +1,20 @@
 import type { ChunkId } from '../../core/index.js';
-import type { ContentItem, Entry } from '../entry.js';
-import type { TargetNode } from './target-tree.js';
+import { type ContentItem, itemBytes } from '../entry.js';
+import type { FileUnderway } from './file-underway.js';
 
-/** A file of a restore window. */
-export interface WindowFile {
-  readonly node: TargetNode;
-  readonly entry: Entry;
-  /** Its encoded entry, with all attribute values inline. */
-  readonly encoded: Uint8Array;
+/** What is planned of a file at once: nearly always all of it, else one page of its content list. */
+export interface FilePart {
+  readonly file: FileUnderway;
+  /** Where in the file it begins. */
+  readonly offset: number;
   readonly items: readonly ContentItem[];
-  /** Raw path, relative to where the restore began. */
-  readonly path: string;
+  /** Number of reads that are still to bring something for it. */
+  readsLeft: number;
+  /** The attempt under way has failed. */
+  failed: boolean;
+  /** Why the first attempt failed. */
+  reason: string | undefined;
+  ended: boolean;
 }
 
 /** Where a chunk lies. */
@@ -23,112 +27,144 @@ export interface BlockPlace {
 
 /** A chunk that a file needs. */
 export interface Piece {
-  /** Position in the window's files. */
-  readonly file: number;
+  /** Position in the window's parts. */
+  readonly part: number;
   readonly block: number;
   readonly ordinal: number;
+  /** In the file. */
   readonly offset: number;
-  readonly id: ChunkId;
+  readonly item: Chunk;
 }
+
+/** Content that is no hole. */
+type Chunk = Extract<ContentItem, { readonly id: ChunkId }>;
 
 /** Neighbouring blocks of one pack that are fetched in one call. */
 export interface PlannedRead {
   readonly pack: number;
   readonly firstBlock: number;
   readonly blocks: number;
-  /** Sorted by file and offset. */
+  /** Sorted by part and offset. */
   readonly pieces: readonly Piece[];
 }
 
-export interface WindowPlan {
-  readonly reads: readonly PlannedRead[];
-  /** For each file the number of reads that it needs. */
-  readonly readsOf: Uint32Array;
-  /** Files that cannot be restored, because a chunk of theirs is nowhere. */
-  readonly homeless: readonly number[];
+/** How long a block is, in bytes: stored, and opened. */
+export interface BlockSize {
+  readonly stored: number;
+  readonly plain: number;
 }
+
+interface PlannedBlock {
+  readonly pack: number;
+  readonly block: number;
+  readonly pieces: Piece[];
+}
+
+/** Packs have fewer blocks. */
+const BLOCKS = 65_536;
 
 /**
- * Plans a window: which blocks are fetched, once each, in the order in which they lie, and what every file takes from them.
- * Pure. `placeOf` says where a chunk is, `storedBytes` how long a block is;
- * neighbours are joined up to `readBytes` of stored bytes, 0 joins none.
+ * The plan of one window: which blocks are fetched, once each, in the order in which they lie, and what every file takes of
+ * them. It grows file by file, so that planning is spread over the walk.
  */
-export function planWindow(
-  files: readonly WindowFile[],
-  placeOf: (id: ChunkId) => BlockPlace | undefined,
-  storedBytes: (pack: number, block: number) => number,
-  readBytes: number,
-): WindowPlan {
-  const blocks = new Map<number, { pack: number; block: number; pieces: Piece[] }>();
-  const homeless: number[] = [];
-  for (const [file, { items }] of files.entries()) {
-    const pieces = piecesOf(file, items, placeOf);
-    if (pieces === undefined) {
-      homeless.push(file);
-      continue;
-    }
-    for (const { piece, pack } of pieces) {
-      const key = pack * 65_536 + piece.block;
-      const found = blocks.get(key);
-      if (found === undefined) blocks.set(key, { pack, block: piece.block, pieces: [piece] });
-      else found.pieces.push(piece);
-    }
-  }
-  const ordered = [...blocks.values()].sort((a, b) => a.pack - b.pack || a.block - b.block);
-  const reads = joinNeighbours(ordered, storedBytes, readBytes);
-  const readsOf = new Uint32Array(files.length);
-  for (const read of reads) {
-    let last = -1;
-    for (const { file } of read.pieces) {
-      if (file !== last) readsOf[file]!++;
-      last = file;
-    }
-  }
-  return { reads, readsOf, homeless };
-}
+export class Window {
+  readonly parts: FilePart[] = [];
+  /** Bytes of chunks; those of holes do not count. */
+  bytes = 0;
+  /** Content items. */
+  items = 0;
+  /** Parts that need more than one block: they may need several reads, and then their file stays open. */
+  spreadParts = 0;
+  private readonly blocks = new Map<number, PlannedBlock>();
 
-function piecesOf(
-  file: number,
-  items: readonly ContentItem[],
-  placeOf: (id: ChunkId) => BlockPlace | undefined,
-): { piece: Piece; pack: number }[] | undefined {
-  const pieces: { piece: Piece; pack: number }[] = [];
-  let offset = 0;
-  for (const item of items) {
-    if (item.id === undefined) {
-      offset += item.hole;
-      continue;
-    }
-    const place = placeOf(item.id);
-    if (place === undefined) return undefined;
-    pieces.push({
-      pack: place.pack,
-      piece: { file, block: place.block, ordinal: place.ordinal, offset, id: item.id },
-    });
-    offset += item.length;
+  /** `placeOf` says where a chunk is; a part of a file is marked failed when a chunk of it is nowhere. */
+  constructor(private readonly placeOf: (id: ChunkId) => BlockPlace | undefined) {}
+
+  /** Adds items of a file, the first of which begins at `offset`. */
+  add(file: FileUnderway, items: readonly ContentItem[], offset: number): void {
+    const part = { file, offset, items, readsLeft: 0, failed: false, reason: undefined, ended: false };
+    const number = this.parts.push(part) - 1;
+    file.parts++;
+    this.items += items.length;
+    this.plan(part, number);
   }
-  return pieces;
+
+  private plan(part: FilePart, number: number): void {
+    let { offset } = part;
+    let first: PlannedBlock | undefined;
+    let isSpread = false;
+    for (const item of part.items) {
+      if (item.id !== undefined) {
+        this.bytes += item.length;
+        const place = this.placeOf(item.id);
+        if (place === undefined) {
+          part.failed = true;
+          part.reason = 'a chunk of it is nowhere in the repository';
+        } else {
+          const block = this.block(place);
+          block.pieces.push({ part: number, block: place.block, ordinal: place.ordinal, offset, item });
+          first ??= block;
+          isSpread ||= block !== first;
+        }
+      }
+      offset += itemBytes(item);
+    }
+    if (isSpread) this.spreadParts++;
+  }
+
+  private block({ pack, block }: BlockPlace): PlannedBlock {
+    const key = pack * BLOCKS + block;
+    let planned = this.blocks.get(key);
+    if (planned === undefined) {
+      planned = { pack, block, pieces: [] };
+      this.blocks.set(key, planned);
+    }
+    return planned;
+  }
+
+  /**
+   * The reads, with neighbouring blocks joined up to the bytes of `most`, and sets how many each part needs. A single block
+   * may be larger; 0 joins none.
+   */
+  reads(sizeOf: (pack: number, block: number) => BlockSize, most: BlockSize): PlannedRead[] {
+    const ordered = [...this.blocks.values()].sort((a, b) => a.pack - b.pack || a.block - b.block);
+    const reads = joinNeighbours(ordered, sizeOf, most);
+    for (const part of this.parts) part.readsLeft = 0;
+    for (const { pieces } of reads) {
+      let last = -1;
+      for (const { part } of pieces) {
+        if (part !== last) this.parts[part]!.readsLeft++;
+        last = part;
+      }
+    }
+    return reads;
+  }
 }
 
 function joinNeighbours(
-  blocks: readonly { readonly pack: number; readonly block: number; readonly pieces: Piece[] }[],
-  storedBytes: (pack: number, block: number) => number,
-  readBytes: number,
+  blocks: readonly PlannedBlock[],
+  sizeOf: (pack: number, block: number) => BlockSize,
+  most: BlockSize,
 ): PlannedRead[] {
-  const reads: { pack: number; firstBlock: number; blocks: number; pieces: Piece[]; bytes: number }[] = [];
+  const reads: { pack: number; firstBlock: number; blocks: number; pieces: Piece[] }[] = [];
+  let stored = 0;
+  let plain = 0;
   for (const { pack, block, pieces } of blocks) {
     const last = reads.at(-1);
-    const bytes = storedBytes(pack, block);
-    const adjoins =
-      last?.pack === pack && last.firstBlock + last.blocks === block && last.bytes + bytes <= readBytes;
-    if (last !== undefined && adjoins) {
+    const size = sizeOf(pack, block);
+    stored += size.stored;
+    plain += size.plain;
+    const adjoins = last?.pack === pack && last.firstBlock + last.blocks === block;
+    if (last !== undefined && adjoins && stored <= most.stored && plain <= most.plain) {
       last.blocks++;
-      last.bytes += bytes;
       for (const piece of pieces) last.pieces.push(piece);
-    } else reads.push({ pack, firstBlock: block, blocks: 1, pieces: [...pieces], bytes });
+    } else {
+      reads.push({ pack, firstBlock: block, blocks: 1, pieces });
+      ({ stored, plain } = size);
+    }
   }
   for (const read of reads) {
-    if (read.blocks > 1) read.pieces.sort((a, b) => a.file - b.file || a.offset - b.offset);
+    if (read.blocks > 1) read.pieces.sort((a, b) => a.part - b.part || a.offset - b.offset);
   }
   return reads;
 }

@@ -17,7 +17,17 @@ export interface IntakeEngine {
   close(): Promise<void>;
 }
 
+/** The workers of one snapshot, before it is known what they work with. */
+export type IntakePool = WorkerPool<IntakeTasks>;
+
+/** Workers for one snapshot. */
+export function intakePool(threads: number): IntakePool {
+  return new WorkerPool<IntakeTasks>({ script: INTAKE_WORKER, threads: Math.max(1, threads) });
+}
+
 export interface EngineOptions {
+  /** Workers that were started ahead. */
+  readonly pool: IntakePool | undefined;
   readonly threads: number;
   readonly compression: number;
   readonly stagingFolder: string;
@@ -54,7 +64,8 @@ export function startIntakeEngine(
     pad: config.pad,
     stagingFolder: options.stagingFolder,
   };
-  const pool = new WorkerPool<IntakeTasks>({ script: INTAKE_WORKER, threads, data });
+  const pool = options.pool ?? intakePool(threads);
+  pool.open(data);
   const slabPool = new SlabPool(slabsOver(slabs, layout));
   return {
     intake: new Intake({

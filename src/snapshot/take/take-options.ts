@@ -1,4 +1,5 @@
 import type { Level, SnapshotStatistics } from '../snapshot-record.js';
+import type { IntakePool } from './intake-engine.js';
 
 export interface TakeOptions {
   /** Sources, as the user wrote them. */
@@ -21,6 +22,8 @@ export interface TakeOptions {
   /** Look, and store nothing. */
   readonly dryRun: boolean;
   readonly threads: number;
+  /** Workers of this snapshot that were started ahead (`intakePool`); closed at its end. */
+  readonly pool?: IntakePool;
   /** Count the sources ahead where no earlier snapshot says how much there is: progress events then tell totals. */
   readonly forecast: boolean;
   /** Send an event for every file. */

@@ -33,9 +33,9 @@ export async function takeSnapshot(
 ): Promise<TakeSummary> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return options.dryRun
-        ? await lookOnly(repository, options, listener)
-        : await takeOnce(repository, options, listener);
+      if (options.dryRun) return await lookOnly(repository, options, listener);
+      const { pool, ...others } = options;
+      return await takeOnce(repository, attempt === 1 ? options : others, listener);
     } catch (error) {
       const fenced = error instanceof CbrError && error.code === 'fenced';
       if (!fenced || attempt === MAX_ATTEMPTS) throw error;

@@ -45,6 +45,7 @@ export async function storeSources(run: Run, store: PackStore): Promise<StoredSo
   );
   const engine = startIntakeEngine(repository, store, trees.put, {
     threads: options.threads,
+    pool: options.pool,
     compression,
     stagingFolder,
     onRead: (path, bytes) => run.tally.read(path, bytes),

@@ -1,0 +1,44 @@
+import type { TemporaryFile } from '../../fs/index.js';
+import type { Entry } from '../entry.js';
+import type { TargetNode } from './target-tree.js';
+
+/** How a file of a restore ended. */
+export type FileEnd = 'restored' | 'existed' | 'lost';
+
+/**
+ * A file from the moment it is planned until it has its name or is given up. The content of a huge one comes in parts, one
+ * in each window, and it stays open between them. Holds what is needed of the entry, not the entry: there may be many.
+ */
+export class FileUnderway {
+  readonly name: string;
+  readonly size: number;
+  readonly mode: number;
+  readonly flags: number;
+  readonly linkGroup: string | undefined;
+  /** Open while its content comes from several reads. */
+  temporary: TemporaryFile | undefined = undefined;
+  /** Parts that are planned and have not ended. Nobody else writes to the file once it is 0. */
+  parts = 0;
+  /** There is more than one part. */
+  isParted = false;
+  /** All parts are planned. */
+  isPlanned = false;
+  /** Why it is given up, once it is. */
+  lost: string | undefined = undefined;
+
+  constructor(
+    /** The folder that it belongs into. */
+    readonly node: TargetNode,
+    entry: Entry,
+    /** The encoded entry, with all attribute values inline. */
+    readonly encoded: Uint8Array,
+    /** Raw path, relative to where the restore began. */
+    readonly path: string,
+  ) {
+    this.name = entry.name;
+    this.size = entry.size ?? 0;
+    this.mode = entry.mode;
+    this.flags = entry.flags ?? 0;
+    this.linkGroup = entry.linkGroup;
+  }
+}

@@ -1,0 +1,76 @@
+import type { ContentItem } from '../entry.js';
+import type { FileUnderway } from './file-underway.js';
+import type { Window } from './window.js';
+import type { WindowRunner } from './window-runner.js';
+
+/** A window ends when it holds so much: memory and open files are bounded by it, whatever the snapshot. */
+export interface WindowLimits {
+  /** Bytes of chunks. */
+  readonly bytes: number;
+  /** Content items. */
+  readonly items: number;
+  readonly parts: number;
+  /** Parts whose file may stay open. */
+  readonly spreadParts: number;
+}
+
+/** A window is worth its overhead from so many bytes on, and is carried out then if the workers have nothing to do. */
+const HUNGRY_BYTES = 32 * 2 ** 20;
+/** Windows carried out at the same time: the next one fills the gaps in which the last one waits for its last block. */
+const WINDOWS_UNDERWAY = 2;
+
+/** Gathers what is to be written into windows, and has each carried out while the next is filled. */
+export class WindowFiller {
+  private window: Window;
+  private readonly underway: Promise<void>[] = [];
+
+  constructor(
+    private readonly runner: WindowRunner,
+    private readonly limits: WindowLimits,
+  ) {
+    this.window = runner.newWindow();
+  }
+
+  get isEmpty(): boolean {
+    return this.window.parts.length === 0;
+  }
+
+  /** Whether the window should be carried out before anything is added. */
+  get isFull(): boolean {
+    const { bytes, items, parts, spreadParts } = this.window;
+    return (
+      bytes >= this.limits.bytes ||
+      items >= this.limits.items ||
+      parts.length >= this.limits.parts ||
+      spreadParts >= this.limits.spreadParts ||
+      (bytes >= HUNGRY_BYTES && this.runner.isHungry)
+    );
+  }
+
+  add(file: FileUnderway, items: readonly ContentItem[], offset: number): void {
+    this.window.add(file, items, offset);
+  }
+
+  /** Starts what was gathered, when there is room for it. Rejects when a window before has failed. */
+  async flush(): Promise<void> {
+    while (this.underway.length >= WINDOWS_UNDERWAY) await this.underway.shift();
+    if (this.isEmpty) return;
+    const underway = this.runner.run(this.window);
+    this.window = this.runner.newWindow();
+    // Whoever awaits it sees a failure; until then it must not count as unhandled.
+    underway.catch(() => undefined);
+    this.underway.push(underway);
+  }
+
+  /** Waits for the oldest window under way; false if there is none. Rejects when it has failed. */
+  async settleOne(): Promise<boolean> {
+    const oldest = this.underway.shift();
+    await oldest;
+    return oldest !== undefined;
+  }
+
+  /** Resolves when no window is under way any more, whatever failed. */
+  async idle(): Promise<void> {
+    await Promise.allSettled(this.underway);
+  }
+}
