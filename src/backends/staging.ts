@@ -19,20 +19,23 @@ const SEPARATOR = '~';
  * owner has ended, and is random, so that it is not in use.
  */
 export function newStagingPath(folder: string): string {
-  const { host, bootId = '', pidNamespace = '', pid, startTime = '' } = owner();
-  const parts = [encodeURIComponent(host).replaceAll(SEPARATOR, '%7E'), bootId, pidNamespace, pid, startTime];
+  const { host, machine = '', bootId = '', pidNamespace = '', pid, startTime = '' } = owner();
+  const name = encodeURIComponent(host).replaceAll(SEPARATOR, '%7E');
+  const parts = [name, machine, bootId, pidNamespace, pid, startTime];
   return join(folder, [...parts, randomBytes(8).toString('hex')].join(SEPARATOR));
 }
 
 function ownerOf(name: string): ProcessIdentity | undefined {
-  const [host, boot, namespace, pid, start, random, ...rest] = name.split(SEPARATOR);
-  if (host === undefined || boot === undefined || namespace === undefined || start === undefined)
+  const [host, machine, boot, namespace, pid, start, random, ...rest] = name.split(SEPARATOR);
+  if (host === undefined || machine === undefined || boot === undefined || namespace === undefined)
     return undefined;
-  if (random === undefined || rest.length > 0 || !/^[1-9]\d*$/.test(pid ?? '')) return undefined;
+  if (start === undefined || random === undefined || rest.length > 0) return undefined;
+  if (!/^[1-9]\d*$/.test(pid ?? '')) return undefined;
   try {
     return {
       host: decodeURIComponent(host),
       pid: Number(pid),
+      ...(machine === '' ? {} : { machine }),
       ...(boot === '' ? {} : { bootId: boot }),
       ...(namespace === '' ? {} : { pidNamespace: Number(namespace) }),
       ...(start === '' ? {} : { startTime: Number(start) }),

@@ -1,6 +1,6 @@
 import { parentPort } from 'node:worker_threads';
 import { serializeError } from './serialized-error.js';
-import type { TaskReply, TaskRequest, TaskTable, Transfer } from './tasks.js';
+import { END, type TaskReply, type TaskRequest, type TaskTable, type Transfer } from './tasks.js';
 
 /** What a task returns: its output and the buffers handed over with it instead of being copied. */
 export interface TaskResult<Output> {
@@ -38,7 +38,11 @@ export function serveTasks<T extends TaskTable, Data>(
       port.postMessage(reply);
     }
   };
-  port.on('message', (message: Data | TaskRequest) => {
+  port.on('message', (message: Data | TaskRequest | typeof END) => {
+    if (message === END) {
+      queue = queue.then(() => port.close());
+      return;
+    }
     if (handlers === undefined) {
       handlers = (async () => open(message as Data))();
       // Each request is answered with what went wrong.

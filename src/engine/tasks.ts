@@ -10,6 +10,9 @@ export interface TaskRequest {
   readonly input: unknown;
 }
 
+/** Tells a worker to end when it has answered what it was asked. */
+export const END = 'end';
+
 /** What a worker sends back. */
 export type TaskReply =
   | { readonly id: number; readonly output: unknown }

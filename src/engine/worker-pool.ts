@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { CbrError } from '../core/index.js';
 import { reviveError } from './serialized-error.js';
-import type { TaskReply, TaskRequest, TaskTable, Transfer } from './tasks.js';
+import { END, type TaskReply, type TaskRequest, type TaskTable, type Transfer } from './tasks.js';
 
 export interface WorkerPoolOptions {
   /** The module each worker runs; it calls `serveTasks`. */
@@ -22,7 +22,11 @@ interface Member {
   /** Jobs that only this worker may do. */
   readonly own: Job[];
   running: Job | undefined;
+  readonly ended: Promise<void>;
 }
+
+/** A worker that has not ended by itself after so long hangs. */
+const LONGEST_END_MS = 10_000;
 
 /**
  * Worker threads that take tasks from two queues, urgent ones first. Workers start when there is first something to do:
@@ -77,7 +81,7 @@ export class WorkerPool<T extends TaskTable> {
   async close(): Promise<void> {
     this.closed = true;
     this.fail(new CbrError('interrupted', 'the worker threads were stopped'));
-    await Promise.all(this.members.map(({ worker }) => worker.terminate()));
+    await Promise.all(this.members.map(endOf));
   }
 
   private enqueue(queue: Job[], task: string, input: unknown, transfer: Transfer): Promise<never> {
@@ -114,7 +118,8 @@ export class WorkerPool<T extends TaskTable> {
       // Workers make little that lives on; a third of the default keeps their memory small at the same speed.
       resourceLimits: { maxYoungGenerationSizeMb: 16 },
     });
-    const member: Member = { worker, own: [], running: undefined };
+    const ended = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
+    const member: Member = { worker, own: [], running: undefined, ended };
     worker.on('message', (reply: TaskReply) => this.settle(member, reply));
     worker.on('error', (error) => this.fail(error instanceof Error ? error : new Error(String(error))));
     worker.on('exit', (code) => {
@@ -144,4 +149,12 @@ export class WorkerPool<T extends TaskTable> {
     }
     for (const job of jobs) job.reject(this.failure);
   }
+}
+
+/** Lets a worker end by itself: one that is stopped while it loads native code takes the whole process with it. */
+async function endOf({ worker, ended }: Member): Promise<void> {
+  worker.postMessage(END);
+  const timer = setTimeout(() => void worker.terminate(), LONGEST_END_MS);
+  await ended;
+  clearTimeout(timer);
 }

@@ -22,6 +22,8 @@ export interface RepositoryView {
   /** Outcomes by session; an error where the record could not be opened. */
   readonly outcomes: ReadonlyMap<SessionId, OutcomeRecord | CbrError>;
   readonly forgotten: ReadonlySet<SessionId>;
+  /** Snapshots that a valid one saw and that are gone without having been forgotten. */
+  readonly vanished: ReadonlySet<SessionId>;
   /** Packs condemned by a mark: never to be relied on for something new. */
   readonly condemned: ReadonlySet<ObjectDigest>;
   /** Marks that could not be opened: what they condemn is unknown. */
@@ -89,7 +91,23 @@ export async function readView(
   const segments = new Map<ObjectDigest, number>();
   for await (const { name, size } of backend.list('index')) segments.set(name as ObjectDigest, size);
   const leases = await readLeases(backend, its, memory);
-  return { outcomes, forgotten, condemned, unreadableMarks, segments, leases };
+  const vanished = vanishedSnapshots(outcomes, forgotten);
+  return { outcomes, forgotten, vanished, condemned, unreadableMarks, segments, leases };
+}
+
+function vanishedSnapshots(
+  outcomes: RepositoryView['outcomes'],
+  forgotten: ReadonlySet<SessionId>,
+): Set<SessionId> {
+  const vanished = new Set<SessionId>();
+  for (const outcome of outcomes.values()) {
+    if (outcome instanceof CbrError || outcome.outcome !== 'commit') continue;
+    for (const seen of outcome.seen) {
+      const sid = toHex(seen) as SessionId;
+      if (!outcomes.has(sid) && !forgotten.has(sid)) vanished.add(sid);
+    }
+  }
+  return vanished;
 }
 
 async function readLeases(
@@ -128,12 +146,15 @@ export function segmentCounts(name: ObjectDigest, author: Author, view: Reposito
 }
 
 /**
- * Whether a segment counts or, because the outcome of its session is there and cannot be opened, may count. Readers use
- * those too, for what they name is verified as it is read; writers must not rely on them.
+ * Whether a segment counts or may count: because the outcome of its session is there and cannot be opened, or because it is
+ * not there although snapshots have vanished, and whose are gone with those nobody can tell. Readers use such segments too,
+ * for what they name is verified as it is read; writers must not rely on them.
  */
 export function segmentMayCount(name: ObjectDigest, author: Author, view: RepositoryView): boolean {
   if (segmentCounts(name, author, view)) return true;
-  return author.kind === 'session' && view.outcomes.get(author.session) instanceof CbrError;
+  if (author.kind !== 'session') return false;
+  const outcome = view.outcomes.get(author.session);
+  return outcome instanceof CbrError || (outcome === undefined && view.vanished.size > 0);
 }
 
 /** Sessions whose outcome is a commit that nobody has forgotten (rule 7). */

@@ -68,7 +68,7 @@ describe('local disk, several processes', () => {
     const future = Date.now() + HOUR_MS;
     expect(await removeStaleTemporaries(backend.stagingFolder!, 2 * HOUR_MS, future)).toBe(0);
     await removeStaleTemporaries(backend.stagingFolder!, 0, future);
-    const owned = (await readdir(backend.stagingFolder!)).map((name) => name.split('~')[3]);
+    const owned = (await readdir(backend.stagingFolder!)).map((name) => name.split('~')[4]);
     expect(owned).not.toContain(`${killed.child.pid}`);
     await running.lines.next();
     await running.lines.next();

@@ -17,8 +17,9 @@ describe('staged files', () => {
   /** Makes a staged file as `owner` would name it, last written `ageMs` before `now`. */
   async function stage(folder: string, owner: Partial<ProcessIdentity>, ageMs: number): Promise<string> {
     const parts = basename(newStagingPath(folder)).split('~');
-    const { host, bootId, pidNamespace, pid, startTime } = { ...self, ...owner };
-    const name = [encodeURIComponent(host), bootId, pidNamespace, pid, startTime, parts.at(-1)].join('~');
+    const { host, machine, bootId, pidNamespace, pid, startTime } = { ...self, ...owner };
+    const maker = [encodeURIComponent(host), machine, bootId, pidNamespace, pid, startTime];
+    const name = [...maker, parts.at(-1)].join('~');
     await writeFile(join(folder, name), 'staged');
     await utimes(join(folder, name), new Date(now - ageMs), new Date(now - ageMs));
     return name;
@@ -35,10 +36,11 @@ describe('staged files', () => {
     const kept = [
       await stage(folder, {}, 1e9),
       await stage(folder, { host: 'another', bootId: 'of another', pid: endedPid }, 1e9),
+      await stage(folder, { machine: 'another of that name', bootId: 'of another', pid: endedPid }, 1e9),
       await stage(folder, { pidNamespace: 17, pid: endedPid }, 1e9),
       await stage(folder, { pid: endedPid }, 999),
     ];
-    for (const name of ['notes.txt', '~~~~~', `${self.host}~b~n~x~1~r`, `%E0~b~n~1~1~r`]) {
+    for (const name of ['notes.txt', '~~~~~~', `${self.host}~m~b~n~x~1~r`, `%E0~m~b~n~1~1~r`]) {
       await writeFile(join(folder, name), 'not staged by cbr');
       await utimes(join(folder, name), 0, 0);
       kept.push(name);

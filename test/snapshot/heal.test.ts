@@ -33,6 +33,22 @@ function dataPacks(its: Scratch): string[] {
     .filter((path) => /[0-9a-f]{64}$/.test(path) && readFileSync(path).readUInt8(17) === 1);
 }
 
+describe('a snapshot record that is gone', () => {
+  test('does not take along what a later snapshot shares with it, and the next one stores it again', async () => {
+    const { its, first, second } = await twoSnapshots();
+    rmSync(join(its.repo, 'snapshots', first));
+    rmSync(its.cache, { recursive: true });
+    const { target, summary } = await its.use(async (repository) => {
+      const snapshot = (await listSnapshots(repository)).snapshots.find(({ id }) => id === second)!;
+      return restoreFrom(repository, { snapshot, path: its.source, target: its.newTarget() });
+    });
+    expect(summary.lost).toBe(0);
+    expect(missingFiles(its.source, target)).toEqual([]);
+    const { summary: next } = await its.take();
+    expect(next.statistics.newBytes).toBeGreaterThan(1_000_000);
+  });
+});
+
 describe('a snapshot record that cannot be opened', () => {
   test('does not take along what a later snapshot shares with it, even for a machine without a cache', async () => {
     const { its, first, second } = await twoSnapshots();

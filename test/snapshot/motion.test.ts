@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import {
   closeSync,
   existsSync,
+  linkSync,
   lstatSync,
   mkdirSync,
   openSync,
@@ -118,6 +119,46 @@ describe('between scan and read', () => {
     expect(next.problems).toEqual([]);
     const again = await its.restore();
     expect(factsOf(again.target)).toEqual(factsOf(its.source));
+  });
+
+  test('names of one file: what is shared is the content of that very file', async () => {
+    const its = await scratchRepository();
+    const at = (name: string): string => join(its.source, name);
+    runScript(its.source, ['mkdir a b c m']);
+    for (const kind of ['gone', 'replaced', 'steady']) {
+      writeFileSync(at(`a/${kind}`), `precious ${kind}`);
+      for (const folder of ['b', 'c']) linkSync(at(`a/${kind}`), at(`${folder}/${kind}`));
+    }
+    writeFileSync(at('m/trigger'), '');
+    writeFileSync(join(its.root, 'other'), 'something else');
+    const change = (): void => {
+      rmSync(at('a/gone'));
+      renameSync(join(its.root, 'other'), at('a/replaced'));
+    };
+    const { problems, summary } = await its.take(
+      { exclude: ['trigger'] },
+      {},
+      whenListed(at('m/trigger'), change),
+    );
+    expect(severities(problems, its)).toEqual([['a/gone', 'note']]);
+    expect(summary.statistics).toMatchObject({ files: 8, newFiles: 8 });
+    const { target } = await its.restore();
+    expect(existsSync(join(target, 'a/gone'))).toBe(false);
+    for (const name of [
+      'a/replaced',
+      'a/steady',
+      'b/gone',
+      'b/replaced',
+      'b/steady',
+      'c/gone',
+      'c/replaced',
+    ]) {
+      expect(readFileSync(join(target, name), 'utf8'), name).toBe(readFileSync(at(name), 'utf8'));
+    }
+    const inode = (name: string): number => statSync(join(target, name)).ino;
+    for (const kind of ['gone', 'replaced', 'steady']) expect(inode(`b/${kind}`)).toBe(inode(`c/${kind}`));
+    expect(inode('a/steady')).toBe(inode('b/steady'));
+    expect(inode('a/replaced')).not.toBe(inode('b/replaced'));
   });
 
   test('a dry run says what vanished or became something else, and goes on', async () => {

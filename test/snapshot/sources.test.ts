@@ -48,6 +48,20 @@ describe('what is left out', () => {
     expect(second.summary.statistics).toMatchObject({ files: 1, unchangedFiles: 1 });
   });
 
+  test('the repository itself, and a folder of it, are refused as sources', async () => {
+    const its = await scratchRepository();
+    writeFileSync(join(its.source, 'file'), 'content');
+    for (const path of [its.repo, join(its.repo, 'packs')]) {
+      await expect(its.take({ paths: [path] })).rejects.toMatchObject({
+        code: 'source',
+        message: expect.stringContaining('it is this repository'),
+      });
+      const { summary, problems } = await its.take({ paths: [its.source, path] });
+      expect(problems).toMatchObject([{ severity: 'error', subject: path }]);
+      expect(summary.statistics.files).toBe(1);
+    }
+  });
+
   testMounts?.('other file systems, and what was seen below their mount points before', async () => {
     const its = await scratchRepository();
     const mount = join(its.source, 'mount');
@@ -88,7 +102,7 @@ describe('sources', () => {
     const first = await its.take({
       paths: [file!, link!, fifo!, join(its.source, 'a/b'), join(its.source, 'empty')],
     });
-    expect(first.problems.map(({ severity, subject }) => [severity, subject])).toEqual([['note', link]]);
+    expect(first.problems.map(({ severity, subject }) => [severity, subject])).toEqual([['metadata', link]]);
     const { target } = await its.restore();
     const named = /^\.$|^\.\/(?:a|link|empty|a\/file 1|a\/fifo|a\/b|a\/b\/.*)$/;
     expect(factsOf(target)).toEqual(

@@ -3,9 +3,16 @@ import { Limiter, type Slab, type SlabPool, type WorkerPool } from '../../engine
 import { type RawPath, STAT_ROW_BYTES } from '../../fs/index.js';
 import type { FinishedPack, PackStore } from '../../repo/index.js';
 import { ContentListBuilder, type StoreTreeChunk } from '../content-list.js';
-import { type Content, type ContentItem, MAX_INLINE_ITEMS } from '../entry.js';
+import { type Content, type ContentItem, itemBytes, MAX_INLINE_ITEMS } from '../entry.js';
 import { isVanished } from './read-files.js';
-import { type BatchOutput, type FileNotes, type IntakeTasks, type LargeFile, READ } from './tasks.js';
+import {
+  type BatchOutput,
+  type FileNotes,
+  type IntakeTasks,
+  type LargeFile,
+  READ,
+  type SparseFile,
+} from './tasks.js';
 
 /** A file whose content is to be read. */
 export interface FileToTake {
@@ -53,8 +60,8 @@ export interface IntakeParts {
   readonly capacity: number;
   readonly store: PackStore;
   readonly storeTreeChunk: StoreTreeChunk;
-  /** Called for all content that was read. */
-  readonly onRead: (path: string, bytes: number) => void;
+  /** Called for all content that was read; `newBytes` of it are of chunks that the repository did not have. */
+  readonly onRead: (path: string, bytes: number, newBytes: number) => void;
 }
 
 /**
@@ -84,6 +91,13 @@ export class Intake {
     this.batch.push(waiting);
     this.batchBytes += size;
     return sent;
+  }
+
+  /** As `add`, for a file that a `taken` asks for: nobody can wait for room there, so it comes in a slab of its own. */
+  addAgain(file: FileToTake, taken: (result: TakenFile) => void): void {
+    const waiting: Waiting = { ...file, resolve: taken, attempts: 0 };
+    if (file.size > this.parts.capacity) this.start(() => this.placeLarge(waiting));
+    else this.start(async () => this.readBatch(await this.parts.slabs.acquire(), [waiting]));
   }
 
   /** Throws when taking in or storing has failed. */
@@ -147,21 +161,22 @@ export class Intake {
       mayHaveHoles: Uint8Array.from(files, (file) => (file.mayHaveHoles ? 1 : 0)),
     });
     const notes = new Map(output.notes);
+    const sparse = new Map(output.sparse);
     const rows: number[] = [];
     const results: (TakenFile | undefined)[] = [];
     let table = 0;
     for (const [i, file] of files.entries()) {
-      const result = this.resultOf(slab, output, i, table, rows, notes.get(i) ?? NO_NOTES);
+      const result = this.resultOf(slab, output, i, table, rows, notes.get(i) ?? NO_NOTES, sparse.get(i));
       table += output.chunks[i]!;
       results.push(result);
-      this.parts.onRead(file.path, result?.size ?? 0);
+      this.parts.onRead(file.path, result?.size ?? 0, result?.newBytes ?? 0);
       if (result === undefined) this.placeAgain(file, output, i);
     }
     await this.seal(slab, rows);
     for (const [i, result] of results.entries()) if (result !== undefined) files[i]!.resolve(result);
   }
 
-  /** Undefined for a file that has to be read in another way. */
+  /** Undefined for a file that outgrew its room. */
   private resultOf(
     slab: Slab,
     output: BatchOutput,
@@ -169,19 +184,22 @@ export class Intake {
     table: number,
     newRows: number[],
     notes: FileNotes,
+    sparse: SparseFile | undefined,
   ): TakenFile | undefined {
     const state = output.states[file]!;
-    if (state === READ.outgrown || state === READ.holed) return undefined;
+    if (state === READ.outgrown) return undefined;
     if (state === READ.vanished || state === READ.failed) {
       return { ...NOTHING, state: state === READ.vanished ? 'vanished' : 'failed', notes };
     }
-    const items: ContentItem[] = [];
+    const chunks: ContentItem[] = [];
     const add = (item: ContentItem): void => {
-      items.push(item);
+      chunks.push(item);
     };
-    const { size, newBytes } = this.collect(slab, table, output.chunks[file]!, newRows, add);
+    const read = this.collect(slab, table, output.chunks[file]!, newRows, add);
     const row = output.rows.subarray(file * STAT_ROW_BYTES, (file + 1) * STAT_ROW_BYTES);
-    const content = this.contentOf(items);
+    const content = this.contentOf(sparse === undefined ? chunks : withHoles(chunks, sparse));
+    const size = sparse?.size ?? read.size;
+    const { newBytes } = read;
     return { state: state === READ.ok ? 'ok' : 'unsteady', row, content, size, newBytes, notes };
   }
 
@@ -192,12 +210,8 @@ export class Intake {
     return builder.finish();
   }
 
-  /** It has holes, or it grew between scan and read: by now its size is in its row. */
+  /** It grew between scan and read: by now its size is in its row. */
   private placeAgain(file: Waiting, output: BatchOutput, index: number): void {
-    if (output.states[index] === READ.holed) {
-      this.start(() => this.placeLarge(file));
-      return;
-    }
     if (file.attempts + 1 >= MAX_ATTEMPTS) {
       file.resolve({ ...NOTHING, state: 'failed', notes: { error: 'it grew each time it was to be read' } });
       return;
@@ -311,7 +325,7 @@ export class Intake {
           const rows: number[] = [];
           const counted = this.collect(slab, 0, window.chunks, rows, (item) => builder.add(item));
           sums.size += counted.size;
-          this.parts.onRead(path, counted.size);
+          this.parts.onRead(path, counted.size, counted.newBytes);
           sums.newBytes += counted.newBytes;
           sealing.start(() => this.orFail(() => this.seal(slab, rows)));
           sealing.check();
@@ -331,6 +345,24 @@ export class Intake {
     const steady = !truncated && closed !== undefined && sameState(closed.row, file.row);
     return { steady, content: builder.finish(), ...sums, ...(error === undefined ? {} : { error }) };
   }
+}
+
+/** The content of a file: its chunks, in order, where its extents are, and holes everywhere else. */
+function withHoles(chunks: readonly ContentItem[], { extents, size }: SparseFile): ContentItem[] {
+  const items: ContentItem[] = [];
+  let position = 0;
+  let next = 0;
+  for (const { start, end } of extents) {
+    if (start > position) items.push({ hole: start - position });
+    position = start;
+    while (position < end) {
+      const chunk = chunks[next++]!;
+      items.push(chunk);
+      position += itemBytes(chunk);
+    }
+  }
+  if (size > position) items.push({ hole: size - position });
+  return items;
 }
 
 const NOTHING = Object.freeze({ row: undefined, content: NO_CONTENT, size: 0, newBytes: 0 });

@@ -4,6 +4,7 @@ import { CHUNK_ID_BYTES, errnoOf, messageOf } from '../../core/index.js';
 import type { Slab } from '../../engine/index.js';
 import {
   dataExtents,
+  type Extent,
   FileError,
   inodeFlags,
   openSource,
@@ -21,6 +22,7 @@ import {
   type FileNotes,
   type LargeFile,
   READ,
+  type SparseFile,
   type WindowInput,
   type WindowOutput,
 } from './tasks.js';
@@ -51,6 +53,7 @@ export class FileReader {
     const chunks = new Uint32Array(count);
     const rows = new Uint8Array(count * STAT_ROW_BYTES);
     const notes: (readonly [number, FileNotes])[] = [];
+    const sparse: (readonly [number, SparseFile])[] = [];
     let start = 0;
     let table = 0;
     for (let i = 0; i < count; i++) {
@@ -61,37 +64,39 @@ export class FileReader {
       if (read.notes !== undefined) notes.push([i, read.notes]);
       if (read.state !== READ.vanished && read.state !== READ.failed)
         rows.set(this.before.rowBytes(0), i * STAT_ROW_BYTES);
-      if (read.bytes > 0) {
-        chunks[i] = this.cut(slab, start, read.bytes, true, table).chunks;
-        table += chunks[i]!;
+      let at = start;
+      for (const extent of read.extents) {
+        const count = this.cut(slab, at, extent.end - extent.start, true, table).chunks;
+        chunks[i]! += count;
+        table += count;
+        at += extent.end - extent.start;
       }
+      if (read.size > at - start) sparse.push([i, { extents: read.extents, size: read.size }]);
       start += room;
     }
-    return { states, chunks, rows, notes };
+    return { states, chunks, rows, notes, sparse };
   }
 
-  private readSmall(
-    path: RawPath,
-    into: Buffer,
-    mayHaveHoles: boolean,
-  ): { state: number; bytes: number; notes?: FileNotes } {
+  /** Reads what is data of a file, one extent behind the other. */
+  private readSmall(path: RawPath, into: Buffer, mayHaveHoles: boolean): SmallFile {
     let fd: number | undefined;
     try {
       this.before.clear();
       fd = openSource(path, this.before, 'none');
-      if (mayHaveHoles && hasHoles(fd, this.before.size(0))) return { state: READ.holed, bytes: 0 };
       for (let attempt = 0; ; attempt++) {
         const size = this.before.size(0);
-        if (size > into.byteLength) return { state: READ.outgrown, bytes: 0 };
-        const bytes = readFully(fd, into.subarray(0, size), 0);
+        if (size > into.byteLength) return { state: READ.outgrown, ...NOTHING_READ };
+        const wanted = mayHaveHoles ? dataExtents(fd, size) : wholeOf(size);
+        const { extents, isWhole } = readExtents(fd, into, wanted);
         this.after.clear();
         statFd(fd, this.after, path);
-        const steady = bytes === size && this.before.sameAs(0, this.after, 0);
+        const steady = isWhole && this.before.sameAs(0, this.after, 0);
         if (steady || attempt === MORE_ATTEMPTS) {
           const notes = this.notesOf(fd, path);
           return {
             state: steady ? READ.ok : READ.unsteady,
-            bytes,
+            extents,
+            size: isWhole ? size : (extents.at(-1)?.end ?? 0),
             ...(notes === undefined ? {} : { notes }),
           };
         }
@@ -99,10 +104,10 @@ export class FileReader {
         statFd(fd, this.before, path);
       }
     } catch (error) {
-      if (isVanished(error)) return { state: READ.vanished, bytes: 0 };
+      if (isVanished(error)) return { state: READ.vanished, ...NOTHING_READ };
       if (error instanceof FileError && OWN_FAULTS.has(error.errno)) throw error;
       const reason = error instanceof FileError ? error.reason : messageOf(error);
-      return { state: READ.failed, bytes: 0, notes: { error: reason } };
+      return { state: READ.failed, ...NOTHING_READ, notes: { error: reason } };
     } finally {
       if (fd !== undefined) closeSync(fd);
     }
@@ -177,9 +182,36 @@ export class FileReader {
   }
 }
 
-function hasHoles(fd: number, size: number): boolean {
-  const [first] = dataExtents(fd, size);
-  return size > 0 && (first === undefined || first.start > 0 || first.end < size);
+interface SmallFile {
+  readonly state: number;
+  /** What was read, one behind the other; less than there was if the file was cut short meanwhile. */
+  readonly extents: readonly Extent[];
+  /** Bytes with holes. */
+  readonly size: number;
+  readonly notes?: FileNotes;
+}
+
+const NOTHING_READ = Object.freeze({ extents: [] as readonly Extent[], size: 0 });
+
+function wholeOf(size: number): readonly Extent[] {
+  return size === 0 ? [] : [{ start: 0, end: size }];
+}
+
+/** Reads extents, one behind the other into `into`, up to the first that is cut short. */
+function readExtents(
+  fd: number,
+  into: Buffer,
+  wanted: readonly Extent[],
+): { extents: readonly Extent[]; isWhole: boolean } {
+  const extents: Extent[] = [];
+  let at = 0;
+  for (const { start, end } of wanted) {
+    const bytes = readFully(fd, into.subarray(at, at + end - start), start);
+    if (bytes > 0) extents.push({ start, end: start + bytes });
+    if (bytes < end - start) return { extents, isWhole: false };
+    at += bytes;
+  }
+  return { extents, isWhole: true };
 }
 
 /** Reads until the buffer is full or the file ends; returns the bytes read. */

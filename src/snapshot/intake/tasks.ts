@@ -37,7 +37,7 @@ export interface BatchInput {
   readonly paths: string;
   /** Bytes set aside for each file: its size when it was scanned. */
   readonly rooms: Float64Array;
-  /** 1 for each file that may have holes: it is asked for them before it is read. */
+  /** 1 for each file that may have holes: it is asked for them. */
   readonly mayHaveHoles: Uint8Array;
 }
 
@@ -52,8 +52,6 @@ export const READ = Object.freeze({
   outgrown: 3,
   /** It changed each time it was read; what was read last is stored. */
   unsteady: 4,
-  /** It has holes, and nothing of it was read: read it extent by extent. */
-  holed: 5,
 });
 
 /** What is said of a file beside its content; most have nothing. */
@@ -71,6 +69,15 @@ export interface BatchOutput {
   /** A stat row (STAT_ROW_BYTES) for each file, taken before its content was read. */
   readonly rows: Uint8Array;
   readonly notes: readonly (readonly [file: number, notes: FileNotes])[];
+  /** Files with holes; all of the others is data. */
+  readonly sparse: readonly (readonly [file: number, sparse: SparseFile])[];
+}
+
+/** Where what was read of a file with holes belongs. No chunk reaches from one extent into the next. */
+export interface SparseFile {
+  readonly extents: readonly Extent[];
+  /** Bytes of the file, with the hole that may be at its end. */
+  readonly size: number;
 }
 
 export interface LargeFile {

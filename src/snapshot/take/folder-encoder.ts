@@ -19,6 +19,8 @@ import type { Tally } from './tally.js';
 export interface EncoderParts extends SourceEntryContext {
   /** Takes a file in; a promise resolves when there is room for the next one. */
   readonly addFile: (file: FileToTake, taken: (result: TakenFile) => void) => Promise<void> | undefined;
+  /** The same for a file that a `taken` asks for, without waiting for room. */
+  readonly addFileAgain: (file: FileToTake, taken: (result: TakenFile) => void) => void;
   readonly known: KnownChunks;
   readonly linkGroups: Blake3;
   readonly tally: Tally;
@@ -74,6 +76,12 @@ interface Item {
   readonly reusable: EncodedEntry | undefined;
 }
 
+/** One name of a file with several. */
+interface LinkedName {
+  readonly file: FileToTake;
+  readonly finish: (taken: TakenFile) => void;
+}
+
 /** What `blocks` of a row counts. */
 const BLOCK_BYTES = 512;
 
@@ -87,7 +95,7 @@ export class FolderEncoder {
   private readonly table = new StatTable(1);
   private readonly writer = new MessagePackWriter();
   /** Files with several names: read once. What was taken, or who waits for it. */
-  private readonly links = new Map<string, TakenFile | ((taken: TakenFile) => void)[]>();
+  private readonly links = new Map<string, TakenFile | LinkedName[]>();
 
   /** `trusted`: what the last snapshot names is stored, without looking it up. */
   constructor(
@@ -200,39 +208,57 @@ export class FolderEncoder {
       return undefined;
     }
     const startSeconds = this.its.now() / 1000;
-    const linkGroup = this.linkGroup(stats, item.row);
     const finish = (taken: TakenFile): void =>
-      slots.set(slot, this.finishFile(folder, item, taken, startSeconds, linkGroup));
+      slots.set(slot, this.finishFile(folder, item, taken, startSeconds));
     const mayHaveHoles = size - stats.blocks(item.row) * BLOCK_BYTES >= SMALLEST_HOLE;
     const file = { path: item.real, size, mayHaveHoles };
-    if (linkGroup === undefined) return this.its.addFile(file, finish);
-    const key = folderKey(stats, item.row);
+    if (stats.nlink(item.row) < 2) return this.its.addFile(file, finish);
+    return this.placeLinked(folderKey(stats, item.row), { file, finish });
+  }
+
+  /** A name of a file with several. */
+  private placeLinked(key: string, name: LinkedName): Promise<void> | undefined {
     const known = this.links.get(key);
-    const again = (taken: TakenFile): void => finish({ ...taken, newBytes: 0 });
-    if (Array.isArray(known)) known.push(again);
-    else if (known !== undefined) again(known);
-    else {
-      const waiting: ((taken: TakenFile) => void)[] = [];
+    if (known === undefined) {
+      const waiting: LinkedName[] = [];
       this.links.set(key, waiting);
-      return this.its.addFile(file, (taken) => {
-        this.links.set(key, ownRow(taken));
-        finish(taken);
-        for (const each of waiting) each(taken);
-      });
+      return this.its.addFile(name.file, (taken) => this.linkTaken(key, name, taken, waiting));
     }
+    if (Array.isArray(known)) known.push(name);
+    else name.finish(known);
     return undefined;
   }
 
+  /** Shares what was read only if it is of that very file: by then its name may have led to another one, or nowhere. */
+  private linkTaken(key: string, name: LinkedName, taken: TakenFile, waiting: LinkedName[]): void {
+    name.finish(taken);
+    if (taken.row !== undefined && (taken.state === 'ok' || taken.state === 'unsteady')) {
+      this.table.clear();
+      this.table.addRow(taken.row);
+      if (folderKey(this.table, 0) === key) {
+        // With memory of its own, so that it does not keep the rows of its whole batch.
+        const shared = { ...taken, row: Uint8Array.from(taken.row), newBytes: 0 };
+        this.links.set(key, shared);
+        for (const each of waiting) each.finish(shared);
+        return;
+      }
+    }
+    const next = waiting.shift();
+    if (next === undefined) this.links.delete(key);
+    else this.its.addFileAgain(next.file, (again) => this.linkTaken(key, next, again, waiting));
+  }
+
   private finishFile(
-    { list }: ChangedFolder,
+    { list, listing }: ChangedFolder,
     item: Item,
     taken: TakenFile,
     startSeconds: number,
-    linkGroup: string | undefined,
   ): Slot {
     const { tally } = this.its;
+    const size = listing.stats.size(item.row);
     if (taken.row === undefined || taken.state === 'vanished' || taken.state === 'failed') {
       markForReading(list, item.place);
+      tally.leftOut(size);
       if (taken.state === 'vanished') tally.note(item.path, 'vanished before it could be read');
       else tally.error(item.path, taken.notes.error ?? 'cannot be read');
       return undefined;
@@ -242,7 +268,7 @@ export class FolderEncoder {
       tally.unsteady(item.path, 'changed while it was read; stored as it was read last');
     if (taken.state === 'unsteady' || isRacy(list, item.place, startSeconds))
       markForReading(list, item.place);
-    tally.newBytes += taken.newBytes;
+    tally.sourceBytes += taken.size - size;
     this.table.clear();
     this.table.addRow(taken.row);
     const entry: Entry = fileEntry(
@@ -251,7 +277,7 @@ export class FolderEncoder {
       0,
       taken.content,
       taken.size,
-      linkGroup,
+      this.linkGroup(this.table, 0),
       taken.notes,
       this.its,
     );
@@ -261,9 +287,4 @@ export class FolderEncoder {
     tally.file(() => item.path, same ? 'unchanged' : item.existed ? 'changed' : 'new', same ? 0 : taken.size);
     return encoded;
   }
-}
-
-/** With memory of its own, so that a file that is remembered does not keep the rows of its whole batch. */
-function ownRow(taken: TakenFile): TakenFile {
-  return taken.row === undefined ? taken : { ...taken, row: Uint8Array.from(taken.row) };
 }

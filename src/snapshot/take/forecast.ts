@@ -1,5 +1,12 @@
 import { setImmediate } from 'node:timers/promises';
-import { FileError, joinRaw, listFolder, type RawPath, StatTable } from '../../fs/index.js';
+import {
+  FileError,
+  joinRaw,
+  listFolder,
+  pathWithoutSymlinks,
+  type RawPath,
+  StatTable,
+} from '../../fs/index.js';
 import { folderKey } from './folder-encoder.js';
 import type { SourceRoot } from './folder-taker.js';
 
@@ -26,7 +33,7 @@ export async function forecast(
   const counted = { files: 0, bytes: 0 };
   for (const root of roots) {
     const waiting: { readonly path: RawPath; readonly relative: string }[] = [
-      { path: root.path, relative: '' },
+      { path: pathWithoutSymlinks(root.path), relative: '' },
     ];
     let sliceStart = performance.now();
     for (let folder = waiting.pop(); folder !== undefined; folder = waiting.pop()) {
@@ -59,7 +66,7 @@ function isOnDevice({ device }: SourceRoot, stats: StatTable, row: number): bool
 
 function namesIn(path: RawPath, stats: StatTable): readonly string[] {
   try {
-    return listFolder(path, stats).names;
+    return listFolder(path, stats, 'none').names;
   } catch (error) {
     if (!(error instanceof FileError)) throw error;
     return [];

@@ -31,7 +31,7 @@ export interface EngineOptions {
   readonly threads: number;
   readonly compression: number;
   readonly stagingFolder: string;
-  readonly onRead: (path: string, bytes: number) => void;
+  readonly onRead: (path: string, bytes: number, newBytes: number) => void;
 }
 
 export function startIntakeEngine(

@@ -24,7 +24,7 @@ export interface Run {
   readonly resolved: ResolvedSources;
   readonly level: Level;
   readonly parent: SessionId | undefined;
-  readonly parts: Omit<FolderTakerParts, 'addFile' | 'storeTreeChunk' | 'check'>;
+  readonly parts: Omit<FolderTakerParts, 'addFile' | 'addFileAgain' | 'storeTreeChunk' | 'check'>;
 }
 
 /** Looks at the sources and gathers what the run needs. Rejects (source) when none can be read. */
@@ -37,7 +37,8 @@ export function prepareRun(
   const { cache, keys, algorithms } = repository;
   const valid = validSnapshots(loaded.view);
   const tally = new Tally(listener, options.items, () => performance.now());
-  const resolved = resolveSources(options, cache, (sid) => loaded.sync.isSound && valid.has(sid), tally);
+  const own = ownFolders(repository, options);
+  const resolved = resolveSources(options, cache, own, (sid) => loaded.sync.isSound && valid.has(sid), tally);
   const parents = resolved.sources.map((source) => (source.kind === 'folder' ? source.parent : undefined));
   const parent = parents.find((sid) => sid !== undefined);
   const level = options.level ?? (parent === undefined ? 'full' : 'incr');
@@ -60,7 +61,7 @@ export function prepareRun(
       directoryKeys: algorithms.blake3.create({ context: 'cbr 2026 directory states' }),
       linkGroups: keys.linkGroups(),
       tally,
-      ownFolders: ownFolders(repository, options),
+      ownFolders: own,
       now: repository.now,
       signal: options.signal,
     },

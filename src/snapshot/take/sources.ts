@@ -7,12 +7,15 @@ import {
   FileError,
   fileSystemOf,
   listFolder,
+  parentPath,
+  pathWithoutSymlinks,
   type RawPath,
   rawPath,
   StatTable,
   statPath,
 } from '../../fs/index.js';
 import { isStateCurrent, type RepositoryCache } from '../../repo/index.js';
+import { folderKey } from './folder-encoder.js';
 import type { SourceRoot } from './folder-taker.js';
 import type { TakeOptions } from './take-options.js';
 import type { Tally } from './tally.js';
@@ -79,6 +82,7 @@ function isInside(path: RawPath, folder: RawPath): boolean {
 export function resolveSources(
   options: TakeOptions,
   cache: RepositoryCache,
+  ownFolders: ReadonlyMap<string, string>,
   isValid: (snapshot: SessionId) => boolean,
   tally: Tally,
 ): ResolvedSources {
@@ -87,6 +91,7 @@ export function resolveSources(
   let problem: FileError | undefined;
   for (const path of paths) {
     try {
+      refuseOwnFolder(path, ownFolders);
       sources.push(resolveSource(path, options, cache, isValid, tally));
     } catch (error) {
       if (!(error instanceof FileError)) throw error;
@@ -113,7 +118,11 @@ function resolveSource(
   const row = statPath(path, stats);
   const type = stats.type(row);
   if (type === 'symlink') {
-    tally.note(path, 'is a symlink: the link itself is stored; name what it points to if that is meant');
+    tally.note(
+      path,
+      'is a symlink: the link itself is stored; name what it points to if that is meant',
+      'metadata',
+    );
   }
   if (type !== 'directory') return { kind: 'single', path };
   const fileSystem = fileSystemOf(path);
@@ -137,6 +146,20 @@ function resolveSource(
       filter,
     },
   };
+}
+
+/** A repository that stores itself would be twice as large with every snapshot. */
+function refuseOwnFolder(path: RawPath, ownFolders: ReadonlyMap<string, string>): void {
+  const stats = new StatTable(1);
+  for (let above = pathWithoutSymlinks(path); ; above = parentPath(above)) {
+    stats.clear();
+    const reason = ownFolders.get(folderKey(stats, statPath(above, stats)));
+    if (reason !== undefined) {
+      const where = above === pathWithoutSymlinks(path) ? '' : `it lies in ${displayPath(above)}, and `;
+      throw new FileError('source', 'take in', path, `${where}${reason}`);
+    }
+    if (above === '/') return;
+  }
 }
 
 /** Options that change what a folder becomes: with others, its state says nothing. */

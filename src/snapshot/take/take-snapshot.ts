@@ -102,7 +102,7 @@ function reportSync(repository: Repository, { sync }: LoadedRepository): void {
   const missing = sync.missingPacks.length;
   if (missing > 0) {
     repository.report(
-      `${missing} packs that the index names are missing; what they held is stored again if it is still there. Run: cbr check`,
+      `${missing === 1 ? '1 pack that the index names is' : `${missing} packs that the index names are`} missing; what was in there is stored again if it still exists. Run: cbr check`,
       'notice',
     );
   }

@@ -42,10 +42,17 @@ export class Tally {
     this.progress(path);
   }
 
-  /** Content was read. */
-  read(path: string, bytes: number): void {
+  /** Content was read, and so much of it was new to the repository. */
+  read(path: string, bytes: number, newBytes: number): void {
     this.doneBytes += bytes;
+    this.newBytes += newBytes;
     this.progress(() => path);
+  }
+
+  /** A file that was counted when it was scanned, with so many bytes, and is not in the snapshot. */
+  leftOut(bytes: number): void {
+    this.files--;
+    this.sourceBytes -= bytes;
   }
 
   excluded(path: string): void {

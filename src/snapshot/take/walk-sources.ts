@@ -48,7 +48,7 @@ export async function storeSources(run: Run, store: PackStore): Promise<StoredSo
     pool: options.pool,
     compression,
     stagingFolder,
-    onRead: (path, bytes) => run.tally.read(path, bytes),
+    onRead: (path, bytes, newBytes) => run.tally.read(path, bytes, newBytes),
   });
   let isOver = false;
   if (options.forecast && run.parent === undefined) foretell(run, () => isOver);
@@ -60,6 +60,7 @@ export async function storeSources(run: Run, store: PackStore): Promise<StoredSo
       ...run.parts,
       storeTreeChunk: trees.put,
       addFile: (file, taken) => intake.add(file, taken),
+      addFileAgain: (file, taken) => intake.addAgain(file, taken),
       check: () => intake.check(),
     };
     const taken = await walkSources(run, parts, () => intake.settle());
@@ -147,6 +148,7 @@ export async function lookAtSources(run: Run): Promise<TakenSources> {
     ...run.parts,
     storeTreeChunk: dryTrees(run.repository.keys.chunkIds('tree')),
     addFile: dryFiles(rowOf),
+    addFileAgain: dryFiles(rowOf),
     check: () => undefined,
   };
   return walkSources(run, parts, async () => undefined);
