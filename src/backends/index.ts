@@ -1,5 +1,6 @@
 export * from './backend.js';
 export * from './faults.js';
+export { localFailure } from './local-errors.js';
 export * from './local-folder.js';
 export * from './locations.js';
 export { MemoryBackend } from './memory.js';

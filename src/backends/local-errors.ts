@@ -7,9 +7,11 @@ const NO_PERMISSION =
   'check the owner and the permissions of the repository folder, or run as the user who owns it';
 const FAILING_DISK = 'look at the kernel log and at the health of the disk before you write to it again';
 
+const MORE_ROOM = 'then run the command again: what was stored so far counts';
+
 const HINTS: Readonly<Record<string, string>> = {
-  ENOSPC: 'free space on the file system that holds the repository, then run the command again',
-  EDQUOT: 'the disk quota is used up: free space or raise it, then run the command again',
+  ENOSPC: `free space on the file system that holds the repository, ${MORE_ROOM}`,
+  EDQUOT: `the disk quota is used up: free space or raise it, ${MORE_ROOM}`,
   EFBIG: 'the file system cannot hold files of this size: use a smaller pack size or another file system',
   EXDEV: 'keep all folders of the repository on one file system',
   EROFS: 'the file system is mounted read-only: mount it for writing',

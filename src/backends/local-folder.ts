@@ -60,6 +60,22 @@ export async function createLocalBackend(root: string): Promise<Backend> {
   });
 }
 
+/** Rejects as `createLocalBackend` would because of what is there now; makes nothing. */
+export async function checkNewLocalBackend(root: string): Promise<void> {
+  const path = resolve(root);
+  await explained(`cannot make a repository in ${path}`, async () => {
+    const found = await statOrAbsent(path);
+    if (found !== undefined) {
+      requireFolder(path, found);
+      await requireUnused(path);
+    }
+    let folder = path;
+    while ((await statOrAbsent(folder)) === undefined && folder !== dirname(folder)) folder = dirname(folder);
+    // The dot: below a file no folder can be made.
+    await access(`${folder}/.`, constants.W_OK | constants.X_OK);
+  });
+}
+
 async function requireUnused(path: string): Promise<void> {
   const used: string[] = [];
   for (const kind of OBJECT_KINDS) {

@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { CbrError, messageOf } from '../core/index.js';
 import type { Backend } from './backend.js';
-import { createLocalBackend, openLocalBackend } from './local-folder.js';
+import { checkNewLocalBackend, createLocalBackend, openLocalBackend } from './local-folder.js';
 
 /** Where a repository lies. `path` is absolute. */
 export type Location = { readonly kind: 'local'; readonly path: string };
@@ -40,6 +40,11 @@ function unusable(text: string, reason: string, hint: string): CbrError {
 /** Opens the repository's medium; rejects as `openLocalBackend`. */
 export async function openBackend(location: Location): Promise<Backend> {
   return openLocalBackend(location.path);
+}
+
+/** Whether a medium can be made there, without making it; rejects as `checkNewLocalBackend`. */
+export async function checkNewBackend(location: Location): Promise<void> {
+  return checkNewLocalBackend(location.path);
 }
 
 /** Makes the repository's medium; rejects as `createLocalBackend`. */

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { CbrError, VERSION } from '../core/index.js';
+import { refuseAlteredArguments } from './argument-bytes.js';
 import { CATALOG, type CatalogCommand, type CatalogEntry, OTHER_WORDS } from './catalog.js';
 import type { CommandModule } from './command.js';
 import { EXIT, type ExitCode, exitCodeOf } from './exit-codes.js';
@@ -160,6 +161,7 @@ export async function runCommandLine(args: readonly string[]): Promise<ExitCode>
   let request: Request;
   let options: GlobalOptions;
   try {
+    refuseAlteredArguments(args);
     request = await findRequest(args);
     options = resolveOptions(request.levels, process.env);
   } catch (error) {

@@ -9,6 +9,8 @@ import type { PasswordSource } from './password.js';
 export interface GlobalOptions {
   /** As the user wrote it; undefined when none was given. */
   readonly location: string | undefined;
+  /** Whether it comes from the command line, not from the environment. */
+  readonly isLocationTyped: boolean;
   /** Where the password comes from; the first that is given. */
   readonly password: PasswordSource;
   readonly json: boolean;
@@ -77,6 +79,7 @@ export function resolveOptions(commands: readonly Command[], env: NodeJS.Process
   if (options.repo === '') throw new CbrError('usage', '--repo is empty', { hint: 'Name a folder.' });
   return Object.freeze({
     location: options.repo ?? (env.CBR_REPO || undefined),
+    isLocationTyped: options.repo !== undefined,
     password: passwordSource(options, env),
     json: options.json ?? false,
     quiet,

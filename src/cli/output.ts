@@ -2,6 +2,7 @@ import { CbrError, messageOf } from '../core/index.js';
 import type { ProgressEvent } from '../snapshot/index.js';
 import { EXIT, type ExitCode } from './exit-codes.js';
 import { LineWriter } from './line-writer.js';
+import { MetadataCounts } from './metadata-counts.js';
 import { errorText, type Problem, problemFields, problemLines } from './problem.js';
 import { type Progress, ProgressMeter } from './progress.js';
 import { ProgressBar } from './progress-bar.js';
@@ -33,6 +34,7 @@ export class Output {
   private readonly stderr: LineWriter;
   private readonly meter = new ProgressMeter();
   private readonly bar: ProgressBar | undefined;
+  private readonly metadata = new MetadataCounts();
   private readonly repeated: Problem[] = [];
   private readonly started = performance.now();
   private counts = { error: 0, warning: 0, note: 0 };
@@ -55,9 +57,9 @@ export class Output {
     return this.settings.verbose;
   }
 
-  /** Somebody watches a progress bar. */
-  get showsBar(): boolean {
-    return this.bar !== undefined;
+  /** Somebody, or a program, follows the progress. */
+  get showsProgress(): boolean {
+    return this.bar !== undefined || (this.settings.json && this.settings.progress);
   }
 
   /** Nobody reads what is printed: a listing may stop. */
@@ -92,6 +94,7 @@ export class Output {
       return;
     }
     if (this.settings.quiet && problem.severity === 'note') return;
+    if (!this.settings.verbose && !this.metadata.shows(problem)) return;
     const [first, ...further] = problemLines(problem);
     this.stderr.line(`cbr: ${problem.severity === 'note' ? 'note: ' : ''}${first}`);
     for (const line of further) this.stderr.line(line);
@@ -99,7 +102,7 @@ export class Output {
   }
 
   progress(event: ProgressEvent): void {
-    if (this.bar === undefined && !(this.settings.json && this.settings.progress)) return;
+    if (!this.showsProgress) return;
     const now = performance.now();
     if (now - this.lastProgress < PROGRESS_MS) return;
     this.lastProgress = now;
@@ -108,10 +111,16 @@ export class Output {
     else this.bar?.show(progress);
   }
 
+  /** Says how many problems of metadata were counted only. */
+  private sayCounted(): void {
+    for (const line of this.metadata.takeLines()) this.stderr.line(`cbr: ${line}`);
+  }
+
   /** Names the problems once more where they are few, so that the last lines say all that matters. */
   repeatProblems(): void {
     const { error, warning } = this.counts;
     if (error + warning === 0) return;
+    this.sayCounted();
     this.line(`Problems: ${error + warning}${this.repeated.length > MOST_REPEATED ? ', see above' : ''}`);
     if (this.repeated.length > MOST_REPEATED) return;
     for (const problem of this.repeated) for (const line of problemLines(problem)) this.line(`  ${line}`);
@@ -131,6 +140,7 @@ export class Output {
 
   /** The last word of a run; returns the exit code, which is not 0 when its result could not be printed. */
   end(command: string, exitCode: ExitCode, fields: Fields): ExitCode {
+    this.sayCounted();
     if (this.settings.json) {
       this.object({
         type: 'summary',

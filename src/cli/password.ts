@@ -10,18 +10,32 @@ export type PasswordSource =
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'prompt' };
 
-/** The password to open with, or one that is to be set: that one is asked for twice. */
-export type PasswordPurpose = 'open' | 'new';
+/** The password to open with, the first one of a new repository, or another one; those two are asked for twice. */
+export type PasswordPurpose = 'open' | 'init' | 'new';
 
 const MOST_BYTES = 64 * 1024;
 const NEWLINE = 0x0a;
 const RETURN = 0x0d;
 
-const QUESTIONS: Readonly<Record<PasswordPurpose, string>> = { open: 'Password: ', new: 'New password: ' };
+const QUESTIONS: Readonly<Record<PasswordPurpose, string>> = {
+  open: 'Password: ',
+  init: 'New password: ',
+  new: 'New password: ',
+};
+
+const OPTIONS =
+  'Use --password-file, --password-command, CBR_PASSWORD_FILE or CBR_PASSWORD, or run cbr on a terminal.';
 
 const WAYS: Readonly<Record<PasswordPurpose, string>> = {
-  open: 'Use --password-file, --password-command, CBR_PASSWORD_FILE or CBR_PASSWORD, or run cbr on a terminal.',
+  open: OPTIONS,
+  init: OPTIONS,
   new: 'Use --new-password-file, --new-password-command or CBR_NEW_PASSWORD_FILE, or run cbr on a terminal.',
+};
+
+const EMPTY: Readonly<Record<PasswordPurpose, string>> = {
+  open: 'Check where it comes from: the file, the command or the variable.',
+  init: 'A repository without one: cbr init --no-encryption.',
+  new: 'Choose one that is not.',
 };
 
 /**
@@ -36,7 +50,7 @@ export async function readPassword(
   const password = await bytesFrom(source, purpose, signal);
   if (password.length === 0) {
     throw new CbrError('usage', 'the password is empty', {
-      hint: 'A repository without one: cbr init --no-encryption.',
+      hint: EMPTY[purpose],
     });
   }
   if (password.length > MOST_BYTES) {
@@ -110,7 +124,7 @@ async function asked(purpose: PasswordPurpose, signal: AbortSignal): Promise<str
     });
   }
   const password = await askHidden(QUESTIONS[purpose], signal);
-  if (purpose === 'new' && password !== '' && (await askHidden('Again: ', signal)) !== password) {
+  if (purpose !== 'open' && password !== '' && (await askHidden('Again: ', signal)) !== password) {
     throw new CbrError('usage', 'the two passwords differ', { hint: 'Nothing was changed: try again.' });
   }
   return password;

@@ -1,5 +1,5 @@
 import { CbrError, errnoOf, messageOf } from '../core/index.js';
-import { displayPath } from '../fs/index.js';
+import { displayPath, FileError } from '../fs/index.js';
 import type { ProblemEvent } from '../snapshot/index.js';
 import { rawField, rawListField } from './raw-names.js';
 import { countText } from './sizes.js';
@@ -51,13 +51,17 @@ export interface ErrorText {
 
 export function errorText(error: unknown): ErrorText {
   if (error instanceof CbrError) {
-    return {
-      code: error.code,
-      message: error.message,
-      ...(error.hint === undefined ? {} : { hint: error.hint }),
-    };
+    // What cannot be read may be left out of a snapshot; a target that cannot be written may not.
+    const isTarget = error instanceof FileError && error.code === 'target' && error.errno === 'EACCES';
+    const hint = isTarget ? 'Run cbr as a user who has access, or choose another target.' : error.hint;
+    return { code: error.code, message: error.message, ...(hint === undefined ? {} : { hint }) };
   }
   return { code: errnoOf(error) ?? 'internal', message: messageOf(error) };
+}
+
+/** The reason behind what it is about; the words of damaged objects name them already. */
+function sentenceOf(subject: string | undefined, reason: string): string {
+  return subject === undefined || reason.startsWith(`${subject}: `) ? reason : `${subject}: ${reason}`;
 }
 
 /** The lines for people. */
@@ -67,7 +71,7 @@ export function problemLines(problem: Problem): string[] {
   const shown = affected.slice(0, MOST_PATHS_SHOWN).map((each) => `  affects ${displayPath(each)}`);
   const more = affected.length - shown.length + unlisted;
   return [
-    about === undefined ? reason : `${about}: ${reason}`,
+    sentenceOf(about, reason),
     ...shown,
     ...(more > 0 ? [`  affects ${countText(more)} more`] : []),
     ...(hint === undefined ? [] : [`  ${hint}`]),
@@ -83,7 +87,7 @@ export function problemFields(problem: Problem): Readonly<Record<string, unknown
     severity,
     about,
     code,
-    message: subject === undefined ? reason : `${subject}: ${reason}`,
+    message: sentenceOf(subject, reason),
     hint,
     ...(path === undefined ? {} : rawField('path', path)),
     object,

@@ -38,7 +38,7 @@ export async function makeRepository(
   context: CommandContext,
   parameters: InitParameters,
 ): Promise<Repository> {
-  return initRepository(openOptions(context, 'new'), parameters);
+  return initRepository(openOptions(context, 'init'), parameters);
 }
 
 /** Opens the repository, or makes it when there is none. */

@@ -1,7 +1,17 @@
 import type { Command } from 'commander';
+import { CbrError } from '../core/index.js';
 import { rawPath } from '../fs/index.js';
-import type { SnapshotFilter } from '../snapshot/index.js';
+import type { Repository } from '../repo/index.js';
+import {
+  filterSnapshots,
+  listSnapshots,
+  type Snapshot,
+  type SnapshotFilter,
+  selectSnapshot,
+} from '../snapshot/index.js';
 import { gatheredWords } from './parse-text.js';
+import { displayText } from './raw-names.js';
+import { timeText } from './times.js';
 
 interface ChoiceFlags {
   readonly host?: string;
@@ -25,6 +35,32 @@ export function choiceOf(command: Command): SnapshotFilter {
     ...(path === undefined ? {} : { path: rawPath(path) }),
     tags: tag,
   };
+}
+
+/** As `selectSnapshot`; when the newest ones of several hosts could be meant, it names them. */
+export async function chosenSnapshot(
+  repository: Repository,
+  name: string,
+  filter: SnapshotFilter,
+): Promise<Snapshot> {
+  try {
+    return await selectSnapshot(repository, name, filter);
+  } catch (error) {
+    const isLatest = name.startsWith('latest');
+    if (!isLatest || !(error instanceof CbrError) || error.code !== 'ambiguous') throw error;
+    const { snapshots } = await listSnapshots(repository);
+    const newest = new Map(filterSnapshots(snapshots, filter).map((each) => [each.about.host, each]));
+    const list = [...newest]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([host, { id, about }]) => {
+        return `${displayText(host)} (newest: ${id.slice(0, 12)}, ${timeText(about)})`;
+      });
+    const message = `snapshots of several hosts match: ${list.join('; ')}`;
+    throw new CbrError('ambiguous', message, {
+      cause: error,
+      ...(error.hint === undefined ? {} : { hint: error.hint }),
+    });
+  }
 }
 
 /** What SNAPSHOT[:PATH] means, for help texts. */

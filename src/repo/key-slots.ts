@@ -89,7 +89,9 @@ async function readSlots(backend: ObjectReader): Promise<{ slots: FoundSlot[]; d
       slots.push({ id, label: record.label, created: record.created, record });
     } catch (error) {
       if (error instanceof CbrError && error.code === 'newer-format') throw error;
-      damaged.push(error instanceof DamagedError ? error : new DamagedError(object, messageOf(error)));
+      // What is malformed names its object itself.
+      const reason = messageOf(error).replace(`${object}: `, '');
+      damaged.push(error instanceof DamagedError ? error : new DamagedError(object, reason));
     }
   }
   return { slots, damaged };
@@ -156,31 +158,36 @@ export async function openKeySlots(
   }
   throw new CbrError(
     'wrong-password',
-    `the password opens none of the ${slots.length} keys of ${backend.location}`,
+    slots.length === 1
+      ? `the password does not open the only key of ${backend.location}`
+      : `the password opens none of the ${slots.length} keys of ${backend.location}`,
     {
       hint: 'Check the password, its file and its line ending.',
     },
   );
 }
 
-/** Removes a slot; the last one cannot be removed. */
-export async function removeKeySlot(backend: Backend, prefix: string): Promise<KeySlot> {
-  const { slots } = await readSlots(backend);
-  const found = slots.filter(({ id }) => id.startsWith(prefix));
-  if (found.length !== 1) {
-    throw new CbrError(
-      found.length === 0 ? 'not-found' : 'ambiguous',
-      `${found.length} keys begin with '${prefix}'`,
-      {
-        hint: 'See cbr key list.',
-      },
-    );
+/**
+ * Removes the slot whose id begins with `prefix`, and returns its id; it may be a damaged one. Rejects with `not-found`,
+ * with `ambiguous`, and with `usage` when no whole slot would be left.
+ */
+export async function removeKeySlot(backend: Backend, prefix: string): Promise<Pick<KeySlot, 'id'>> {
+  const { slots, damaged } = await readSlots(backend);
+  const whole = slots.map(({ id }) => id);
+  const all = [...whole, ...damaged.map(({ object }) => object.slice('keys/'.length))];
+  const [id, ...others] = all.filter((each) => each.startsWith(prefix));
+  if (id === undefined || others.length > 0) {
+    const [code, what] =
+      id === undefined
+        ? (['not-found', `no key begins with '${prefix}'`] as const)
+        : (['ambiguous', `${others.length + 1} keys begin with '${prefix}'`] as const);
+    throw new CbrError(code, what, { hint: 'See cbr key list.' });
   }
-  if (slots.length === 1) {
+  if (whole.every((each) => each === id)) {
     throw new CbrError('usage', 'the last key cannot be removed: nobody could read the repository again', {
       hint: 'Add another one first: cbr key add.',
     });
   }
-  await backend.remove('keys', found[0]!.id);
-  return found[0]!;
+  await backend.remove('keys', id);
+  return { id };
 }

@@ -1,7 +1,13 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Backend, createBackend, openBackend, parseLocation } from '../backends/index.js';
+import {
+  type Backend,
+  checkNewBackend,
+  createBackend,
+  openBackend,
+  parseLocation,
+} from '../backends/index.js';
 import { CbrError, ownIdentity, type ProcessIdentity, type SessionId, toHex } from '../core/index.js';
 import { type Algorithms, loadAlgorithms } from './algorithms/algorithms.js';
 import { openCache, type RepositoryCache } from './cache/index.js';
@@ -113,13 +119,17 @@ export async function initRepository(options: OpenOptions, parameters: InitParam
   const repositoryId = config.repository;
   const master = parameters.encrypted ? randomBytes(32) : undefined;
   const keys = keysFrom(master === undefined ? { repositoryId } : { repositoryId, master }, algorithms);
-  const backend = wrapped(await createBackend(parseLocation(options.location)), options);
+  const location = parseLocation(options.location);
+  await checkNewBackend(location);
+  // Whoever breaks off while asked leaves nothing behind.
+  const password = master === undefined ? undefined : await options.password();
+  const backend = wrapped(await createBackend(location), options);
   try {
     let slot: KeySlot | undefined;
     // The key first: a repository exists from the moment it has a config, and must be readable then.
-    if (master !== undefined) {
+    if (master !== undefined && password !== undefined) {
       const about = { label: options.host, created: config.created };
-      slot = await createKeySlot(backend, repositoryId, master, await options.password(), about, algorithms);
+      slot = await createKeySlot(backend, repositoryId, master, password, about, algorithms);
     }
     await createConfig(backend, config, keys).catch(async (error: unknown) => {
       // Somebody else's config came first: a key that opens nothing must not stay beside theirs.

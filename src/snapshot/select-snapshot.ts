@@ -99,7 +99,11 @@ function latestOf({ snapshots, damaged }: ListedSnapshots, before: number, filte
   if (chosen !== undefined) return chosen;
   const count = found.length;
   const what =
-    snapshots.length === 0 ? 'there are no snapshots' : `of ${snapshots.length} snapshots ${count} match`;
+    snapshots.length === 0
+      ? 'there are no snapshots'
+      : count === snapshots.length
+        ? `there ${count === 1 ? 'is 1 snapshot' : `are ${count} snapshots`}`
+        : `${count} of ${snapshots.length} snapshots ${count === 1 ? 'matches' : 'match'}`;
   throw new CbrError('not-found', before === 0 ? what : `${what}, so there is none for latest~${before}`, {
     hint: 'See: cbr snapshots',
   });

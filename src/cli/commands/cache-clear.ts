@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import type { Command } from 'commander';
+import { parseLocation } from '../../backends/index.js';
 import { ownIdentity } from '../../core/index.js';
 import { clearCache, listCaches } from '../../repo/index.js';
 import type { CommandContext, CommandModule, Outcome } from '../command.js';
@@ -10,7 +11,9 @@ export const cacheClear: CommandModule = {
   configure(command: Command): void {
     command.addHelpText(
       'after',
-      '\nThe next snapshot reads every file again; nothing else is lost.\n\nExample:\n  $ cbr cache clear',
+      '\nWith -r only that of this repository, without it those of all (CBR_REPO does not count here).' +
+        '\nThe next snapshot reads every file again; nothing else is lost.' +
+        '\n\nExamples:\n  $ cbr cache clear\n  $ cbr cache clear -r /media/backup/cbr',
     );
   },
 
@@ -19,7 +22,9 @@ export const cacheClear: CommandModule = {
     let removed = 0;
     let bytes = 0;
     let busy = 0;
+    const only = options.isLocationTyped ? parseLocation(options.location!).path : undefined;
     for (const { folder, location, size } of listCaches(options.cacheRoot, identity)) {
+      if (only !== undefined && location !== only) continue;
       if (await clearCache(folder, identity, Date.now())) {
         removed++;
         bytes += size;

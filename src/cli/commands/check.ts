@@ -11,8 +11,8 @@ import { countOf, sizeText } from '../sizes.js';
 const ALL_PERCENT = 100;
 
 interface Flags {
-  /** Percent; 0 where it was not asked for. */
-  readonly readData: number;
+  /** Percent; 0 where it was not asked for, true where no share was named. */
+  readonly readData: number | true;
 }
 
 export const check: CommandModule = {
@@ -21,7 +21,6 @@ export const check: CommandModule = {
       .addOption(
         new Option('--read-data [percent]', 'read and verify the content too, or a share of it')
           .argParser(percentage)
-          .preset(String(ALL_PERCENT))
           .default(0, 'structure only'),
       )
       .addHelpText(
@@ -31,7 +30,8 @@ export const check: CommandModule = {
   },
 
   run(context: CommandContext, command: Command): Promise<Outcome> {
-    const { readData } = command.opts<Flags>();
+    const { readData: wanted } = command.opts<Flags>();
+    const readData = wanted === true ? ALL_PERCENT : wanted;
     return withRepository(context, async (repository) => {
       const { output, options, signal } = context;
       const request = { readData, threads: options.threads, signal };
@@ -70,7 +70,7 @@ function summaryFields(readData: number, report: CheckReport): Readonly<Record<s
     snapshots,
     packs,
     chunks,
-    readData: readData / 100,
+    readData: readData / ALL_PERCENT,
     bytesRead,
     findings: { error: findings.length, note: notes.length },
   };

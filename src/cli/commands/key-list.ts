@@ -32,13 +32,12 @@ export const keyList: CommandModule = {
         output.item({ ...fields, current: id === keySlot?.id }, () => lines[i]!);
       }
       for (const { object, message, code, hint } of damaged) {
-        const reason = message.replace(`${object}: `, '');
         output.problem({
           severity: 'error',
           about: 'repository',
           code,
           object,
-          reason,
+          reason: message,
           ...(hint === undefined ? {} : { hint }),
         });
       }

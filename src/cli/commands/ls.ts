@@ -1,11 +1,11 @@
 import type { Command } from 'commander';
 import { baseName, displayPath, type RawPath } from '../../fs/index.js';
-import { type ListedEntry, listEntries, parseSnapshotPath, selectSnapshot } from '../../snapshot/index.js';
+import { type ListedEntry, listEntries, parseSnapshotPath } from '../../snapshot/index.js';
 import type { CommandContext, CommandModule, Outcome } from '../command.js';
 import { entryFields, longLine } from '../entry-text.js';
 import { EXIT } from '../exit-codes.js';
 import { withRepository } from '../repository.js';
-import { choiceOf, declareChoice, SNAPSHOT_HELP } from '../snapshot-choice.js';
+import { choiceOf, chosenSnapshot, declareChoice, SNAPSHOT_HELP } from '../snapshot-choice.js';
 
 interface Flags {
   readonly long?: boolean;
@@ -27,7 +27,7 @@ export const ls: CommandModule = {
     const wanted = parseSnapshotPath(command.processedArgs[0] as string);
     return withRepository(context, async (repository) => {
       const { output, signal } = context;
-      const snapshot = await selectSnapshot(repository, wanted.snapshot, choiceOf(command));
+      const snapshot = await chosenSnapshot(repository, wanted.snapshot, choiceOf(command));
       let entries = 0;
       for await (const listed of listEntries(repository, snapshot, wanted.path, recursive)) {
         signal.throwIfAborted();

@@ -6,7 +6,6 @@ import {
   type RestoreOptions,
   type RestoreSummary,
   restoreSnapshot,
-  selectSnapshot,
   startRestoreWorkers,
 } from '../../snapshot/index.js';
 import type { CommandContext, CommandModule, Outcome } from '../command.js';
@@ -15,7 +14,7 @@ import { EXIT } from '../exit-codes.js';
 import { gathered } from '../parse-text.js';
 import { withRepository } from '../repository.js';
 import { countOf, countText, sizeText } from '../sizes.js';
-import { choiceOf, declareChoice, SNAPSHOT_HELP } from '../snapshot-choice.js';
+import { choiceOf, chosenSnapshot, declareChoice, SNAPSHOT_HELP } from '../snapshot-choice.js';
 import { labelled } from '../table.js';
 import { spanText } from '../times.js';
 
@@ -30,6 +29,8 @@ interface Flags {
 const HELP = `${SNAPSHOT_HELP}
 Without a path the full source paths appear below the target. A folder's contents come directly into the target.
 What exists there is left alone.
+A pattern with a '/' in it begins at what is restored: with latest:/home/ann, --include letters/new means
+/home/ann/letters/new; with latest alone, --include home/ann/letters/new does.
 
 Examples:
   $ cbr restore latest --target /tmp/restored
@@ -58,7 +59,7 @@ export const restore: CommandModule = {
     const workers = flags.dryRun === true ? undefined : startRestoreWorkers(threads);
     const restoring = withRepository(context, async (repository) => {
       const started = performance.now();
-      const snapshot = await selectSnapshot(repository, wanted.snapshot, choiceOf(command));
+      const snapshot = await chosenSnapshot(repository, wanted.snapshot, choiceOf(command));
       const options: RestoreOptions = Object.freeze({
         snapshot,
         target: flags.target,
@@ -73,6 +74,7 @@ export const restore: CommandModule = {
       });
       const listener = shownBy(context.output, 'target');
       const summary = await restoreSnapshot(repository, options, listener, workers);
+      noteNothingIncluded(context, options, summary);
       printSummary(context, options, summary, (performance.now() - started) / 1000);
       return {
         exitCode: summary.lost > 0 ? EXIT.damage : EXIT.done,
@@ -82,6 +84,22 @@ export const restore: CommandModule = {
     return restoring.finally(() => workers?.close());
   },
 };
+
+/** A pattern that is anchored elsewhere than its author thought should not pass for a restore. */
+function noteNothingIncluded(
+  { output }: CommandContext,
+  options: RestoreOptions,
+  summary: RestoreSummary,
+): void {
+  const { files, others, skippedExisting, lost, folders } = summary;
+  if (options.include.length === 0 || files + others + skippedExisting + lost + folders > 0) return;
+  output.problem({
+    severity: 'note',
+    about: 'target',
+    reason: 'nothing matches --include: nothing was restored',
+    hint: 'A pattern with a / in it begins at what is restored; cbr ls shows the paths.',
+  });
+}
 
 function printSummary(
   { output }: CommandContext,

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { hostname, userInfo } from 'node:os';
 import { type Command, Option } from 'commander';
+import { localFailure } from '../../backends/index.js';
 import { CbrError, messageOf } from '../../core/index.js';
 import { patternsIn, rawPath } from '../../fs/index.js';
 import { openRepository, type Repository } from '../../repo/index.js';
@@ -53,7 +54,11 @@ export const snapshot: CommandModule = {
           'full reads every file again (default: full the first time, then incr)',
         ).choices(['full', 'diff', 'incr']),
       )
-      .option('--exclude <pattern>', 'leave out what matches, as in .gitignore; several times', gathered)
+      .option(
+        '--exclude <pattern>',
+        'leave out what matches, as in .gitignore below each path; several times',
+        gathered,
+      )
       .option('--exclude-file <file>', 'a file of such patterns, one a line; several times', gathered)
       .option('-x, --one-file-system', 'do not go into other file systems')
       .option(
@@ -65,7 +70,7 @@ export const snapshot: CommandModule = {
       .option('--init', 'make the repository if there is none')
       .addHelpText(
         'after',
-        "\nExample:\n  $ cbr snapshot --one-file-system / /home --exclude '/var/cache' --tag nightly",
+        "\nA pattern with a '/' in it begins at each path that is taken in, or is the full path of what to leave out below it.\n\nExample:\n  $ cbr snapshot --one-file-system / /home --exclude '/var/cache' --tag nightly",
       );
   },
 
@@ -79,7 +84,11 @@ export const snapshot: CommandModule = {
       const repository = await open(context, flags.init === true && !options.dryRun);
       return await closingAfter(repository, context, async () => {
         const listener = shownBy(context.output, 'source');
-        const summary = await takeSnapshot(repository, { ...options, pool }, listener);
+        const { location } = repository.backend;
+        const summary = await takeSnapshot(repository, { ...options, pool }, listener).catch((error) => {
+          // Packs are written by threads, whose errors tell the call that failed and not where.
+          throw localFailure(`storing in ${location} failed`, error);
+        });
         printSummary(context, options, summary);
         return {
           exitCode: summary.errors > 0 ? EXIT.incomplete : EXIT.done,
@@ -112,7 +121,7 @@ async function takeOptions(
     oneFileSystem: flags.oneFileSystem ?? false,
     dryRun: flags.dryRun ?? false,
     threads: options.threads,
-    forecast: output.showsBar,
+    forecast: output.showsProgress,
     items: output.isVerbose || flags.dryRun === true,
     ownFolders: [options.cacheRoot],
     signal,

@@ -147,7 +147,12 @@ export class PackCheck {
     }
     const strays = pack.rows - matched;
     const isSound = problems.length === 0;
-    this.blame(pack, isSound ? [`the index places ${strays} chunks in it that it does not hold`] : problems);
+    this.blame(
+      pack,
+      isSound
+        ? [`the index places ${strays === 1 ? 'a chunk' : `${strays} chunks`} in it that it does not hold`]
+        : problems,
+    );
   }
 
   private blame(pack: NamedPack, problems: readonly string[]): void {

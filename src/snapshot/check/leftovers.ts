@@ -28,13 +28,13 @@ export async function tellLeftovers(its: CheckContext, read: ReadIndex): Promise
     notes.push(`${segments} index segments do not count: the sessions that wrote them did not end`);
   if (packs > 0) {
     notes.push(
-      `${packs} packs (${bytes} bytes) are named by no index segment that counts: killed or running snapshots wrote them`,
+      `${packs === 1 ? '1 pack' : `${packs} packs`} (${bytes} bytes) ${packs === 1 ? 'is' : 'are'} named by no index segment that counts: killed or running snapshots wrote ${packs === 1 ? 'it' : 'them'}`,
     );
   }
   for (const object of read.strangers) notes.push(`${object} is not a name that cbr gives: it is ignored`);
   const staged = await countStaged(its);
   if (staged > 0)
-    notes.push(`${staged} files are staged in ${backend.stagingFolder}: by killed or running snapshots`);
+    notes.push(`files are staged in ${backend.stagingFolder}, by killed or running snapshots: ${staged}`);
   return notes;
 }
 

@@ -207,7 +207,7 @@ export class TreeWalk {
     if (unnamed.size === 0) return;
     this.its.findings.sawMissing = true;
     const [example] = unnamed;
-    const reason = `no index segment names ${unnamed.size} chunks that snapshots reach, such as ${chunkIdHex(example!).slice(0, 16)}`;
+    const reason = `no index segment names ${unnamed.size === 1 ? 'a chunk' : `${unnamed.size} chunks`} that snapshots reach, such as ${chunkIdHex(example!).slice(0, 16)}`;
     // The objects to blame say themselves why.
     if (lostSegments.length > 0) return;
     for (const object of this.index.blamed()) {
