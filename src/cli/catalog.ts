@@ -95,6 +95,17 @@ export const CATALOG: readonly CatalogEntry[] = [
     ],
   },
   {
+    name: 'policy',
+    summary: 'try out which snapshots a policy keeps',
+    commands: [
+      {
+        name: 'simulate',
+        summary: 'show what a policy would keep and forget of given or imagined snapshots',
+        load: async () => (await import('./commands/policy-simulate.js')).policySimulate,
+      },
+    ],
+  },
+  {
     name: 'sessions',
     summary: 'show who is writing to the repository, and who looks dead',
     load: async () => (await import('./commands/sessions.js')).sessions,

@@ -29,6 +29,24 @@ export function fromMilliseconds(milliseconds: number): PointInTime {
   return { seconds, nanoseconds: Math.round((milliseconds - seconds * 1000) * 1e6) };
 }
 
+/** What turns the clocks of a zone into points in time; a wall time is told as the seconds since 1970 that UTC would have. */
+export interface ZoneClock {
+  /** Seconds east of UTC. */
+  offsetAt(seconds: number): number;
+  secondsOf(wall: number): number;
+}
+
+const MACHINE_CLOCK: ZoneClock = {
+  offsetAt: (seconds) => localOffset(seconds) * 60,
+  secondsOf(wall) {
+    const shown = new Date(wall * 1000);
+    const local = new Date(0);
+    local.setFullYear(shown.getUTCFullYear(), shown.getUTCMonth(), shown.getUTCDate());
+    local.setHours(shown.getUTCHours(), shown.getUTCMinutes(), shown.getUTCSeconds(), 0);
+    return Math.floor(local.getTime() / 1000);
+  },
+};
+
 /** Now, in the zone of this machine. */
 export function currentTime(): ZonedTime {
   const time = fromMilliseconds(Date.now());
@@ -50,8 +68,7 @@ function clockText({ seconds }: PointInTime, offset: number): readonly [string, 
 }
 
 /** `2026-11-20 14:05:09 +01:00`, in the zone of this machine. */
-export function timeText(time: PointInTime): string {
-  const offset = localOffset(time.seconds);
+export function timeText(time: PointInTime, offset = localOffset(time.seconds)): string {
   const clock = clockText(time, offset);
   return clock === undefined ? `@${time.seconds}` : `${clock[0]} ${clock[1]} ${offsetText(offset)}`;
 }
@@ -93,6 +110,21 @@ const nanosecondsOf = (digits = ''): number => Number(digits.padEnd(9, '0'));
  * none, or seconds since 1970 behind an '@'.
  */
 export function parseTime(text: string): ZonedTime {
+  const time = timeIn(text, MACHINE_CLOCK);
+  if (time === undefined) throw new InvalidArgumentError(TIME_EXPECTED);
+  return time;
+}
+
+export const TIME_EXPECTED =
+  'A time is expected: 2026-11-20T14:05:09+01:00, 2026-11-20, "2026-11-20 14:05" or @1795179909.';
+
+/** As `parseTime`, but in the given zone where the text names none, and undefined when it is no time. */
+export function timeIn(text: string, clock: ZoneClock): ZonedTime | undefined {
+  const zoned = (seconds: number, nanoseconds: number): ZonedTime => ({
+    seconds,
+    nanoseconds,
+    zoneOffset: Math.round(clock.offsetAt(seconds) / 60),
+  });
   const since = SINCE_1970.exec(text);
   if (since !== null) {
     const seconds = Number(since[1]);
@@ -103,7 +135,7 @@ export function parseTime(text: string): ZonedTime {
       : zoned(seconds, nanoseconds);
   }
   const parts = CALENDAR.exec(text.trim());
-  if (parts === null) throw notATime();
+  if (parts === null) return undefined;
   const [year, month, day, hour, minute, second] = parts.slice(1, 7).map((part) => Number(part ?? 0)) as [
     number,
     number,
@@ -117,31 +149,17 @@ export function parseTime(text: string): ZonedTime {
   utc.setUTCFullYear(year, month - 1, day);
   utc.setUTCHours(hour, minute, second);
   const isReal = utc.getUTCMonth() === month - 1 && utc.getUTCDate() === day;
-  if (!isReal || hour > 23 || minute > 59 || second > 59) throw notATime();
-  if (parts[8] !== undefined) {
-    const zoneOffset = parseOffset(parts[8]);
-    return { seconds: utc.getTime() / 1000 - zoneOffset * 60, nanoseconds, zoneOffset };
-  }
-  const local = new Date(0);
-  local.setFullYear(year, month - 1, day);
-  local.setHours(hour, minute, second, 0);
-  return zoned(Math.floor(local.getTime() / 1000), nanoseconds);
+  if (!isReal || hour > 23 || minute > 59 || second > 59) return undefined;
+  const wall = utc.getTime() / 1000;
+  if (parts[8] === undefined) return zoned(clock.secondsOf(wall), nanoseconds);
+  const zoneOffset = parseOffset(parts[8]);
+  return zoneOffset === undefined ? undefined : { seconds: wall - zoneOffset * 60, nanoseconds, zoneOffset };
 }
 
-function zoned(seconds: number, nanoseconds: number): ZonedTime {
-  return { seconds, nanoseconds, zoneOffset: localOffset(seconds) };
-}
-
-function parseOffset(text: string): number {
+function parseOffset(text: string): number | undefined {
   if (/^z$/i.test(text)) return 0;
   const digits = text.slice(1).replace(':', '').padEnd(4, '0');
   const [hours, minutes] = [Number(digits.slice(0, 2)), Number(digits.slice(2))];
-  if (hours > 23 || minutes > 59) throw notATime();
+  if (hours > 23 || minutes > 59) return undefined;
   return (text.startsWith('-') ? -1 : 1) * (hours * 60 + minutes);
-}
-
-function notATime(): InvalidArgumentError {
-  return new InvalidArgumentError(
-    'A time is expected: 2026-11-20T14:05:09+01:00, 2026-11-20, "2026-11-20 14:05" or @1795179909.',
-  );
 }

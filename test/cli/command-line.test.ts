@@ -21,6 +21,7 @@ const COMMANDS = [
   'key change',
   'cache list',
   'cache clear',
+  'policy simulate',
   'sessions',
   'version',
 ];

@@ -1,0 +1,142 @@
+import { InvalidArgumentError } from 'commander';
+import { CbrError } from '../core/index.js';
+import {
+  type DarStyle,
+  type Duration,
+  GROUP_FIELDS,
+  type GroupField,
+  parseDate,
+  parseDuration,
+  type RoundRobin,
+  type SlotDays,
+  slotDays,
+  TimeZone,
+} from '../policy/index.js';
+import { wholeNumber } from './parse-number.js';
+
+/** Parsers of the values of policy flags, for commander: each rejects with InvalidArgumentError, which says what is expected. */
+
+/** So many snapshots or days are more than anybody has. */
+const MOST = 999_999;
+
+const amount = wholeNumber(0, MOST);
+/** Slots are tried one by one. */
+const slots = wholeNumber(0, 9999);
+
+export const parseCount: (text: string) => number = amount;
+
+export function parseSpan(text: string): Duration {
+  const duration = parseDuration(text.trim());
+  if (duration !== undefined) return duration;
+  throw new InvalidArgumentError(
+    'A duration above 0 is expected, such as 90s, 15m, 6h, 30d, 4w, 6mo, 2y or 1y6mo.',
+  );
+}
+
+/** An IANA name, or `local` for the zone of this machine. */
+export function parseZone(text: string): TimeZone {
+  return checked(() => new TimeZone(text === 'local' ? localZoneName() : text));
+}
+
+/** UTC where the machine's zone is none that can be named, as Node itself takes it then. */
+function localZoneName(): string {
+  const name = new Intl.DateTimeFormat().resolvedOptions().timeZone;
+  return name === 'Etc/Unknown' || name === undefined ? 'UTC' : name;
+}
+
+/** Field names with commas between them, or `none` for one group of all. */
+export function parseGroupBy(text: string): readonly GroupField[] {
+  if (text === 'none') return [];
+  return text.split(',').map((word) => {
+    const field = GROUP_FIELDS.find((each) => each === word.trim());
+    if (field !== undefined) return field;
+    throw new InvalidArgumentError(`Words from ${GROUP_FIELDS.join(', ')}, or none, are expected.`);
+  });
+}
+
+/** `diff=30,incr=15`, `diff=30,incr=15,full=365`. */
+export function parseDarStyle(text: string): DarStyle {
+  const given = assignments(text, ['diff', 'incr', 'full']);
+  const full = given.get('full') ?? 'never';
+  return {
+    diff: numberOf(given, 'diff', amount),
+    incr: numberOf(given, 'incr', amount),
+    full: full === 'never' ? full : numberOf(given, 'full', amount),
+  };
+}
+
+const SLOT_DAY_WORDS = ['weekday', 'monthday', 'month'] as const;
+const WEEKDAYS = ['monday', 'tuesday', 'wednesday', 'thursday', 'friday', 'saturday', 'sunday'];
+
+/** `days=6,weeks=5,months=6,years=10`, then what of anchor, mode, weekday, monthday and month is wanted. */
+export function parseRoundRobin(text: string): RoundRobin {
+  const given = assignments(text, ['days', 'weeks', 'months', 'years', 'anchor', 'mode', ...SLOT_DAY_WORDS]);
+  const mode = given.get('mode') ?? 'nearest';
+  if (mode !== 'exact' && mode !== 'nearest') {
+    throw new InvalidArgumentError(`mode=${mode}: exact or nearest is expected.`);
+  }
+  return {
+    days: numberOf(given, 'days', slots),
+    weeks: numberOf(given, 'weeks', slots),
+    months: numberOf(given, 'months', slots),
+    years: numberOf(given, 'years', slots),
+    mode,
+    anchor: anchorOf(given),
+  };
+}
+
+function anchorOf(given: ReadonlyMap<string, string>): RoundRobin['anchor'] {
+  const words = SLOT_DAY_WORDS.filter((word) => given.has(word));
+  const anchor = given.get('anchor');
+  if (words.length === 0) {
+    return anchor === undefined || anchor === 'oldest'
+      ? 'oldest'
+      : { date: checked(() => parseDate(anchor)) };
+  }
+  if (anchor !== undefined) throw new InvalidArgumentError(`anchor and ${words[0]} exclude each other.`);
+  const days: { -readonly [K in keyof SlotDays]?: number } = {};
+  for (const word of words) {
+    const value = given.get(word)!;
+    const weekday = word === 'weekday' ? WEEKDAYS.indexOf(value.toLowerCase()) : -1;
+    days[word] = weekday === -1 ? numberOf(given, word, wholeNumber(1, MOST)) : weekday + 1;
+  }
+  checked(() => slotDays(days));
+  return days;
+}
+
+/** `word=value` with commas between them: known words, each once. */
+function assignments(text: string, words: readonly string[]): ReadonlyMap<string, string> {
+  const given = new Map<string, string>();
+  for (const part of text.split(',')) {
+    const [, word = '', value = ''] = /^\s*([a-z]+)=(\S+)\s*$/.exec(part) ?? [];
+    if (!words.includes(word)) {
+      throw new InvalidArgumentError(`WORD=VALUE is expected, WORD one of ${words.join(', ')}.`);
+    }
+    if (given.has(word)) throw new InvalidArgumentError(`${word} is given twice.`);
+    given.set(word, value);
+  }
+  return given;
+}
+
+function numberOf(given: ReadonlyMap<string, string>, word: string, parse: (text: string) => number): number {
+  const value = given.get(word);
+  if (value === undefined) {
+    throw new InvalidArgumentError(`${word} is missing; write ${word}=0 to keep nothing for it.`);
+  }
+  try {
+    return parse(value);
+  } catch (error) {
+    if (!(error instanceof InvalidArgumentError)) throw error;
+    throw new InvalidArgumentError(`${word}=${value}: ${error.message}`);
+  }
+}
+
+/** What the library refuses, refused as commander wants it. */
+function checked<T>(step: () => T): T {
+  try {
+    return step();
+  } catch (error) {
+    if (!(error instanceof CbrError)) throw error;
+    throw new InvalidArgumentError(`${error.message}. ${error.hint ?? ''}`.trim());
+  }
+}

@@ -1,0 +1,112 @@
+import { readFileSync } from 'node:fs';
+import { CbrError, messageOf } from '../core/index.js';
+import type { PolicySnapshot } from '../policy/index.js';
+import { displayText } from './raw-names.js';
+import { TIME_EXPECTED, timeIn, type ZoneClock } from './times.js';
+
+/** Snapshots told in a JSON file: `[{"id", "time", "level"?, "host"?, "paths"?, "job"?, "tags"?, "pinned"?}]`. */
+
+type Fields = Readonly<Record<string, unknown>>;
+
+const LEVELS = ['full', 'diff', 'incr'] as const;
+
+/**
+ * Reads a file, or standard input for `-`. Times without an offset are in the given zone; other fields than those above are
+ * not looked at. Rejects with `usage`, which names the file, the snapshot and the field.
+ */
+export async function readSnapshotList(file: string, clock: ZoneClock): Promise<PolicySnapshot[]> {
+  const name = file === '-' ? 'standard input' : displayText(file);
+  const all = parseJson(name, await readText(file, name));
+  if (!Array.isArray(all)) throw malformed(name, 'is no JSON array of snapshots');
+  const ids = new Set<string>();
+  return all.map((each: unknown, i) => {
+    const where = `${name}: snapshot ${i + 1}`;
+    if (typeof each !== 'object' || each === null || Array.isArray(each)) {
+      throw malformed(where, 'is no object');
+    }
+    const snapshot = snapshotOf(each as Fields, where, clock);
+    if (ids.has(snapshot.id))
+      throw malformed(where, `has the same id as one before, '${displayText(snapshot.id)}'`);
+    ids.add(snapshot.id);
+    return snapshot;
+  });
+}
+
+async function readText(file: string, name: string): Promise<string> {
+  try {
+    if (file !== '-') return readFileSync(file, 'utf8');
+    const parts: Buffer[] = [];
+    for await (const part of process.stdin) parts.push(part as Buffer);
+    return Buffer.concat(parts).toString('utf8');
+  } catch (cause) {
+    throw new CbrError('usage', `cannot read ${name}: ${messageOf(cause)}`, {
+      cause,
+      hint: 'Name a file that can be read, or - for standard input.',
+    });
+  }
+}
+
+function parseJson(name: string, text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw malformed(name, `is no JSON: ${displayText(messageOf(cause))}`);
+  }
+}
+
+function malformed(where: string, what: string): CbrError {
+  return new CbrError('usage', `${where} ${what}`, {
+    hint: 'Give a JSON array such as [{"id": "a", "time": "2026-11-20T02:00:00+01:00"}] (docs/retention.md).',
+  });
+}
+
+function snapshotOf(fields: Fields, where: string, clock: ZoneClock): PolicySnapshot {
+  const { level, pinned } = fields;
+  const id = textOf(fields, 'id', where);
+  if (id === undefined || id === '') throw malformed(where, 'has no id');
+  const timeText = textOf(fields, 'time', where);
+  if (timeText === undefined) throw malformed(where, 'has no time');
+  const time = timeIn(timeText, clock);
+  if (time === undefined) throw malformed(where, `has the time '${displayText(timeText)}'. ${TIME_EXPECTED}`);
+  const knownLevel = LEVELS.find((each) => each === level);
+  if (!isAbsent(level) && knownLevel === undefined) {
+    throw malformed(where, 'has another level than full, diff or incr');
+  }
+  if (!isAbsent(pinned) && typeof pinned !== 'boolean')
+    throw malformed(where, 'has a pinned that is no boolean');
+  const host = textOf(fields, 'host', where);
+  const job = textOf(fields, 'job', where);
+  const paths = textsOf(fields, 'paths', where);
+  const tags = textsOf(fields, 'tags', where);
+  return {
+    id,
+    time: { seconds: time.seconds, nanoseconds: time.nanoseconds },
+    pinned: pinned === true,
+    ...(knownLevel === undefined ? {} : { level: knownLevel }),
+    ...(host === undefined ? {} : { host }),
+    ...(job === undefined ? {} : { job }),
+    ...(paths === undefined ? {} : { paths }),
+    ...(tags === undefined ? {} : { tags }),
+  };
+}
+
+/** Other programs write null for what is not there. */
+function isAbsent(value: unknown): value is undefined | null {
+  return value === undefined || value === null;
+}
+
+function textOf(fields: Fields, name: string, where: string): string | undefined {
+  const value = fields[name];
+  if (isAbsent(value)) return undefined;
+  if (typeof value !== 'string') throw malformed(where, `has a ${name} that is no text`);
+  return value;
+}
+
+function textsOf(fields: Fields, name: string, where: string): readonly string[] | undefined {
+  const value = fields[name];
+  if (isAbsent(value)) return undefined;
+  if (!Array.isArray(value) || !value.every((each) => typeof each === 'string')) {
+    throw malformed(where, `has ${name} that are no list of texts`);
+  }
+  return value;
+}

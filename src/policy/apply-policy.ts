@@ -1,0 +1,118 @@
+import { keepByCalendar } from './calendar-rules.js';
+import { keepDarStyle } from './dar-style.js';
+import { DEFAULT_GROUPS, type GroupField, groupSnapshots, type SnapshotGroup } from './groups.js';
+import type { Policy } from './policy.js';
+import { compareTimes, newestFirst, type PolicySnapshot, type PolicyTime } from './policy-snapshot.js';
+import { acceptPolicy } from './refusals.js';
+import { keepRoundRobin } from './round-robin.js';
+import type { TimeZone } from './time-zone.js';
+
+/** When and where a policy is applied. */
+export interface PolicyContext {
+  readonly now: PolicyTime;
+  /** Whose calendar counts. */
+  readonly zone: TimeZone;
+  /** Default: host and paths. */
+  readonly groupBy?: readonly GroupField[];
+}
+
+export interface Decision<S> {
+  readonly snapshot: S;
+  /** Why it is kept, each reason once: `weekly 2026-W45`. Without a reason it is forgotten. */
+  readonly reasons: readonly string[];
+}
+
+export interface GroupPlan<S> {
+  readonly common: SnapshotGroup<S>['common'];
+  /** Oldest first. */
+  readonly decisions: readonly Decision<S>[];
+}
+
+/** What a policy decides; nothing is done by it. */
+export interface PolicyPlan<S> {
+  readonly groups: readonly GroupPlan<S>[];
+  /** Snapshots dated after now, oldest first: kept, and to be warned of. */
+  readonly future: readonly S[];
+}
+
+/**
+ * What a policy keeps and forgets: all its rules, in each group for itself. Whatever the rules say, it keeps pinned
+ * snapshots, the newest of every group, and those dated in the future, which no rule counts. Pure: the answer depends on
+ * the arguments only. Rejects with PolicyRefusedError.
+ */
+export function applyPolicy<S extends PolicySnapshot>(
+  snapshots: readonly S[],
+  policy: Policy,
+  context: PolicyContext,
+): PolicyPlan<S> {
+  return decide(snapshots, acceptPolicy(policy, snapshots), context);
+}
+
+/** As `applyPolicy` with a policy that was accepted before. */
+export function decide<S extends PolicySnapshot>(
+  snapshots: readonly S[],
+  policy: Policy,
+  context: PolicyContext,
+): PolicyPlan<S> {
+  const sorted = newestFirst(snapshots).reverse();
+  const isFuture = ({ time }: S): boolean => compareTimes(time, context.now) > 0;
+  return {
+    groups: groupSnapshots(sorted, context.groupBy ?? DEFAULT_GROUPS).map(
+      ({ common, snapshots: members }) => ({
+        common,
+        decisions: decideGroup(members, policy, context, isFuture),
+      }),
+    ),
+    future: sorted.filter(isFuture),
+  };
+}
+
+function decideGroup<S extends PolicySnapshot>(
+  oldestFirst: readonly S[],
+  policy: Policy,
+  { now, zone }: PolicyContext,
+  isFuture: (snapshot: S) => boolean,
+): Decision<S>[] {
+  const reasons = new Map<S, Set<string>>(oldestFirst.map((snapshot) => [snapshot, new Set()]));
+  const keep = (snapshot: S, reason: string): void => {
+    reasons.get(snapshot)!.add(reason);
+  };
+  const snapshots = oldestFirst.filter((snapshot) => !isFuture(snapshot)).reverse();
+  const subject = { snapshots, now, zone, keep };
+  keepNamed(oldestFirst, policy, keep);
+  keepByCalendar(policy, subject);
+  if (policy.darStyle !== undefined) keepDarStyle(policy.darStyle, subject);
+  if (policy.roundRobin !== undefined) keepRoundRobin(policy.roundRobin, subject);
+  if (snapshots[0] !== undefined) keep(snapshots[0], 'newest');
+  for (const snapshot of oldestFirst) if (isFuture(snapshot)) keep(snapshot, 'dated in the future');
+  return oldestFirst.map((snapshot) => ({ snapshot, reasons: [...reasons.get(snapshot)!] }));
+}
+
+/** What is kept whatever its time. */
+function keepNamed<S extends PolicySnapshot>(
+  snapshots: readonly S[],
+  { tags = [], ids = [] }: Policy,
+  keep: (snapshot: S, reason: string) => void,
+): void {
+  for (const snapshot of snapshots) {
+    if (snapshot.pinned === true) keep(snapshot, 'pinned');
+    if (ids.includes(snapshot.id)) keep(snapshot, 'id');
+    for (const tag of tags) if (snapshot.tags?.includes(tag) === true) keep(snapshot, `tag ${tag}`);
+  }
+}
+
+/** All decisions of a plan, oldest snapshot first. */
+export function decisionsOf<S extends PolicySnapshot>(plan: PolicyPlan<S>): Decision<S>[] {
+  const decisions = plan.groups.flatMap((group) => group.decisions);
+  const bySnapshot = new Map(decisions.map((decision) => [decision.snapshot, decision]));
+  return newestFirst([...bySnapshot.keys()])
+    .reverse()
+    .map((snapshot) => bySnapshot.get(snapshot)!);
+}
+
+/** The snapshots that a plan keeps, oldest first. */
+export function keptOf<S extends PolicySnapshot>(plan: PolicyPlan<S>): S[] {
+  return decisionsOf(plan)
+    .filter(({ reasons }) => reasons.length > 0)
+    .map(({ snapshot }) => snapshot);
+}
