@@ -4,6 +4,7 @@ import {
   chunkIdBytes,
   chunkIdHex,
   DamagedError,
+  FormatError,
   ObjectNotFoundError,
   sameBytes,
 } from '../core/index.js';
@@ -79,17 +80,29 @@ export class ChunkReader {
 
   /**
    * The plain bytes of a chunk, its id verified. Rejects with DamagedError when it is missing, damaged or not of the length
-   * that the reference says.
+   * that the reference says. One bad read proves nothing about the medium: what fails is read a second time.
    */
   async read(kind: PackKind, id: ChunkId, length: number): Promise<Uint8Array> {
     try {
       return await this.readOnce(kind, id, length);
     } catch (error) {
-      const gone = error instanceof ObjectNotFoundError || error instanceof DamagedError;
-      if (!gone || !(await this.reload())) throw error;
-      this.blocks.clear();
+      const isBad =
+        error instanceof ObjectNotFoundError || error instanceof DamagedError || error instanceof FormatError;
+      if (!isBad) throw error;
+      if (await this.reload()) this.blocks.clear();
+      for (const place of this.places.places(id)) {
+        const pack = this.places.pack(place.pack);
+        if (pack === undefined) continue;
+        this.blocks.delete(blockKey(pack, place.block));
+        this.forgetHeader(pack);
+      }
       return this.readOnce(kind, id, length);
     }
+  }
+
+  /** Has the header of a pack read again by whoever needs it next: what was kept may come from a bad read. */
+  forgetHeader(pack: CachedPack): void {
+    this.packs.delete(pack.name);
   }
 
   private async readOnce(kind: PackKind, id: ChunkId, length: number): Promise<Uint8Array> {
@@ -135,14 +148,18 @@ export class ChunkReader {
   }
 
   private openedBlock(location: BlockLocation): Promise<OpenBlockContent> {
-    const key = `${location.pack.name} ${location.block}`;
+    const key = blockKey(location.pack, location.block);
     const kept = this.blocks.get(key);
     // Moved to the end: the map's order is the order of use.
     this.blocks.delete(key);
     const opened = kept ?? this.openBlock(location);
     this.blocks.set(key, opened);
     if (this.blocks.size > KEPT_BLOCKS) this.blocks.delete(this.blocks.keys().next().value!);
-    if (kept === undefined) opened.catch(() => this.blocks.delete(key));
+    if (kept === undefined) {
+      opened.catch(() => {
+        if (this.blocks.get(key) === opened) this.blocks.delete(key);
+      });
+    }
     return opened;
   }
 
@@ -178,9 +195,16 @@ export class ChunkReader {
       opened = this.backend
         .read('packs', pack.name, { offset: 0, length: HEADER_BYTES })
         .then((start) => openPackHeader(start, this.keys, object));
-      opened.catch(() => this.packs.delete(pack.name));
+      const asked = opened;
+      opened.catch(() => {
+        if (this.packs.get(pack.name) === asked) this.packs.delete(pack.name);
+      });
       this.packs.set(pack.name, opened);
     }
     return opened;
   }
+}
+
+function blockKey(pack: CachedPack, block: number): string {
+  return `${pack.name} ${block}`;
 }

@@ -16,6 +16,7 @@ import {
 import type { Algorithms, Keys } from '../../repo/index.js';
 import type { Entry } from '../entry.js';
 import { decodeEntry, type EncodedEntry } from '../tree.js';
+import { abandon } from './abandon.js';
 import { OpenedBlocks, type Stretch } from './opened-blocks.js';
 import {
   type BlocksInput,
@@ -74,7 +75,7 @@ export class FileWriter {
       while (piece < total && input.pieces[piece * PIECE_NUMBERS] === file) piece++;
       return this.writeFile(folder, encoded, temporary, this.runsOf(input, first, piece));
     });
-    return { ...output, badBlocks: this.blocks.badBlocks };
+    return { ...output, badBlocks: this.blocks.badBlocks, wrongChunks: this.blocks.wrongChunks };
   }
 
   finishFiles(input: FinishInput): FilesOutput {
@@ -105,22 +106,27 @@ export class FileWriter {
       const end = files.entryEnds[file]!;
       const encoded = { name: '', bytes: files.entries.subarray(start, end) };
       start = end;
+      const folder = folders[files.folderOf[file]!]!;
       try {
-        states[file] = action(file, folders[files.folderOf[file]!]!, encoded, open.get(file));
+        states[file] = action(file, folder, encoded, open.get(file));
       } catch (error) {
-        states[file] = this.explain(error);
+        states[file] = this.explain(error, folder, encoded);
         reasons.push([file, messageOf(error)]);
       }
     }
-    return { states, reasons, problems: this.problems, badBlocks: [] };
+    return { states, reasons, problems: this.problems, badBlocks: [], wrongChunks: [] };
   }
 
-  private explain(error: unknown): number {
+  private explain(error: unknown, folder: TargetFolder, { bytes }: EncodedEntry): number {
     if (error instanceof FileError && FATAL.has(error.errno)) throw error;
     const errno = errnoOf(error);
     if (errno !== undefined) {
-      if (FATAL.has(errno))
-        throw new CbrError('target', `cannot write to the target: ${messageOf(error)}`, { cause: error });
+      if (FATAL.has(errno)) {
+        // Of a file that is open already only the folder is known here.
+        const path =
+          bytes.byteLength === 0 ? folder.location : folder.locate(decodeEntry({ name: '', bytes }).name);
+        throw new FileError('target', bytes.byteLength === 0 ? 'write into' : 'write', path, error);
+      }
       return WRITTEN.refused;
     }
     return error instanceof CbrError && error.code === 'target' ? WRITTEN.refused : WRITTEN.damaged;
@@ -161,17 +167,15 @@ export class FileWriter {
     }
     const entry = decodeEntry(encoded);
     const temporary = createTemporary(folder, entry.flags ?? 0, entry.mode);
-    let closed = false;
     try {
       for (const run of runs) writeFully(temporary.fd, run);
-      const last = runs.at(-1);
-      const end = last === undefined ? 0 : last.offset + (last.end - last.start);
-      closed = true;
-      return this.finish(folder, entry, temporary, end === entry.size ? undefined : entry.size);
     } catch (error) {
-      if (!closed) discard(folder, temporary);
+      abandon(folder, temporary);
       throw error;
     }
+    const last = runs.at(-1);
+    const end = last === undefined ? 0 : last.offset + (last.end - last.start);
+    return this.finish(folder, entry, temporary, end === entry.size ? undefined : entry.size);
   }
 
   /**
@@ -190,11 +194,14 @@ export class FileWriter {
       if (named && entry.flags !== undefined && entry.linkGroup === undefined) {
         metadata.setFlagsOfFd(file.fd, path, entry.flags);
       }
-      return named ? WRITTEN.done : WRITTEN.existed;
-    } finally {
+    } catch (error) {
       if (named) closeSync(file.fd);
-      else discard(folder, file);
+      else abandon(folder, file);
+      throw error;
     }
+    if (named) closeSync(file.fd);
+    else discard(folder, file);
+    return named ? WRITTEN.done : WRITTEN.existed;
   }
 }
 

@@ -3,12 +3,14 @@ import { FileError, hardLink, type MetadataWriter, type TargetFolder } from '../
 import type { Entry } from '../entry.js';
 import type { FileEnd } from './file-underway.js';
 import type { RestoreReport } from './restore-report.js';
+import { hasSameContent } from './same-content.js';
 import { reopen, type TargetNode } from './target-tree.js';
 
 /** The first name of a file with several: the others become links to it. */
 interface FirstName {
   readonly folders: readonly string[];
   readonly name: string;
+  /** Without its attributes. */
   readonly entry: Entry;
   end: FileEnd | undefined;
 }
@@ -18,6 +20,9 @@ interface WaitingName {
   readonly entry: Entry;
   readonly path: string;
 }
+
+/** `waits`: it becomes a link later; `alone`: it is a file of its own and its group is to be forgotten. */
+export type LinkRole = 'first' | 'alone' | 'waits';
 
 /** Restores the further names of files that have several. */
 export class HardLinks {
@@ -30,24 +35,28 @@ export class HardLinks {
     private readonly metadata: MetadataWriter,
   ) {}
 
-  /** True when the file is to be restored as such; false when it waits to become a link. */
-  isFirst(entry: Entry, node: TargetNode, path: string): boolean {
+  /** What is to be made of a name that was met. */
+  roleOf(entry: Entry, node: TargetNode, path: string): LinkRole {
     const group = entry.linkGroup;
-    if (group === undefined) return true;
+    if (group === undefined) return 'alone';
     const first = this.firsts.get(group);
     if (first === undefined) {
       const folders = path.split('/').slice(0, -1);
-      this.firsts.set(group, { folders, name: entry.name, entry, end: undefined });
-      return true;
+      // Kept to the end, and attributes may be large.
+      const { xattrs: _, ...kept } = entry;
+      this.firsts.set(group, { folders, name: entry.name, entry: kept, end: undefined });
+      return 'first';
     }
     // The first one was there already, or was lost: this one stands by itself.
-    if (first.end !== undefined && first.end !== 'restored') return true;
+    if (first.end !== undefined && first.end !== 'restored') return 'alone';
+    // Two files that changed places while they were stored, or a forged tree: a link would give it the other's content.
+    if (!hasSameContent(first.entry, entry)) return 'alone';
     node.pending++;
     this.waiting.push({ node, entry, path });
-    return false;
+    return 'waits';
   }
 
-  /** To be called with the group of every file that `isFirst` let pass, when it has ended. */
+  /** To be called with the group of every first name when it has ended. */
   ended(group: string | undefined, end: FileEnd): void {
     const first = group === undefined ? undefined : this.firsts.get(group);
     if (first !== undefined && first.end === undefined) first.end = end;
@@ -89,8 +98,11 @@ export class HardLinks {
     for (const { entry, end, folders, name } of this.firsts.values()) {
       if (entry.flags === undefined || end !== 'restored') continue;
       const folder = reopen(this.root, folders);
-      this.metadata.setFlagsOfEntry(folder, name, entry.flags);
-      if (folder !== this.root) folder.close();
+      try {
+        this.metadata.setFlagsOfEntry(folder, name, entry.flags);
+      } finally {
+        if (folder !== this.root) folder.close();
+      }
     }
   }
 }

@@ -34,6 +34,7 @@ export class OpenedBlocks {
   private used = 0;
   private readonly blocks = new Map<number, OpenedBlock | Error>();
   private readonly bad = new Set<number>();
+  private wrong: (readonly [block: number, ordinal: number])[] = [];
   private pack: (PackSeal & { readonly name: string }) | undefined;
   private input: BlocksInput | undefined;
 
@@ -48,6 +49,7 @@ export class OpenedBlocks {
   begin(input: BlocksInput): void {
     this.blocks.clear();
     this.bad.clear();
+    this.wrong = [];
     this.input = input;
     this.used = 0;
     const needed = input.blocks.reduce((sum, { plain }) => sum + plain, 0);
@@ -55,9 +57,14 @@ export class OpenedBlocks {
     if (this.memory.byteLength < most) this.memory = Buffer.allocUnsafeSlow(most);
   }
 
-  /** Blocks of this task that could not be opened or do not hold what the index says. */
+  /** Blocks of this task that could not be opened. */
   get badBlocks(): readonly number[] {
     return [...this.bad];
+  }
+
+  /** Places in blocks of this task that opened well and do not hold there what the index says: only these are wrong. */
+  get wrongChunks(): readonly (readonly [block: number, ordinal: number])[] {
+    return this.wrong;
   }
 
   /** A chunk of a block, its length and its id verified; rejects with CbrError. `number`: its position among the ids. */
@@ -67,7 +74,7 @@ export class OpenedBlocks {
     const start = opened.starts[ordinal];
     const end = opened.starts[ordinal + 1];
     if (start === undefined || end === undefined || !this.isChunk(opened, ordinal, ids, number)) {
-      this.bad.add(block);
+      if (!this.wrong.some(([b, o]) => b === block && o === ordinal)) this.wrong.push([block, ordinal]);
       throw new CbrError('damaged', `packs/${pack} does not hold the chunk that the index says`);
     }
     // The content would come to lie in the wrong place. No other copy can help: its id says what its length is.

@@ -11,6 +11,7 @@ export class RestoreReport {
   lost = 0;
   metadataProblems = 0;
   private readonly lostPaths = new Set<string>();
+  private readonly existingPaths = new Set<string>();
   private lastProgress = Number.NEGATIVE_INFINITY;
 
   constructor(
@@ -18,6 +19,8 @@ export class RestoreReport {
     private readonly items: boolean,
     private readonly expected: { readonly files: number; readonly bytes: number } | undefined,
     private readonly clock: () => number,
+    /** Remember what existed, for `hasExisted`: a path each. */
+    private readonly keepsExisting = false,
   ) {}
 
   restored(path: string, bytes: number, type: 'file' | 'other' = 'file'): void {
@@ -30,7 +33,13 @@ export class RestoreReport {
 
   existed(path: string): void {
     this.skippedExisting++;
+    if (this.keepsExisting) this.existingPaths.add(path);
     if (this.items) this.listener({ type: 'item', path, action: 'kept' });
+  }
+
+  /** Whether something was there under this path and was left alone. */
+  hasExisted(path: string): boolean {
+    return this.existingPaths.has(path);
   }
 
   /** Counts and reports each path once: what was lost is not there for the verification either. */

@@ -30,6 +30,8 @@ const WINDOW_PARTS = 30_000;
 const WINDOW_ITEMS = 100_000;
 /** So much content is long enough to hide that the blocks at the borders of windows are opened twice. */
 const WINDOW_BYTES = 4 * 2 ** 30;
+/** Encoded entries, which hold attribute values: nearly always little, and then the other limits come first. */
+const WINDOW_ENTRY_BYTES = 32 * 2 ** 20;
 const WINDOW_SPREAD_PARTS = 2000;
 const OPEN_FOLDERS = 20_000;
 /** Shares of the files that a process may hold open: two windows are underway, one is filled, and others need some too. */
@@ -77,28 +79,31 @@ export class RestoreRun {
       bytes: WINDOW_BYTES,
       items: options.windowItems ?? WINDOW_ITEMS,
       parts: WINDOW_PARTS,
+      entryBytes: WINDOW_ENTRY_BYTES,
       spreadParts: Math.min(WINDOW_SPREAD_PARTS, Math.floor(openFileLimit() * SPREAD_PART_SHARE)),
     });
   }
 
   /** Restores what the selection leaves of `start` into the target, and closes the target. */
   async run(start: FoundPath, selection: Selection): Promise<void> {
-    const entry = start.tree === undefined ? undefined : await this.inline(start.entry, '');
-    const root = this.tree.root(this.target, entry);
+    const root = this.tree.root(this.target);
     try {
+      root.entry = start.tree === undefined ? undefined : await this.inline(start.entry, '');
       await this.walk(stepsOf(start, selection, this.read), root);
       do {
         await this.flush();
         while (await this.filler.settleOne());
+        // May start windows as well: only when none is left has nothing failed unseen.
         await this.settleLinks();
-      } while (!this.filler.isEmpty);
+      } while (!this.filler.isDone);
+      this.links.setFlags();
+      this.tree.release(root);
     } finally {
       // A window that still runs must not outlive the folders it writes to.
       await this.filler.idle();
       this.runner.discardOpen();
+      this.tree.closeAll();
     }
-    this.links.setFlags();
-    this.tree.release(root);
     this.report.metadata(this.problems);
   }
 
@@ -197,9 +202,12 @@ export class RestoreRun {
     encoded: EncodedEntry,
     path: string,
   ): Promise<void> | undefined {
-    if (!this.links.isFirst(entry, node, path)) return undefined;
+    const role = this.links.roleOf(entry, node, path);
+    if (role === 'waits') return undefined;
     node.pending++;
-    return this.plan(node, entry, encoded, path);
+    if (role === 'first' || entry.linkGroup === undefined) return this.plan(node, entry, encoded, path);
+    const alone = standingAlone(entry);
+    return this.plan(node, alone, encodeEntry(alone), path);
   }
 
   /** Puts a file into the window; `node` waits for it already. */
@@ -264,7 +272,10 @@ export class RestoreRun {
   }
 
   private async other(node: TargetNode, entry: Entry, path: string): Promise<void> {
-    if (!this.links.isFirst(entry, node, path)) return;
+    const role = this.links.roleOf(entry, node, path);
+    if (role === 'waits') return;
+    if (role === 'alone' && entry.linkGroup !== undefined)
+      return this.other(node, standingAlone(entry), path);
     try {
       const whole = await this.inline(entry, path);
       const made = makeOther(node.folder, whole);
@@ -302,9 +313,11 @@ export class RestoreRun {
     const { linked, orphans } = this.links.settle();
     for (const node of linked) this.tree.release(node);
     for (const { node, entry, path } of orphans) {
-      if (entry.type === 'file') await this.plan(node, entry, encodeEntry(entry), path);
-      else {
-        const { linkGroup: _, ...alone } = entry;
+      const alone = standingAlone(entry);
+      if (entry.type === 'file') {
+        await this.plan(node, alone, encodeEntry(alone), path);
+        if (this.filler.isFull) await this.filler.flush();
+      } else {
         await this.other(node, alone, path);
         this.tree.release(node);
       }
@@ -314,4 +327,9 @@ export class RestoreRun {
 
 function hasInlineXattrs({ xattrs }: Entry): boolean {
   return xattrs === undefined || xattrs.every(({ value }) => value instanceof Uint8Array);
+}
+
+/** The entry of a name that is no link: what waits for the other names of its group, its flags, must not wait. */
+function standingAlone({ linkGroup: _, ...alone }: Entry): Entry {
+  return alone;
 }

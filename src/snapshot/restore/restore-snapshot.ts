@@ -1,14 +1,14 @@
-import { CbrError } from '../../core/index.js';
 import { openTarget, rawPath } from '../../fs/index.js';
 import { chunkReader, loadRepository, type Repository } from '../../repo/index.js';
 import type { ReadTreeChunk } from '../content-list.js';
 import type { Listener } from '../events.js';
-import { type FoundPath, findPath } from '../find-path.js';
+import { findPath } from '../find-path.js';
+import { previewRestore } from './preview.js';
 import type { RestoreOptions, RestoreSummary } from './restore-options.js';
 import { RestoreReport } from './restore-report.js';
 import { RestoreRun } from './restore-run.js';
 import { type RestoreWorkers, startRestoreWorkers } from './restore-workers.js';
-import { compileSelection, type Selection, stepsOf } from './selection.js';
+import { compileSelection, stepsOf } from './selection.js';
 import { verifyTarget } from './verify-target.js';
 
 /**
@@ -38,9 +38,11 @@ export async function restoreSnapshot(
   const { files, sourceBytes } = options.snapshot.about.statistics;
   const isWhole = options.path === undefined && selection.include === undefined;
   const expected = isWhole ? { files, bytes: sourceBytes } : undefined;
-  const report = new RestoreReport(listener, options.items, expected, () => performance.now());
+  const clock = (): number => performance.now();
+  const report = new RestoreReport(listener, options.items, expected, clock, options.verify);
   if (options.dryRun || workers === undefined) {
-    await preview(start, selection, read, report, options.signal);
+    const steps = stepsOf(start, selection, read);
+    await previewRestore(steps, rawPath(options.target), report, options.signal);
     return summaryOf(report);
   }
   workers.open({ keys: repository.keys.material, portable: repository.portable });
@@ -55,23 +57,4 @@ export async function restoreSnapshot(
 function summaryOf(report: RestoreReport): RestoreSummary {
   const { files, folders, others, bytes, skippedExisting, lost, metadataProblems } = report;
   return { files, folders, others, bytes, skippedExisting, lost, metadataProblems };
-}
-
-async function preview(
-  start: FoundPath,
-  selection: Selection,
-  read: ReadTreeChunk,
-  report: RestoreReport,
-  signal: AbortSignal,
-): Promise<void> {
-  for await (const steps of stepsOf(start, selection, read)) {
-    if (signal.aborted) throw new CbrError('interrupted', 'the restore was interrupted');
-    for (const step of steps) {
-      if (step.kind === 'enter') report.folders++;
-      else if (step.kind === 'lost') report.lose(step.path, step.reason);
-      else if (step.kind === 'entry') {
-        report.restored(step.path, step.entry.size ?? 0, step.entry.type === 'file' ? 'file' : 'other');
-      }
-    }
-  }
 }

@@ -5,7 +5,7 @@ import type { KeyMaterial } from '../../repo/index.js';
 export type RestoreTasks = {
   writeBlocks: { input: BlocksInput; output: FilesOutput };
   finishFiles: { input: FinishInput; output: FilesOutput };
-  verifyFile: { input: VerifyInput; output: { readonly difference?: string } };
+  verifyFile: { input: VerifyInput; output: Verdict };
 };
 
 /** What each worker is given before its first task. */
@@ -19,7 +19,10 @@ export interface TaskFiles {
   readonly folders: readonly TargetFolderHandle[];
   /** For each file its position in `folders`. */
   readonly folderOf: Uint32Array;
-  /** Encoded tree entries, with all attribute values inline, one behind the other, and where each ends. */
+  /**
+   * Encoded tree entries, with all attribute values inline, one behind the other, and where each ends. Nothing for a file
+   * that is open while its blocks are written: it is finished by a task of its own.
+   */
   readonly entries: Uint8Array;
   readonly entryEnds: Uint32Array;
   /** Those that are open already, because their content comes in several tasks; the others this task makes whole. */
@@ -66,8 +69,10 @@ export interface FilesOutput {
   readonly states: Uint8Array;
   readonly reasons: readonly (readonly [file: number, reason: string])[];
   readonly problems: readonly Problem[];
-  /** Blocks of the task, counted from firstBlock, that cannot be opened or do not hold what the index says. */
+  /** Blocks of the task, counted from firstBlock, that cannot be opened. */
   readonly badBlocks: readonly number[];
+  /** Chunks that are not where the index says, in blocks that were opened well. */
+  readonly wrongChunks: readonly (readonly [block: number, ordinal: number])[];
 }
 
 /** A part of a file that is to be compared. */
@@ -82,4 +87,12 @@ export interface VerifyInput {
   readonly items: Float64Array;
   /** 32 bytes for each chunk. */
   readonly ids: Uint8Array;
+}
+
+/** What is found of a part: nothing when it is right. */
+export interface Verdict {
+  /** How it differs from the snapshot. */
+  readonly difference?: string;
+  /** Why this user cannot read it back: it may be right or not. */
+  readonly unreadable?: string;
 }

@@ -13,38 +13,50 @@ export interface TargetNode {
   readonly parent: TargetNode | undefined;
   readonly folder: TargetFolder;
   /** The snapshot's entry; undefined for a target folder of the user's own. */
-  readonly entry: Entry | undefined;
+  entry: Entry | undefined;
   /** What has still to happen in it before its own metadata is set. */
   pending: number;
 }
 
 /** Keeps the folders of the target open as long as something is still to be written into them, and finishes them. */
 export class TargetTree {
-  private openFolders = 0;
+  private readonly nodes = new Set<TargetNode>();
 
   constructor(private readonly metadata: MetadataWriter) {}
 
   /** Folders that are open now. */
   get open(): number {
-    return this.openFolders;
+    return this.nodes.size;
   }
 
   /** The root, which is open already. */
-  root(folder: TargetFolder, entry: Entry | undefined): TargetNode {
-    return this.add({ parent: undefined, folder, entry, pending: 1 });
+  root(folder: TargetFolder): TargetNode {
+    return this.add({ parent: undefined, folder, entry: undefined, pending: 1 });
   }
 
   /** Makes or enters a folder; the caller releases it when it has nothing more to put there. Throws FileError (target). */
   enter(parent: TargetNode, entry: Entry): TargetNode {
     const folder = makeFolder(parent.folder, entry.name);
+    const node = this.add({ parent, folder, entry, pending: 1 });
     parent.pending++;
-    return this.add({ parent, folder, entry, pending: 1 });
+    return node;
+  }
+
+  /** Closes what a restore that did not come to its end has left open. Nothing may run any more. */
+  closeAll(): void {
+    for (const { folder } of this.nodes) folder.close();
+    this.nodes.clear();
   }
 
   private add(node: TargetNode): TargetNode {
-    this.openFolders++;
-    // An earlier restore that was killed may have left unnamed pieces in a folder that was there already.
-    if (!node.folder.created) removeLeftovers(node.folder);
+    try {
+      // An earlier restore that was killed may have left unnamed pieces in a folder that was there already.
+      if (!node.folder.created) removeLeftovers(node.folder);
+    } catch (error) {
+      node.folder.close();
+      throw error;
+    }
+    this.nodes.add(node);
     return node;
   }
 
@@ -61,8 +73,8 @@ export class TargetTree {
           this.metadata.setFlagsOfFd(folder.fd, folder.location, entry.flags);
         }
       }
+      this.nodes.delete(node);
       folder.close();
-      this.openFolders--;
     }
   }
 }

@@ -1,11 +1,14 @@
 import { closeSync, constants, openSync, readSync } from 'node:fs';
-import { CHUNK_ID_BYTES, LIMITS, messageOf, sameBytes } from '../../core/index.js';
-import { TargetFolder } from '../../fs/index.js';
+import { CHUNK_ID_BYTES, errnoOf, LIMITS, messageOf, sameBytes } from '../../core/index.js';
+import { reasonOf, TargetFolder } from '../../fs/index.js';
 import type { Blake3 } from '../../repo/index.js';
-import type { VerifyInput } from './restore-tasks.js';
+import type { Verdict, VerifyInput } from './restore-tasks.js';
 
 const ZERO_BYTES = 2 ** 20;
 const NO_FOLLOW = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+
+/** What refuses a user to read, whatever is in the file. */
+export const NO_ACCESS: ReadonlySet<string | undefined> = new Set(['EACCES', 'EPERM']);
 
 /** Runs in a worker: reads restored files from the target and compares them, chunk by chunk. */
 export class FileVerifier {
@@ -15,14 +18,19 @@ export class FileVerifier {
 
   constructor(private readonly ids: Blake3) {}
 
-  /** What is wrong with a part of a file; undefined when it is right. */
-  differenceOf(input: VerifyInput): string | undefined {
+  /** What is wrong with a part of a file. */
+  verdictOn(input: VerifyInput): Verdict {
     let fd: number | undefined;
     try {
       fd = openSync(TargetFolder.from(input.folder).path(input.name), NO_FOLLOW);
-      return this.compare(fd, input);
+      const difference = this.compare(fd, input);
+      return difference === undefined ? {} : { difference };
     } catch (error) {
-      return messageOf(error);
+      const errno = errnoOf(error);
+      if (NO_ACCESS.has(errno)) return { unreadable: reasonOf(error) };
+      if (errno === 'ELOOP') return { difference: 'a symlink is in its place' };
+      if (errno === 'EISDIR') return { difference: 'a folder is in its place' };
+      return { difference: errno === undefined ? messageOf(error) : reasonOf(error) };
     } finally {
       if (fd !== undefined) closeSync(fd);
     }

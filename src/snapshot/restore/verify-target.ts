@@ -1,23 +1,25 @@
 import { CbrError, chunkIdBytes, messageOf } from '../../core/index.js';
 import { Limiter } from '../../engine/index.js';
-import { FileError, openFolder, openTarget, type RawPath, type TargetFolder } from '../../fs/index.js';
+import { FileError, openFolder, openTarget, type RawPath, TargetFolder } from '../../fs/index.js';
 import { contentItems, type ReadTreeChunk } from '../content-list.js';
 import { type ContentItem, type Entry, itemBytes } from '../entry.js';
 import type { FoundPath } from '../find-path.js';
 import type { RestoreOptions } from './restore-options.js';
 import type { RestoreReport } from './restore-report.js';
-import type { VerifyInput } from './restore-tasks.js';
+import type { Verdict, VerifyInput } from './restore-tasks.js';
 import type { RestoreWorkers } from './restore-workers.js';
 import { type Selection, stepsOf } from './selection.js';
+import { NO_ACCESS } from './verify-file.js';
 
 /** A folder of the target on the walk, open until the last file in it was read. */
 interface Visited {
-  readonly folder: TargetFolder | undefined;
+  readonly folder: TargetFolder | 'missing' | 'unreadable';
   pending: number;
 }
 
 /**
- * Reads every chosen file of the target again and compares it with the chunk ids of the snapshot. What differs is lost.
+ * Reads every chosen file of the target again and compares it with the chunk ids of the snapshot. What differs is lost,
+ * unless it was there before; what this user may not read back is neither lost nor right.
  * Resolves with the number of files found right.
  */
 export async function verifyTarget(
@@ -33,7 +35,7 @@ export async function verifyTarget(
   let right = 0;
   const release = (visited: Visited): void => {
     visited.pending--;
-    if (visited.pending === 0) visited.folder?.close();
+    if (visited.pending === 0 && visited.folder instanceof TargetFolder) visited.folder.close();
   };
   const stopIfAborted = (): void => {
     if (options.signal.aborted) throw new CbrError('interrupted', 'the verification was interrupted');
@@ -42,8 +44,10 @@ export async function verifyTarget(
     try {
       for await (const part of partsOf(visited.folder, entry, read)) {
         stopIfAborted();
-        const { difference } = await workers.run('verifyFile', part);
-        if (difference !== undefined) return report.lose(path, `verification: ${difference}`);
+        const verdict = await workers.run('verifyFile', part);
+        if (verdict.difference !== undefined || verdict.unreadable !== undefined) {
+          return reportVerdict(path, verdict, report);
+        }
       }
       right++;
     } catch (error) {
@@ -60,9 +64,10 @@ export async function verifyTarget(
       for (const step of batch) {
         const visited = path.at(-1)!;
         if (step.kind === 'enter') {
-          path.push({ folder: openBelow(visited.folder, step.entry.name), pending: 1 });
+          const folder = openBelow(visited.folder, step.entry.name, step.path, report);
+          path.push({ folder, pending: 1 });
         } else if (step.kind === 'leave') release(path.pop()!);
-        else if (step.kind === 'entry' && step.entry.type === 'file') {
+        else if (step.kind === 'entry' && step.entry.type === 'file' && visited.folder !== 'unreadable') {
           await running.room();
           visited.pending++;
           running.start(() => compare(visited, step.entry, step.path));
@@ -79,11 +84,11 @@ export async function verifyTarget(
 
 /** A file in parts of one page of its content list each: memory is bounded, whatever its size. */
 async function* partsOf(
-  folder: TargetFolder | undefined,
+  folder: Visited['folder'],
   entry: Entry,
   read: ReadTreeChunk,
 ): AsyncGenerator<VerifyInput> {
-  if (folder === undefined) throw new CbrError('target', 'its folder is not there');
+  if (!(folder instanceof TargetFolder)) throw new CbrError('target', 'its folder is not there');
   const size = entry.size ?? 0;
   let offset = 0;
   for await (const items of contentItems(entry.content!, size, read)) {
@@ -101,12 +106,30 @@ function packItems(items: readonly ContentItem[]): { items: Float64Array; ids: U
   };
 }
 
-function openBelow(folder: TargetFolder | undefined, name: string): TargetFolder | undefined {
+function reportVerdict(path: string, { difference, unreadable }: Verdict, report: RestoreReport): void {
+  if (unreadable !== undefined) report.note(path, `could not be verified: ${unreadable}`);
+  else if (report.hasExisted(path)) {
+    report.note(path, `existed, was left alone, and differs from the snapshot: ${difference}`);
+  } else report.lose(path, `verification: ${difference}`);
+}
+
+/** One word about a folder that cannot be entered, and none about each file below it. */
+function openBelow(
+  folder: Visited['folder'],
+  name: string,
+  path: string,
+  report: RestoreReport,
+): Visited['folder'] {
+  if (!(folder instanceof TargetFolder)) return folder;
   try {
-    return folder === undefined ? undefined : openFolder(folder, name);
+    return openFolder(folder, name);
   } catch (error) {
-    if (error instanceof FileError || (error instanceof CbrError && error.code === 'format'))
-      return undefined;
-    throw error;
+    if (error instanceof FileError && NO_ACCESS.has(error.errno)) {
+      report.note(path, `could not be verified, nor what is in it: ${error.reason}`);
+      return 'unreadable';
+    }
+    const isThis = error instanceof FileError || (error instanceof CbrError && error.code === 'format');
+    if (!isThis) throw error;
+    return 'missing';
   }
 }

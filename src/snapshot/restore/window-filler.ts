@@ -10,6 +10,8 @@ export interface WindowLimits {
   /** Content items. */
   readonly items: number;
   readonly parts: number;
+  /** Bytes of encoded entries. */
+  readonly entryBytes: number;
   /** Parts whose file may stay open. */
   readonly spreadParts: number;
 }
@@ -25,23 +27,29 @@ export class WindowFiller {
   private readonly underway: Promise<void>[] = [];
 
   constructor(
-    private readonly runner: WindowRunner,
+    private readonly runner: Pick<WindowRunner, 'newWindow' | 'run' | 'isHungry'>,
     private readonly limits: WindowLimits,
   ) {
     this.window = runner.newWindow();
   }
 
-  get isEmpty(): boolean {
+  /** Nothing is gathered and nothing under way. */
+  get isDone(): boolean {
+    return this.isEmpty && this.underway.length === 0;
+  }
+
+  private get isEmpty(): boolean {
     return this.window.parts.length === 0;
   }
 
   /** Whether the window should be carried out before anything is added. */
   get isFull(): boolean {
-    const { bytes, items, parts, spreadParts } = this.window;
+    const { bytes, items, parts, spreadParts, entryBytes } = this.window;
     return (
       bytes >= this.limits.bytes ||
       items >= this.limits.items ||
       parts.length >= this.limits.parts ||
+      entryBytes >= this.limits.entryBytes ||
       spreadParts >= this.limits.spreadParts ||
       (bytes >= HUNGRY_BYTES && this.runner.isHungry)
     );

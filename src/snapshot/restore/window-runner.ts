@@ -1,15 +1,11 @@
 import { CbrError, CHUNK_ID_BYTES, type ChunkId, messageOf } from '../../core/index.js';
 import { Limiter } from '../../engine/index.js';
-import {
-  createTemporary,
-  discard,
-  FileError,
-  type TargetFolderHandle,
-  type TemporaryFile,
-} from '../../fs/index.js';
+import { createTemporary, FileError, type TargetFolderHandle, type TemporaryFile } from '../../fs/index.js';
 import type { ChunkReader, RepositoryCache } from '../../repo/index.js';
+import { abandon } from './abandon.js';
 import type { FileEnd, FileUnderway } from './file-underway.js';
 import { FATAL } from './file-writer.js';
+import { PlaceDoubts } from './place-doubts.js';
 import type { RestoreReport } from './restore-report.js';
 import {
   type BlocksInput,
@@ -51,11 +47,12 @@ const SINGLE_BLOCKS: BlockSize = Object.freeze({ stored: 0, plain: 0 });
 const NO_BLOCK: BlockSize = Object.freeze({ stored: 0, plain: 0 });
 /** Files without content to fetch, given to a worker at once. */
 const EMPTY_FILES = 1000;
+/** Further attempts: one for another copy, one to read each of two copies again. A third copy has to be lucky. */
+const RETRIES = 3;
 
 /** Carries out windows: every block of one is fetched, opened and verified once, files are written by workers. */
 export class WindowRunner {
-  /** Blocks that turned out not to hold what they should: another copy is looked for. */
-  private readonly bad = new Set<string>();
+  private readonly doubts = new PlaceDoubts();
   /** Files with an open temporary file. */
   private readonly open = new Set<FileUnderway>();
   /** Reads that are planned and not done. */
@@ -78,24 +75,37 @@ export class WindowRunner {
    */
   async run(window: Window): Promise<void> {
     await this.round(window, READ);
-    const failed = window.parts.filter(
-      ({ ended, failed, file }) => !ended && failed && file.lost === undefined,
-    );
-    if (failed.length > 0) {
-      // Prune may have moved packs meanwhile, or a chunk may have a second copy.
-      await this.its.reader.refresh();
+    let failed = this.endAllButFailed(window);
+    // Prune may have moved packs meanwhile.
+    if (failed.length > 0) await this.its.reader.refresh();
+    for (let retry = 1; failed.length > 0 && retry <= RETRIES; retry++) {
       const again = this.newWindow();
       for (const part of failed) {
         closePart(part);
-        again.add(part.file, part.items, part.offset);
+        const next = again.add(part.file, part.items, part.offset);
+        next.reason = part.reason ?? next.reason;
       }
       await this.round(again, SINGLE_BLOCKS);
-      for (const [i, part] of again.parts.entries()) {
-        if (part.failed) this.giveUp(part.file, failed[i]!.reason ?? 'cannot be restored');
-        this.endPart(part);
-      }
+      failed = this.endAllButFailed(again);
+      // The store had its own patience with these already.
+      for (const part of failed) if (part.isUnfetched || retry === RETRIES) this.loseOf(part);
+      failed = failed.filter(({ ended }) => !ended);
     }
-    for (const part of window.parts) this.endPart(part);
+  }
+
+  /** Ends the parts of a window except those that another attempt may help. */
+  private endAllButFailed({ parts }: Window): FilePart[] {
+    const failed: FilePart[] = [];
+    for (const part of parts) {
+      if (!part.ended && part.failed && part.file.lost === undefined) failed.push(part);
+      else this.endPart(part);
+    }
+    return failed;
+  }
+
+  private loseOf(part: FilePart): void {
+    this.giveUp(part.file, part.reason ?? 'cannot be restored');
+    this.endPart(part);
   }
 
   /** Gives a file up: what is still to come of it is left out. */
@@ -113,8 +123,8 @@ export class WindowRunner {
 
   private placeOf(id: ChunkId): BlockPlace | undefined {
     const first = this.its.cache.lookup(id);
-    if (first === undefined || this.bad.size === 0) return first;
-    return this.its.cache.places(id).find(({ pack, block }) => !this.bad.has(`${pack} ${block}`));
+    if (first === undefined || this.doubts.isEmpty) return first;
+    return this.doubts.best(this.its.cache.places(id));
   }
 
   private async round(window: Window, most: BlockSize): Promise<void> {
@@ -130,7 +140,7 @@ export class WindowRunner {
         await running.room();
         if (this.its.signal.aborted) throw new CbrError('interrupted', 'the restore was interrupted');
         running.start(async () => {
-          await this.carryOut(read, window.parts);
+          await this.carryOut(read, window.parts, most === SINGLE_BLOCKS);
           left--;
           this.readsLeft--;
         });
@@ -172,7 +182,7 @@ export class WindowRunner {
     if (file.temporary === undefined) return;
     const { temporary } = file;
     this.release(file);
-    discard(file.node.folder, temporary);
+    abandon(file.node.folder, temporary);
   }
 
   private release(file: FileUnderway): void {
@@ -180,7 +190,7 @@ export class WindowRunner {
     this.open.delete(file);
   }
 
-  private async carryOut(read: PlannedRead, parts: readonly FilePart[]): Promise<void> {
+  private async carryOut(read: PlannedRead, parts: readonly FilePart[], isSingle: boolean): Promise<void> {
     const wanted = read.pieces.filter(({ part }) => isWanted(parts[part]!));
     if (wanted.length === 0) return;
     const numbers = [...new Set(wanted.map(({ part }) => part))];
@@ -199,12 +209,12 @@ export class WindowRunner {
         stored,
         firstBlock: read.firstBlock,
         blocks: blocks.map((block) => ({ stored: block.stored, plain: block.plain })),
-        files: packFiles(involved),
+        files: packFiles(involved, false),
         ...packPieces(wanted, numbers, read.firstBlock),
       };
       const transfer = stored.byteLength === stored.buffer.byteLength ? [stored.buffer as ArrayBuffer] : [];
       const output = await this.its.workers.run('writeBlocks', input, { transfer });
-      for (const block of output.badBlocks) this.bad.add(`${read.pack} ${read.firstBlock + block}`);
+      this.learn(read, output, isSingle);
       await this.takeOver(output, involved);
     } catch (error) {
       if (
@@ -216,8 +226,24 @@ export class WindowRunner {
         throw error;
       }
       // The repository's fault, of these blocks only: the files that need them fail, the others go on.
-      for (const part of involved) fail(part, messageOf(error));
+      for (let block = 0; block < read.blocks; block++) this.doubts.doubt(read.pack, read.firstBlock + block);
+      for (const part of involved) {
+        fail(part, messageOf(error));
+        part.isUnfetched = true;
+      }
     }
+  }
+
+  /** Takes in what a read says about the blocks themselves. */
+  private learn({ pack, firstBlock }: PlannedRead, output: FilesOutput, isSingle: boolean): void {
+    const { badBlocks, wrongChunks } = output;
+    if (isSingle && badBlocks.length === 0) this.doubts.opened(pack, firstBlock);
+    for (const block of badBlocks) this.doubts.failed(isSingle, pack, firstBlock + block);
+    for (const [block, ordinal] of wrongChunks) {
+      this.doubts.failed(isSingle, pack, firstBlock + block, ordinal);
+    }
+    const known = badBlocks.length > 0 ? this.its.cache.pack(pack) : undefined;
+    if (known !== undefined) this.its.reader.forgetHeader(known);
   }
 
   private async writeEmpty(parts: readonly FilePart[]): Promise<void> {
@@ -227,7 +253,7 @@ export class WindowRunner {
       stored: new Uint8Array(),
       firstBlock: 0,
       blocks: [],
-      files: packFiles(parts),
+      files: packFiles(parts, false),
       pieces: new Float64Array(),
       ids: new Uint8Array(),
     };
@@ -257,7 +283,12 @@ export class WindowRunner {
     const files = new Set(parts.map(({ file }) => file));
     const whole = [...files].filter((file) => file.isPlanned && file.parts === 0 && file.lost === undefined);
     if (whole.length === 0) return;
-    const input = { files: packFiles(whole.map((file) => ({ file }))) };
+    const input = {
+      files: packFiles(
+        whole.map((file) => ({ file })),
+        true,
+      ),
+    };
     // From here on the worker closes them, whatever happens.
     for (const file of whole) this.release(file);
     const output = await this.its.workers.run('finishFiles', input);
@@ -304,7 +335,12 @@ function closePart(part: FilePart): void {
   part.file.parts--;
 }
 
-function packFiles(parts: readonly { readonly file: FileUnderway }[]): TaskFiles {
+/**
+ * `isFinish`: the entries of open files go along, which the tasks before have no use for. Attributes may be large, and a file
+ * may have many reads.
+ */
+function packFiles(parts: readonly { readonly file: FileUnderway }[], isFinish: boolean): TaskFiles {
+  const isSent = (file: FileUnderway): boolean => isFinish || file.temporary === undefined;
   const folders: TargetFolderHandle[] = [];
   const numbers = new Map<TargetNode, number>();
   const folderOf = new Uint32Array(parts.length);
@@ -318,13 +354,15 @@ function packFiles(parts: readonly { readonly file: FileUnderway }[]): TaskFiles
       numbers.set(file.node, folder);
     }
     folderOf[i] = folder;
-    end += file.encoded.byteLength;
+    if (isSent(file)) end += file.encoded.byteLength;
     entryEnds[i] = end;
     if (file.temporary !== undefined) open.push([i, file.temporary]);
   }
   // Memory of its own: a view would be sent with everything that it is a view of.
   const entries = new Uint8Array(end);
-  for (const [i, { file }] of parts.entries()) entries.set(file.encoded, i === 0 ? 0 : entryEnds[i - 1]!);
+  for (const [i, { file }] of parts.entries()) {
+    if (isSent(file)) entries.set(file.encoded, i === 0 ? 0 : entryEnds[i - 1]!);
+  }
   return { folders, folderOf, entries, entryEnds, open };
 }
 

@@ -14,6 +14,8 @@ export interface FilePart {
   failed: boolean;
   /** Why the first attempt failed. */
   reason: string | undefined;
+  /** The attempt under way failed because something could not be fetched, not because of what was. */
+  isUnfetched: boolean;
   ended: boolean;
 }
 
@@ -73,6 +75,8 @@ export class Window {
   bytes = 0;
   /** Content items. */
   items = 0;
+  /** Bytes of the encoded entries of its files. */
+  entryBytes = 0;
   /** Parts that need more than one block: they may need several reads, and then their file stays open. */
   spreadParts = 0;
   private readonly blocks = new Map<number, PlannedBlock>();
@@ -81,12 +85,23 @@ export class Window {
   constructor(private readonly placeOf: (id: ChunkId) => BlockPlace | undefined) {}
 
   /** Adds items of a file, the first of which begins at `offset`. */
-  add(file: FileUnderway, items: readonly ContentItem[], offset: number): void {
-    const part = { file, offset, items, readsLeft: 0, failed: false, reason: undefined, ended: false };
+  add(file: FileUnderway, items: readonly ContentItem[], offset: number): FilePart {
+    const part: FilePart = {
+      file,
+      offset,
+      items,
+      readsLeft: 0,
+      failed: false,
+      reason: undefined,
+      isUnfetched: false,
+      ended: false,
+    };
+    this.entryBytes += file.encoded.byteLength;
     const number = this.parts.push(part) - 1;
     file.parts++;
     this.items += items.length;
     this.plan(part, number);
+    return part;
   }
 
   private plan(part: FilePart, number: number): void {
@@ -99,7 +114,7 @@ export class Window {
         const place = this.placeOf(item.id);
         if (place === undefined) {
           part.failed = true;
-          part.reason = 'a chunk of it is nowhere in the repository';
+          part.reason = 'a chunk of it is missing or damaged in the repository, and there is no other copy';
         } else {
           const block = this.block(place);
           block.pieces.push({ part: number, block: place.block, ordinal: place.ordinal, offset, item });
