@@ -6,6 +6,11 @@ export class Limiter {
 
   constructor(private readonly limit: number) {}
 
+  /** Nothing runs. */
+  get isIdle(): boolean {
+    return this.running === 0;
+  }
+
   /** Resolves when there is room to start another operation. */
   async room(): Promise<void> {
     while (this.failure === undefined && this.running >= this.limit) {

@@ -1,6 +1,13 @@
 import { rmSync } from 'node:fs';
 import type { Backend } from '../backends/index.js';
-import { CHUNK_ID_BYTES, type ChunkId, chunkIdAt, LIMITS, type ObjectDigest } from '../core/index.js';
+import {
+  CbrError,
+  CHUNK_ID_BYTES,
+  type ChunkId,
+  chunkIdAt,
+  LIMITS,
+  type ObjectDigest,
+} from '../core/index.js';
 import type { Author, IndexSegment } from './index-segment.js';
 import type { FinishedPack } from './pack-writer.js';
 import type { RecordContext } from './record-store.js';
@@ -101,7 +108,10 @@ export class PackStore {
     );
   }
 
-  /** Waits until everything stored is named by durable segments; returns their names. */
+  /**
+   * Waits until everything stored is named by durable segments; returns their names. Rejects (internal) when a chunk that was
+   * claimed is in none of them.
+   */
   async finish(): Promise<readonly ObjectDigest[]> {
     clearInterval(this.timer);
     while (this.failure === undefined && this.uploads > 0) await this.change();
@@ -109,6 +119,10 @@ export class PackStore {
     this.checkpoint();
     await this.checkpointing;
     this.check();
+    // I2: a tree may name any of them. Never so, unless a chunk was claimed and then forgotten.
+    if (this.claimed.size > 0) {
+      throw new CbrError('internal', `${this.claimed.size} chunks were to be stored and were not`);
+    }
     return this.segments;
   }
 

@@ -122,7 +122,8 @@ export class Intake {
       await this.flush();
       await this.running.settled();
       await this.large.settled();
-    } while (this.batch.length > 0);
+      // What a file became may ask for another one: a chunk that comes after `finish` would never be stored.
+    } while (this.batch.length > 0 || !this.running.isIdle || !this.large.isIdle);
     const finished = await this.parts.pool.runOnEach('finish', {});
     for (const { packs } of finished) this.storePacks(packs);
   }

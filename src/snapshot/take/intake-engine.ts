@@ -1,4 +1,5 @@
 import { allocateSlabs, type SlabLayout, SlabPool, slabsOver, WorkerPool } from '../../engine/index.js';
+import { SMALLEST_HOLE } from '../../fs/index.js';
 import type { PackStore, Repository } from '../../repo/index.js';
 import type { StoreTreeChunk } from '../content-list.js';
 import { Intake } from '../intake/intake.js';
@@ -47,7 +48,8 @@ export function startIntakeEngine(
     // One to read into and one to seal from for each worker, and two on their way between them.
     count: 2 * threads + 2,
     capacity,
-    maxChunks: BATCH_FILES + Math.ceil(capacity / config.chunkMin) + 1,
+    // One for each file, and one more for each cut, or hole, within it.
+    maxChunks: BATCH_FILES + Math.ceil(capacity / Math.min(config.chunkMin, SMALLEST_HOLE)) + 1,
   };
   const slabs = allocateSlabs(layout);
   const data: IntakeWorkerData = {
