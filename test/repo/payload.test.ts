@@ -58,6 +58,11 @@ describe('payloads', () => {
     expect(text.length).toBeLessThan(1000);
   });
 
+  test('that did not shrink leave the compressor fit for another level', () => {
+    const plain = noise(100_000, 'random');
+    for (const level of [1, 3, 9, 3, 1]) expect(payloadOf(plain, [100_000], level, false)[0]).toBe(0);
+  });
+
   test('have the bytes that the format says', () => {
     const bytes = payloadOf(Buffer.from('abcdef'), [2, 4], 0, false);
     expect(bytes.toString('hex')).toBe(

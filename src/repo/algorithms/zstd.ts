@@ -71,7 +71,9 @@ interface NapiBinding {
     readonly hashLog: number;
     readonly chainLog: number;
   };
+  readonly ResetDirective: { readonly sessionOnly: number };
   readonly CCtx: new () => {
+    reset(directive: number): void;
     setParameter(parameter: number, value: number): void;
     compress2(target: Uint8Array, source: Uint8Array): number;
   };
@@ -88,6 +90,8 @@ function napiZstd(): Zstd {
     compress: (source, target, level) => {
       if (level !== currentLevel) {
         const { windowLog, hashLog, chainLog } = tablesOf(level);
+        // What did not fit leaves a frame begun, and parameters are refused while one is.
+        compressor.reset(binding.ResetDirective.sessionOnly);
         compressor.setParameter(binding.CParameter.compressionLevel, level);
         compressor.setParameter(binding.CParameter.windowLog, windowLog);
         compressor.setParameter(binding.CParameter.hashLog, hashLog);
