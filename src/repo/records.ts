@@ -8,6 +8,7 @@ import {
   LIMITS,
   list,
   optional,
+  rawText,
   record,
   seconds,
   size,
@@ -101,3 +102,27 @@ export const leaseRecord = record({
   segments: ids(32),
 });
 export type LeaseRecord = Decoded<typeof leaseRecord>;
+
+/** Later changes to a snapshot: each note says all of it anew, and the one with the highest number counts. */
+export const noteRecord = record({
+  /** All of them, sorted, each once. */
+  tags: list(text(1024)),
+  comment: optional(text()),
+  pinned: flag,
+  /** Until when the pin holds; without it for ever. */
+  pinnedUntil: optional(seconds),
+  by: text(1024),
+  time: seconds,
+});
+export type NoteRecord = Decoded<typeof noteRecord>;
+
+/** The stored policy, and the round-robin anchors that were chosen: the record with the highest number counts. */
+export const policiesRecord = record({
+  /** The options of `cbr forget` without their dashes, and their values as they are written on the command line. */
+  rules: list(record({ name: text(64), value: text() })),
+  /** `group`: `host=...`, `paths=...`, one of each path, sorted. `date`: YYYY-MM-DD. */
+  anchors: list(record({ group: list(rawText(LIMITS.name + 16)), date: text(10) })),
+  by: text(1024),
+  time: seconds,
+});
+export type PoliciesRecord = Decoded<typeof policiesRecord>;

@@ -67,7 +67,10 @@ export type AboutSnapshot = Decoded<typeof aboutSnapshot>;
 export interface Snapshot {
   readonly id: SessionId;
   readonly root: ChunkReference;
+  /** With what its notes changed. */
   readonly about: AboutSnapshot;
+  /** Kept by every policy; `until`: seconds since 1970, without it for ever. Whether it has run out is for the reader to see. */
+  readonly pin?: { readonly until?: number };
 }
 
 export function encodeAbout(about: AboutSnapshot): Buffer {
