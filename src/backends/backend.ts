@@ -79,7 +79,18 @@ export interface ObjectReader {
   close(): Promise<void>;
 }
 
+/** Room on the medium, where it is a file system. */
+export interface Room {
+  /** Bytes that this process may still write; undefined when the system does not say. */
+  free(): number | undefined;
+  /** Gives up what was kept for hard times. */
+  release(): void;
+  /** Keeps 1 MiB for a prune on a full disk; false when there is no room for it. */
+  reserve(): boolean;
+}
+
 export interface Backend extends ObjectReader {
+  readonly room?: Room;
   /** A folder in which files staged for `write` are adopted without copying. */
   readonly stagingFolder?: string;
   write(kind: ObjectKind, name: string, data: Uint8Array | StagedFile, options?: CallOptions): Promise<void>;

@@ -7,6 +7,7 @@ export function forwardTo(inner: Backend): Backend {
     concurrency: inner.concurrency,
     capabilities: inner.capabilities,
     ...(inner.stagingFolder === undefined ? {} : { stagingFolder: inner.stagingFolder }),
+    ...(inner.room === undefined ? {} : { room: inner.room }),
     list: (...call) => inner.list(...call),
     stat: (...call) => inner.stat(...call),
     read: (...call) => inner.read(...call),

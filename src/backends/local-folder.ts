@@ -11,7 +11,7 @@ import { FOLDER_MODE, ifErrno, syncFolder } from './local-publish.js';
 const OWN_FOLDERS: readonly string[] = [...OBJECT_KINDS, 'tmp'];
 
 /** What a fresh file system holds: a repository may be the root of a disk of its own. */
-const IGNORED = new Set(['lost+found']);
+const IGNORED = new Set(['lost+found', 'reserve']);
 
 /**
  * The repository in the folder `root`. Rejects with CbrError 'no-repository' when there is no such folder or it is empty,

@@ -17,11 +17,13 @@ import type {
   Capabilities,
   ListedObject,
   ObjectKind,
+  Room,
   StagedFile,
 } from './backend.js';
 import { isObjectName, objectPath } from './backend.js';
 import { localFailure } from './local-errors.js';
 import { FOLDER_MODE, ifErrno, Publisher, requirePresent, syncFolder } from './local-publish.js';
+import { localRoom } from './local-room.js';
 import { checkedObjectPath } from './object-name.js';
 import { resolveRange } from './object-range.js';
 import { forEachParallel } from './parallel.js';
@@ -47,6 +49,7 @@ export class LocalBackend implements Backend {
   readonly concurrency = CONCURRENCY;
   readonly capabilities: Capabilities;
   readonly stagingFolder: string;
+  readonly room: Room;
   private readonly publisher: Publisher;
 
   constructor(
@@ -56,6 +59,7 @@ export class LocalBackend implements Backend {
     this.capabilities = Object.freeze({ createOnly: true, writable });
     this.stagingFolder = join(location, 'tmp');
     this.publisher = new Publisher(location);
+    this.room = localRoom(location);
   }
 
   async *list(kind: ObjectKind, options: CallOptions = {}): AsyncGenerator<ListedObject> {

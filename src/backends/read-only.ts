@@ -9,8 +9,9 @@ export function readOnly(inner: Backend): Backend {
       hint: 'run a command that writes without asking for read-only access',
     });
   };
+  const { room: _, ...others } = forwardTo(inner);
   return {
-    ...forwardTo(inner),
+    ...others,
     capabilities: Object.freeze({ ...inner.capabilities, writable: false }),
     write: refuse,
     remove: refuse,

@@ -43,6 +43,21 @@ export const CATALOG: readonly CatalogEntry[] = [
     load: async () => (await import('./commands/restore.js')).restore,
   },
   {
+    name: 'forget',
+    summary: 'forget snapshots, by name or by a policy',
+    load: async () => (await import('./commands/forget.js')).forget,
+  },
+  {
+    name: 'unforget',
+    summary: 'bring a forgotten snapshot back, as long as it was not pruned',
+    load: async () => (await import('./commands/unforget.js')).unforget,
+  },
+  {
+    name: 'prune',
+    summary: 'free the room of what no snapshot needs any more',
+    load: async () => (await import('./commands/prune.js')).prune,
+  },
+  {
     name: 'check',
     summary: 'verify the repository',
     load: async () => (await import('./commands/check.js')).check,
@@ -95,9 +110,29 @@ export const CATALOG: readonly CatalogEntry[] = [
     ],
   },
   {
+    name: 'pin',
+    summary: 'have every policy keep a snapshot',
+    load: async () => (await import('./commands/pin.js')).pin,
+  },
+  {
+    name: 'unpin',
+    summary: 'let policies forget a snapshot again',
+    load: async () => (await import('./commands/unpin.js')).unpin,
+  },
+  {
     name: 'policy',
-    summary: 'try out which snapshots a policy keeps',
+    summary: 'store a policy for forgetting, or try one out',
     commands: [
+      {
+        name: 'set',
+        summary: 'store the policy that forgetting uses',
+        load: async () => (await import('./commands/policy-set.js')).policySet,
+      },
+      {
+        name: 'show',
+        summary: 'show the stored policy, and the round-robin anchors',
+        load: async () => (await import('./commands/policy-show.js')).policyShow,
+      },
       {
         name: 'simulate',
         summary: 'show what a policy would keep and forget of given or imagined snapshots',
@@ -124,4 +159,6 @@ export const OTHER_WORDS: Readonly<Record<string, string>> = {
   list: 'snapshots',
   extract: 'restore',
   verify: 'check',
+  delete: 'forget',
+  remove: 'forget',
 };

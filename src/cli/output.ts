@@ -172,6 +172,9 @@ function sentence(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
+/** What `current` is where it is no path. */
+const CURRENT: Readonly<Partial<Record<Progress['phase'], string>>> = { check: 'object', prune: 'step' };
+
 /** The names of docs/json.md. */
 function progressFields(progress: Progress): Fields {
   const { phase, files, totalFiles, bytes, totalBytes, newBytes, current } = progress;
@@ -186,6 +189,6 @@ function progressFields(progress: Progress): Fields {
     bytesNew: newBytes,
     bytesPerSecond: progress.bytesPerSecond,
     secondsLeft: progress.secondsLeft,
-    ...(current === undefined ? {} : rawField(phase === 'check' ? 'object' : 'path', current)),
+    ...(current === undefined ? {} : rawField(CURRENT[phase] ?? 'path', current)),
   };
 }

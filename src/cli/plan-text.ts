@@ -9,8 +9,16 @@ import { timeText } from './times.js';
 
 const MOST_NAMED = 20;
 
+/** How ids and paths are shown. */
+export interface PlanNames {
+  readonly id: (id: string) => string;
+  readonly path: (path: string) => string;
+}
+
+const TEXTS: PlanNames = { id: displayText, path: displayText };
+
 /** A line for each snapshot with every reason it is kept for, group by group. */
-export function planLines(plan: PolicyPlan<PolicySnapshot>, zone: TimeZone): string[] {
+export function planLines(plan: PolicyPlan<PolicySnapshot>, zone: TimeZone, names = TEXTS): string[] {
   const columns: readonly Column[] = [
     { title: '' },
     { title: 'ID' },
@@ -19,12 +27,12 @@ export function planLines(plan: PolicyPlan<PolicySnapshot>, zone: TimeZone): str
   ];
   return plan.groups.flatMap((group, i) => [
     ...(i > 0 ? [''] : []),
-    ...(plan.groups.length > 1 ? [groupText(group)] : []),
+    ...(plan.groups.length > 1 ? [groupText(group, names)] : []),
     ...table(
       columns,
       group.decisions.map(({ snapshot, reasons }) => [
         reasons.length > 0 ? 'keep' : 'forget',
-        displayText(snapshot.id),
+        names.id(snapshot.id),
         zonedText(snapshot, zone),
         reasons.map(displayText).join('; '),
       ]),
@@ -50,10 +58,11 @@ function zonedText({ time }: PolicySnapshot, zone: TimeZone): string {
 }
 
 /** `Host dove, paths /etc /home`. */
-function groupText({ common }: GroupPlan<PolicySnapshot>): string {
+function groupText({ common }: GroupPlan<PolicySnapshot>, names: PlanNames): string {
   const parts = Object.entries(common).map(([field, value]) => {
     const texts = (typeof value === 'string' ? [value] : value).filter((text) => text !== '');
-    return `${field} ${texts.length === 0 ? '-' : texts.map(displayText).join(' ')}`;
+    const shown = field === 'paths' ? names.path : displayText;
+    return `${field} ${texts.length === 0 ? '-' : texts.map(shown).join(' ')}`;
   });
   const text = parts.join(', ');
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}:`;

@@ -1,4 +1,5 @@
-import type { Command } from 'commander';
+import { Command, CommanderError } from 'commander';
+import { CbrError, messageOf } from '../core/index.js';
 import {
   type DarStyle,
   DEFAULT_GROUPS,
@@ -19,6 +20,7 @@ import {
   parseZone,
 } from './parse-policy.js';
 import { gatheredWords } from './parse-text.js';
+import { displayText } from './raw-names.js';
 
 /** The options that tell a policy and how it is applied, the same on every command. */
 
@@ -51,7 +53,18 @@ const PERIOD_TEXT: Readonly<Record<Period, string>> = {
 
 const capital = (word: string): string => word.charAt(0).toUpperCase() + word.slice(1);
 
+/** One option as it was written, its name without dashes. */
+export interface PolicyRule {
+  readonly name: string;
+  readonly value: string;
+}
+
+/** Where commander keeps the options as they were written, beside what it makes of them. */
+const RULES = 'policyRules';
+const REPEATED: readonly string[] = ['keep-tag', 'keep-id'];
+
 export function declarePolicy(command: Command): void {
+  const others = command.options.length;
   command
     .optionsGroup('What to keep (at least one; a snapshot is kept when any rule says so):')
     .option('--keep-last <n>', 'the last n snapshots', parseCount);
@@ -80,6 +93,42 @@ export function declarePolicy(command: Command): void {
       parseGroupBy,
     )
     .option('--timezone <zone>', 'whose calendar counts: an IANA name (default: local)', parseZone);
+  for (const option of command.options.slice(others)) {
+    const name = option.name();
+    command.on(`option:${name}`, (value: string) => {
+      const before = policyRules(command).filter((rule) => rule.name !== name || REPEATED.includes(name));
+      command.setOptionValue(RULES, [...before, { name, value }]);
+    });
+  }
+}
+
+/** The options that were given, in order, as they were written. */
+export function policyRules(command: Command): readonly PolicyRule[] {
+  return (command.getOptionValue(RULES) as readonly PolicyRule[] | undefined) ?? [];
+}
+
+/**
+ * What stored options say. Rejects with `newer-format` when this version does not understand one; `object` is where they are
+ * stored.
+ */
+export function policyOfRules(rules: readonly PolicyRule[], object: string): PolicyRequest {
+  const command = new Command().exitOverride().action(() => undefined);
+  command.configureOutput({ writeErr: () => undefined, outputError: () => undefined });
+  declarePolicy(command);
+  try {
+    command.parse(
+      rules.map(({ name, value }) => `--${name}=${value}`),
+      { from: 'user' },
+    );
+  } catch (cause) {
+    if (!(cause instanceof CommanderError)) throw cause;
+    const why = displayText(messageOf(cause).replace(/^error: /, ''));
+    throw new CbrError('newer-format', `${object}: the stored policy is not understood: ${why}`, {
+      cause,
+      hint: 'Store it again: cbr policy set',
+    });
+  }
+  return policyOf(command);
 }
 
 /** What the options say. That a policy without any rule is refused is left to who applies it. */

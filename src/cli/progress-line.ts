@@ -15,6 +15,7 @@ const PHASES: Readonly<Record<Progress['phase'], string>> = {
   restore: 'restoring',
   verify: 'verifying',
   check: 'checking',
+  prune: 'pruning',
 };
 
 interface Part {
@@ -35,8 +36,8 @@ function partsOf(progress: Progress, columns: number): Part[] {
       ? { text: PHASES[progress.phase], rank: 1 }
       : { text: `${Math.floor(share * 100)}%`.padStart(4), rank: 0 },
     share === undefined ? undefined : { text: bar(share, columns < 100 ? 10 : 20), rank: 5 },
-    { text: countOf(progress.files, 'file'), rank: 4 },
-    { text: sizeText(progress.bytes), rank: 1 },
+    progress.phase === 'prune' ? undefined : { text: countOf(progress.files, 'file'), rank: 4 },
+    progress.phase === 'prune' ? undefined : { text: sizeText(progress.bytes), rank: 1 },
     bytesPerSecond === undefined ? undefined : { text: `${sizeText(bytesPerSecond)}/s`, rank: 3 },
     secondsLeft === undefined ? undefined : { text: `${clockSpan(secondsLeft)} left`, rank: 2 },
     newBytes === undefined ? undefined : { text: `${sizeText(newBytes)} new`, rank: 6 },

@@ -1,6 +1,7 @@
+import type { Day } from './calendar-date.js';
 import { keepByCalendar } from './calendar-rules.js';
 import { keepDarStyle } from './dar-style.js';
-import { DEFAULT_GROUPS, type GroupField, groupSnapshots, type SnapshotGroup } from './groups.js';
+import { DEFAULT_GROUPS, type GroupCommon, type GroupField, groupSnapshots } from './groups.js';
 import type { Policy } from './policy.js';
 import { compareTimes, newestFirst, type PolicySnapshot, type PolicyTime } from './policy-snapshot.js';
 import { acceptPolicy } from './refusals.js';
@@ -14,6 +15,8 @@ export interface PolicyContext {
   readonly zone: TimeZone;
   /** Default: host and paths. */
   readonly groupBy?: readonly GroupField[];
+  /** The date that was chosen before as the round-robin anchor of a group, in place of its oldest snapshot's. */
+  readonly anchorOf?: (common: GroupCommon) => Day | undefined;
 }
 
 export interface Decision<S> {
@@ -23,7 +26,9 @@ export interface Decision<S> {
 }
 
 export interface GroupPlan<S> {
-  readonly common: SnapshotGroup<S>['common'];
+  readonly common: GroupCommon;
+  /** The date from which the days of its round-robin slots follow, where they follow from a date. */
+  readonly anchor?: Day;
   /** Oldest first. */
   readonly decisions: readonly Decision<S>[];
 }
@@ -60,7 +65,7 @@ export function decide<S extends PolicySnapshot>(
     groups: groupSnapshots(sorted, context.groupBy ?? DEFAULT_GROUPS).map(
       ({ common, snapshots: members }) => ({
         common,
-        decisions: decideGroup(members, policy, context, isFuture),
+        ...decideGroup(members, policy, context, isFuture, context.anchorOf?.(common)),
       }),
     ),
     future: sorted.filter(isFuture),
@@ -72,7 +77,8 @@ function decideGroup<S extends PolicySnapshot>(
   policy: Policy,
   { now, zone }: PolicyContext,
   isFuture: (snapshot: S) => boolean,
-): Decision<S>[] {
+  chosenAnchor: Day | undefined,
+): Omit<GroupPlan<S>, 'common'> {
   const reasons = new Map<S, Set<string>>(oldestFirst.map((snapshot) => [snapshot, new Set()]));
   const keep = (snapshot: S, reason: string): void => {
     reasons.get(snapshot)!.add(reason);
@@ -82,10 +88,12 @@ function decideGroup<S extends PolicySnapshot>(
   keepNamed(oldestFirst, policy, keep);
   keepByCalendar(policy, subject);
   if (policy.darStyle !== undefined) keepDarStyle(policy.darStyle, subject);
-  if (policy.roundRobin !== undefined) keepRoundRobin(policy.roundRobin, subject);
+  const { roundRobin } = policy;
+  const anchor = roundRobin && keepRoundRobin(roundRobin, subject, chosenAnchor);
   if (snapshots[0] !== undefined) keep(snapshots[0], 'newest');
   for (const snapshot of oldestFirst) if (isFuture(snapshot)) keep(snapshot, 'dated in the future');
-  return oldestFirst.map((snapshot) => ({ snapshot, reasons: [...reasons.get(snapshot)!] }));
+  const decisions = oldestFirst.map((snapshot) => ({ snapshot, reasons: [...reasons.get(snapshot)!] }));
+  return { decisions, ...(anchor === undefined ? {} : { anchor }) };
 }
 
 /** What is kept whatever its time. */

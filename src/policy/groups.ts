@@ -6,9 +6,11 @@ export type GroupField = (typeof GROUP_FIELDS)[number];
 
 export const DEFAULT_GROUPS: readonly GroupField[] = ['host', 'paths'];
 
+/** What all snapshots of a group have in common: of each field they are grouped by, in the order of GROUP_FIELDS. */
+export type GroupCommon = Readonly<Partial<Record<GroupField, string | readonly string[]>>>;
+
 export interface SnapshotGroup<S> {
-  /** What all its snapshots have in common: of each field they are grouped by, in the order of GROUP_FIELDS. */
-  readonly common: Readonly<Partial<Record<GroupField, string | readonly string[]>>>;
+  readonly common: GroupCommon;
   readonly snapshots: readonly S[];
 }
 
@@ -17,7 +19,7 @@ export function groupSnapshots<S extends PolicySnapshot>(
   snapshots: readonly S[],
   by: readonly GroupField[],
 ): SnapshotGroup<S>[] {
-  const groups = new Map<string, { common: SnapshotGroup<S>['common']; snapshots: S[] }>();
+  const groups = new Map<string, { common: GroupCommon; snapshots: S[] }>();
   for (const snapshot of snapshots) {
     const common = commonOf(snapshot, by);
     const key = JSON.stringify(common);
@@ -28,7 +30,7 @@ export function groupSnapshots<S extends PolicySnapshot>(
   return [...groups.values()];
 }
 
-function commonOf(snapshot: PolicySnapshot, by: readonly GroupField[]): SnapshotGroup<unknown>['common'] {
+function commonOf(snapshot: PolicySnapshot, by: readonly GroupField[]): GroupCommon {
   const { host = '', paths = [], job = '', tags = [] } = snapshot;
   const all = { host, paths: sortedSet(paths), job, tags: sortedSet(tags) };
   return Object.fromEntries(

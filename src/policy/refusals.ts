@@ -9,17 +9,21 @@ export class PolicyRefusedError extends CbrError {
   }
 }
 
+/** Rejects with PolicyRefusedError when the policy has no rule: it would forget everything but the newest snapshots. */
+export function refuseWithoutRule(policy: Policy): void {
+  if (hasRule(policy)) return;
+  throw new PolicyRefusedError(
+    'the policy has no rule: it would forget all but the newest snapshots',
+    'Say what to keep, such as --keep-daily 7 --keep-weekly 5 --keep-monthly 12.',
+  );
+}
+
 /**
  * The policy with each id in full. Rejects with PolicyRefusedError: a policy without any rule would forget everything but the
  * newest snapshots, and one that names a tag or an id which no snapshot has would forget what it was meant to keep.
  */
 export function acceptPolicy(policy: Policy, snapshots: readonly PolicySnapshot[]): Policy {
-  if (!hasRule(policy)) {
-    throw new PolicyRefusedError(
-      'the policy has no rule: it would forget all but the newest snapshots',
-      'Say what to keep, such as --keep-daily 7 --keep-weekly 5 --keep-monthly 12.',
-    );
-  }
+  refuseWithoutRule(policy);
   const tags = new Set(snapshots.flatMap((snapshot) => snapshot.tags ?? []));
   const missing = policy.tags?.find((tag) => !tags.has(tag));
   if (missing !== undefined) {

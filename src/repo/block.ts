@@ -61,6 +61,12 @@ export function openBlock(
   object: string,
   into?: Uint8Array,
 ): Payload {
+  const payload = decodeBlock(stored, number, pack, object);
+  return readPayload(payload, zstd, LIMITS.blockPlain, `${object}, block ${number}`, into);
+}
+
+/** As `openBlock`, but the payload is left as it is: authentic, perhaps compressed. */
+export function decodeBlock(stored: Uint8Array, number: number, pack: PackSeal, object: string): Uint8Array {
   const subject = `${object}, block ${number}`;
   const header = decodeBlockHeader(stored, pack.salt, subject);
   const reader = new ByteReader(stored, subject);
@@ -68,6 +74,5 @@ export function openBlock(
   if (header.number !== number) reader.fail(`this is block ${header.number}`);
   const sealed = reader.take(header.sealedBytes);
   reader.end();
-  const payload = pack.seal.open(number, [pack.header, header.bytes], sealed, subject);
-  return readPayload(payload, zstd, LIMITS.blockPlain, subject, into);
+  return pack.seal.open(number, [pack.header, header.bytes], sealed, subject);
 }

@@ -11,7 +11,7 @@ import { badPacks } from './bad-packs.js';
 import type { RepositoryCache } from './cache/index.js';
 import { droppedPacks, setDroppedPacks } from './dropped-packs.js';
 import { indexGeneration, raiseIndexGeneration } from './index-generation.js';
-import type { IndexSegment } from './index-segment.js';
+import type { Author, IndexSegment } from './index-segment.js';
 import type { KnownChunks } from './pack-store.js';
 import type { RecordContext } from './record-store.js';
 import { decodeSegment } from './segment-codec.js';
@@ -30,7 +30,12 @@ export interface SyncReport {
   readonly generation: number;
   /** Packs that are there for readers and that a writer must not rely on. */
   readonly unreliable: ReadonlySet<ObjectDigest>;
+  /** Segments that are there and were left out, because they do not count. */
+  readonly uncounted: ReadonlyMap<ObjectDigest, Author>;
 }
+
+/** Which segments the chunk index takes in. */
+export type Counting = (name: ObjectDigest, author: Author) => boolean;
 
 export interface SyncContext {
   readonly backend: ObjectReader;
@@ -42,12 +47,14 @@ export interface SyncContext {
 async function* counting(
   its: SyncContext,
   names: readonly ObjectDigest[],
-  view: RepositoryView,
-  damaged: CbrError[],
+  counts: Counting,
+  found: { readonly damaged: CbrError[]; readonly uncounted: Map<ObjectDigest, Author> },
 ): AsyncGenerator<readonly [ObjectDigest, IndexSegment]> {
   for (const name of names) {
-    const segment = await readSegment(its, name, damaged);
-    if (segment !== undefined && segmentMayCount(name, segment.author, view)) yield [name, segment];
+    const segment = await readSegment(its, name, found.damaged);
+    if (segment === undefined) continue;
+    if (counts(name, segment.author)) yield [name, segment];
+    else found.uncounted.set(name, segment.author);
   }
 }
 
@@ -72,23 +79,28 @@ export async function readSegment(
  * Merges counting segments, drops what no longer counts or is gone, and drops entries of packs that are not listed: an entry
  * that claims too much would make the next snapshot skip an upload. Rejects when the backend fails.
  */
-export async function syncIndex(its: SyncContext, view: RepositoryView): Promise<SyncReport> {
+export async function syncIndex(
+  its: SyncContext,
+  view: RepositoryView,
+  counts: Counting = (name, author) => segmentMayCount(name, author, view),
+): Promise<SyncReport> {
   const damaged: CbrError[] = [];
+  const uncounted = new Map<ObjectDigest, Author>();
   const listed = new Set<string>();
   for await (const { name } of its.backend.list('packs')) listed.add(name);
   const dropped = droppedPacks(its.cache);
   const isBack = dropped.some((name) => listed.has(name));
   const stale: ObjectDigest[] = [];
   for (const [name, { author }] of its.cache.segments()) {
-    if (isBack || !view.segments.has(name) || !segmentMayCount(name, author, view)) stale.push(name);
+    if (isBack || !view.segments.has(name) || !counts(name, author)) stale.push(name);
   }
-  if (stale.length > 0) {
-    raiseIndexGeneration(its.cache);
-    await its.cache.removeSegments(stale);
-  }
+  if (stale.length > 0) raiseIndexGeneration(its.cache);
+  // All are read again when a pack is back; else what a prune merged takes over the packs of what it dropped.
+  if (isBack) await its.cache.removeSegments(stale);
   const known = its.cache.segments();
   const fresh = [...view.segments.keys()].filter((name) => !known.has(name));
-  if (fresh.length > 0) await its.cache.addSegments(counting(its, fresh, view, damaged));
+  if (fresh.length > 0) await its.cache.addSegments(counting(its, fresh, counts, { damaged, uncounted }));
+  if (stale.length > 0 && !isBack) await its.cache.removeSegments(stale);
   const missingPacks = its.cache.packNames().filter((name) => !listed.has(name));
   // Before they are dropped: killed in between, they are still known to be missed.
   setDroppedPacks(its.cache, [...new Set([...(isBack ? [] : dropped), ...missingPacks])].filter(Boolean));
@@ -98,7 +110,7 @@ export async function syncIndex(its: SyncContext, view: RepositoryView): Promise
   }
   const unreliable = unreliablePacks(its.cache, view);
   const isSound = damaged.length === 0 && unreliable.size === 0;
-  return { damaged, missingPacks, isSound, generation: indexGeneration(its.cache), unreliable };
+  return { damaged, missingPacks, isSound, generation: indexGeneration(its.cache), unreliable, uncounted };
 }
 
 /** What marks condemn (rule 10), what a check found damaged, and what only segments name that may not count. */

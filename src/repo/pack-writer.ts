@@ -1,6 +1,6 @@
 import { createHash, type Hash } from 'node:crypto';
 import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
-import { CbrError, CHUNK_ID_BYTES, copyBytes, LIMITS, type ObjectDigest } from '../core/index.js';
+import { CbrError, CHUNK_ID_BYTES, copyBytes, LIMITS, type ObjectDigest, sameBytes } from '../core/index.js';
 import type { Algorithms } from './algorithms/algorithms.js';
 import type { Blake3 } from './algorithms/blake3.js';
 import { encodeBlockHeader, type PackSeal } from './block.js';
@@ -41,6 +41,18 @@ export interface FinishedPack {
   readonly plainBytes: number;
   /** Time this thread spent on opening again what it had sealed. */
   readonly verifyMs: number;
+}
+
+/** What a block of another pack holds. */
+export interface AdoptedBlock {
+  readonly chunkLengths: readonly number[];
+  readonly plainBytes: number;
+}
+
+function sealedWrongly(): CbrError {
+  return new CbrError('internal', 'a block that was just sealed does not open to the chunks put into it', {
+    hint: 'The memory, the processor or the compressor of this machine is at fault: test its memory. Nothing wrong was stored.',
+  });
 }
 
 /** The pack being written. */
@@ -103,6 +115,35 @@ export class PackWriter {
     this.chunkLengths.push(length);
     this.chunkIds.push(Buffer.from(id));
     return finished;
+  }
+
+  /**
+   * Takes a copy of the payload of a whole block of another pack, as it is: it is sealed anew, and not compressed again.
+   * `ids`: 32 bytes for each of its chunks. Returns the pack that this finished, if it did.
+   */
+  adopt(
+    payload: Uint8Array,
+    ids: Uint8Array,
+    { chunkLengths, plainBytes }: AdoptedBlock,
+  ): FinishedPack | undefined {
+    return this.orAbandon(() => {
+      const open = this.open ?? this.begin();
+      const digests = chunkLengths.map((_, i) =>
+        Buffer.from(ids.subarray(CHUNK_ID_BYTES * i, CHUNK_ID_BYTES * (i + 1))),
+      );
+      const number = open.blocks.length;
+      const header = encodeBlockHeader(number, payload.byteLength + TAG_BYTES, open.salt);
+      const [body, tag] = open.seal.seal(number, [open.header, header], payload);
+      if (this.options.verify) {
+        const opened = open.seal.openParts(number, [open.header, header], body, tag, 'a block just sealed');
+        if (!sameBytes(opened, payload)) throw sealedWrongly();
+      }
+      return this.append(open, [header, body, tag], {
+        plainBytes,
+        chunkLengths,
+        ids: digests,
+      });
+    });
   }
 
   /** Seals what waits and finishes the pack; undefined when there is nothing. */
@@ -189,14 +230,24 @@ export class PackWriter {
       this.verifyBlock(open, number, header, body, tag);
       this.verifyMs += performance.now() - start;
     }
-    this.write(open, header);
-    this.write(open, body);
-    this.write(open, tag);
-    const stored = header.byteLength + body.byteLength + tag.byteLength;
-    open.blocks.push({ stored, plain: this.used, chunks: this.chunkIds.length });
-    for (const id of this.chunkIds) open.ids.push(id);
-    for (const length of this.chunkLengths) open.lengths.push(length);
+    const { used: plainBytes, chunkLengths, chunkIds: ids } = this;
     this.clearBlock();
+    return this.append(open, [header, body, tag], { plainBytes, chunkLengths, ids });
+  }
+
+  private append(
+    open: OpenPack,
+    parts: readonly Uint8Array[],
+    { plainBytes, chunkLengths, ids }: AdoptedBlock & { readonly ids: readonly Buffer[] },
+  ): FinishedPack | undefined {
+    let stored = 0;
+    for (const part of parts) {
+      this.write(open, part);
+      stored += part.byteLength;
+    }
+    open.blocks.push({ stored, plain: plainBytes, chunks: ids.length });
+    for (const id of ids) open.ids.push(id);
+    for (const length of chunkLengths) open.lengths.push(length);
     const full = open.size + stored / 2 > this.options.packBytes || open.blocks.length === LIMITS.packBlocks;
     return full || open.lengths.length > MAX_CHUNKS ? this.finishPack(open) : undefined;
   }
@@ -216,15 +267,7 @@ export class PackWriter {
     let at = 0;
     for (const [i, length] of chunkLengths.entries()) {
       this.ids.digestTo(plain.subarray(at, at + length), this.digest, 0);
-      if (!this.digest.equals(this.chunkIds[i]!)) {
-        throw new CbrError(
-          'internal',
-          'a block that was just sealed does not open to the chunks put into it',
-          {
-            hint: 'The memory, the processor or the compressor of this machine is at fault: test its memory. Nothing wrong was stored.',
-          },
-        );
-      }
+      if (!this.digest.equals(this.chunkIds[i]!)) throw sealedWrongly();
       at += length;
     }
   }

@@ -136,6 +136,7 @@ export async function initRepository(options: OpenOptions, parameters: InitParam
       if (slot !== undefined) await backend.remove('keys', slot.id).catch(() => undefined);
       throw error;
     });
+    backend.room?.reserve();
     const unlocked = Promise.resolve({ keys, slot });
     return await assemble(options, backend, await readConfigs(backend), algorithms, unlocked);
   } catch (error) {

@@ -32,13 +32,19 @@ export function buildSegments(author: Author, packs: readonly IndexedPack[]): In
   return segments;
 }
 
-/** A chunk stored twice within the group is listed once: the copy that comes first. */
 function columnsOf(group: readonly IndexedPack[]): ChunkColumns {
   const total = group.reduce((sum, { table }) => sum + table.lengths.length, 0);
-  const ids = Buffer.concat(group.map(({ table }) => table.ids));
+  return sortColumns({
+    count: total,
+    ids: Buffer.concat(group.map(({ table }) => table.ids)),
+    ...placesOf(group, total),
+  });
+}
+
+/** The rows sorted by id. A chunk that is listed twice stays once: the row that comes first. */
+export function sortColumns({ count: total, ids, ...places }: ChunkColumns): ChunkColumns {
   const prefixes = new Float64Array(total);
   for (let row = 0; row < total; row++) prefixes[row] = ids.readUIntBE(CHUNK_ID_BYTES * row, PREFIX_BYTES);
-  const places = placesOf(group, total);
   const compare = (a: number, b: number): number =>
     prefixes[a]! - prefixes[b]! ||
     ids.compare(

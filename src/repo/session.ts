@@ -154,23 +154,30 @@ export async function hasOutcome(backend: Backend, id: SessionId): Promise<boole
   return false;
 }
 
+/** Where the segments are that a session wrote. */
+export type SegmentsOf = (id: SessionId) => Promise<readonly ObjectDigest[]>;
+
 /**
- * Ends a session held for dead (rule 9): fences it with the segments it wrote, unless it has an outcome, and clears its
- * objects. Safe if the guess was wrong: exactly one of fence and commit exists.
+ * Gives a session held for dead an outcome (rules 9 and 20): a fence with the segments it wrote, unless it has one. Safe if
+ * the guess was wrong: exactly one of fence and commit exists.
  */
+export async function createFence(its: SessionContext, id: SessionId, segmentsOf: SegmentsOf): Promise<void> {
+  if (await hasOutcome(its.backend, id)) return;
+  const fence: OutcomeRecord = { outcome: 'fence', segments: digests(await segmentsOf(id)), seen: [] };
+  try {
+    await createRecord(its.backend, 'snapshots', id, outcomeRecord, fence, its.records);
+  } catch (error) {
+    if (!(error instanceof ObjectExistsError)) throw error;
+  }
+}
+
+/** Ends a session held for dead (rule 9) and clears its objects. */
 export async function fenceSession(
   its: SessionContext,
   id: SessionId,
-  segmentsOf: (id: SessionId) => Promise<readonly ObjectDigest[]>,
+  segmentsOf: SegmentsOf,
 ): Promise<void> {
-  if (!(await hasOutcome(its.backend, id))) {
-    const fence: OutcomeRecord = { outcome: 'fence', segments: digests(await segmentsOf(id)), seen: [] };
-    try {
-      await createRecord(its.backend, 'snapshots', id, outcomeRecord, fence, its.records);
-    } catch (error) {
-      if (!(error instanceof ObjectExistsError)) throw error;
-    }
-  }
+  await createFence(its, id, segmentsOf);
   await removeSession(its.backend, id);
 }
 

@@ -1,4 +1,4 @@
-import type { Backend, ObjectReader } from '../backends/index.js';
+import type { ObjectReader } from '../backends/index.js';
 import {
   BackendError,
   CbrError,
@@ -11,10 +11,12 @@ import type { Author } from './index-segment.js';
 import { decodeRecord, type RecordContext } from './record-store.js';
 import { type LeaseRecord, leaseRecord, markRecord, type OutcomeRecord, outcomeRecord } from './records.js';
 
+type RememberedKind = 'snapshots' | 'leases' | 'notes';
+
 /** Keeps the stored bytes of immutable records at hand, by kind and name; a cache, so it may forget. */
 export interface RecordMemory {
-  get(kind: 'snapshots' | 'leases', name: string): Uint8Array | undefined;
-  put(kind: 'snapshots' | 'leases', name: string, stored: Uint8Array): void;
+  get(kind: RememberedKind, name: string): Uint8Array | undefined;
+  put(kind: RememberedKind, name: string, stored: Uint8Array): void;
 }
 
 /** What everybody reads before acting, in the order of docs/protocol.md rule 8. */
@@ -26,6 +28,8 @@ export interface RepositoryView {
   readonly vanished: ReadonlySet<SessionId>;
   /** Packs condemned by a mark: never to be relied on for something new. */
   readonly condemned: ReadonlySet<ObjectDigest>;
+  /** Names of the marks that could be opened, with the packs they condemn. */
+  readonly marks: ReadonlyMap<string, readonly ObjectDigest[]>;
   /** Marks that could not be opened: what they condemn is unknown. */
   readonly unreadableMarks: readonly CbrError[];
   /** Index segments listed, with their stored length. */
@@ -70,29 +74,38 @@ async function readOutcomes(
   return outcomes;
 }
 
-/** Reads the repository as rule 8 says. Rejects only when the backend fails or the format is newer. */
+/**
+ * Reads the repository as rule 8 says; `afterMarks` is done between marks and index. Rejects only when the backend fails or
+ * the format is newer.
+ */
 export async function readView(
-  backend: Backend | ObjectReader,
+  backend: ObjectReader,
   its: RecordContext,
   memory: RecordMemory,
+  afterMarks: () => Promise<void> = async () => undefined,
 ): Promise<RepositoryView> {
   const outcomes = await readOutcomes(backend, its, memory);
   const forgotten = new Set((await listNames(backend, 'forgotten')) as SessionId[]);
-  const condemned = new Set<ObjectDigest>();
+  const marks = new Map<string, readonly ObjectDigest[]>();
   const unreadableMarks: CbrError[] = [];
   for (const name of await listNames(backend, 'marks')) {
     try {
       const mark = decodeRecord('marks', name, markRecord, await backend.read('marks', name), its);
-      for (const pack of mark.packs) condemned.add(toHex(pack) as ObjectDigest);
+      marks.set(
+        name,
+        mark.packs.map((pack) => toHex(pack) as ObjectDigest),
+      );
     } catch (error) {
       if (!(error instanceof ObjectNotFoundError)) unreadableMarks.push(asDamage(error));
     }
   }
+  await afterMarks();
+  const condemned = new Set([...marks.values()].flat());
   const segments = new Map<ObjectDigest, number>();
   for await (const { name, size } of backend.list('index')) segments.set(name as ObjectDigest, size);
   const leases = await readLeases(backend, its, memory);
   const vanished = vanishedSnapshots(outcomes, forgotten);
-  return { outcomes, forgotten, vanished, condemned, unreadableMarks, segments, leases };
+  return { outcomes, forgotten, vanished, condemned, marks, unreadableMarks, segments, leases };
 }
 
 function vanishedSnapshots(

@@ -3,7 +3,8 @@
 /** How far it is; sent a few times a second. */
 export interface ProgressEvent {
   readonly type: 'progress';
-  readonly phase: 'scan' | 'snapshot' | 'restore' | 'verify' | 'check';
+  readonly phase: 'scan' | 'snapshot' | 'restore' | 'verify' | 'check' | 'prune';
+  /** Of a prune: the parts of a step that are done. */
   readonly files: number;
   /** Undefined while it is not known. */
   readonly totalFiles?: number;
@@ -11,7 +12,7 @@ export interface ProgressEvent {
   readonly totalBytes?: number;
   /** Bytes stored so far that the repository did not have. */
   readonly newBytes?: number;
-  /** What is being worked on: a raw path, or the name of an object. */
+  /** What is being worked on: a raw path, the name of an object, or the step of a prune. */
   readonly current?: string;
 }
 

@@ -3,7 +3,30 @@ export { checkRepository } from './check/check-repository.js';
 export type { Finding } from './check/findings.js';
 export * from './entry.js';
 export * from './events.js';
+export { type ForgetOptions, forgetSnapshots } from './forget/forget-snapshots.js';
+export {
+  type ForgottenSnapshot,
+  type ListedForgotten,
+  listForgotten,
+  selectForgotten,
+} from './forget/forgotten-snapshots.js';
+export { applyForgetPlan, type ForgetPlan, type ForgetRequest, planForget } from './forget/plan-forget.js';
+export { type PlannedSnapshot, plannedSnapshot } from './forget/planned-snapshot.js';
+export {
+  type UnforgetOptions,
+  type Unforgotten,
+  unforgetSnapshot,
+} from './forget/unforget-snapshot.js';
 export { type ListedEntry, listEntries } from './list-entries.js';
+export {
+  type Annotated,
+  annotateSnapshot,
+  isPinned,
+  type SnapshotChange,
+  type TagChange,
+} from './notes.js';
+export { pruneRepository } from './prune-repository.js';
+export { treeWalk, walkReachable } from './reach.js';
 export * from './repository-stats.js';
 export type { RestoreOptions, RestoreSummary } from './restore/restore-options.js';
 export { restoreSnapshot } from './restore/restore-snapshot.js';

@@ -8,7 +8,16 @@ import {
   type SessionId,
 } from '../core/index.js';
 import { displayPath } from '../fs/index.js';
-import { outcomeRecord, type Repository, readRecord, readView, recordMemory } from '../repo/index.js';
+import {
+  type NoteRecord,
+  outcomeRecord,
+  type Repository,
+  readNotes,
+  readRecord,
+  readView,
+  recordMemory,
+} from '../repo/index.js';
+import { withNote } from './notes.js';
 import { type Snapshot, snapshotOf } from './snapshot-record.js';
 
 /** How users choose among the snapshots of a repository. */
@@ -37,10 +46,24 @@ function byTime(a: Snapshot, b: Snapshot): number {
   );
 }
 
-/** All snapshots that nobody has forgotten. Rejects only when the backend fails or the format is newer. */
+/**
+ * All snapshots that nobody has forgotten, with what their notes say. Rejects only when the backend fails or the format is
+ * newer.
+ */
 export async function listSnapshots(repository: Repository): Promise<ListedSnapshots> {
+  const { snapshots, damaged } = await listWithNotes(repository);
+  return { snapshots, damaged };
+}
+
+interface Listing extends ListedSnapshots {
+  /** The counting ones. */
+  readonly notes: ReadonlyMap<SessionId, NoteRecord>;
+}
+
+async function listWithNotes(repository: Repository): Promise<Listing> {
   const { backend, records, cache } = repository;
-  const view = await readView(backend, records, recordMemory(cache));
+  const memory = recordMemory(cache);
+  const view = await readView(backend, records, memory);
   const snapshots: Snapshot[] = [];
   const damaged: { id: SessionId; error: CbrError }[] = [];
   for (const [id, outcome] of view.outcomes) {
@@ -55,7 +78,10 @@ export async function listSnapshots(repository: Repository): Promise<ListedSnaps
       }
     }
   }
-  return { snapshots: snapshots.sort(byTime), damaged };
+  const valid = new Set(snapshots.map(({ id }) => id));
+  const notes = await readNotes({ backend, records, memory }, valid);
+  const annotated = snapshots.map((each) => withNote(each, notes.get(each.id)));
+  return { snapshots: annotated.sort(byTime), damaged, notes };
 }
 
 /** Those that the filter lets through, in the same order. */
@@ -80,10 +106,10 @@ export async function selectSnapshot(
   name: string,
   filter: SnapshotFilter,
 ): Promise<Snapshot> {
-  const listed = await listSnapshots(repository);
+  const listed = await listWithNotes(repository);
   const latest = /^latest(?:~([0-9]{1,9}))?$/.exec(name);
   const chosen = latest === null ? withId(listed, name) : latestOf(listed, Number(latest[1] ?? 0), filter);
-  return readAgain(repository, chosen);
+  return withNote(await readAgain(repository, chosen), listed.notes.get(chosen.id));
 }
 
 function latestOf({ snapshots, damaged }: ListedSnapshots, before: number, filter: SnapshotFilter): Snapshot {

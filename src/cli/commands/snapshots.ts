@@ -9,6 +9,7 @@ import { countText, sizeText } from '../sizes.js';
 import { choiceOf, declareChoice } from '../snapshot-choice.js';
 import { type Column, table } from '../table.js';
 import { isoTime, timeText } from '../times.js';
+import { pinFields, pinText } from './pin.js';
 
 const COLUMNS: readonly Column[] = [
   { title: 'ID' },
@@ -18,8 +19,9 @@ const COLUMNS: readonly Column[] = [
   { title: 'Files', align: 'right' },
   { title: 'Size', align: 'right' },
   { title: 'Tags' },
-  { title: 'Paths' },
 ];
+const PINNED: Column = { title: 'Pinned' };
+const PATHS: Column = { title: 'Paths' };
 
 const SHORT_ID = 8;
 
@@ -39,10 +41,10 @@ export const snapshots: CommandModule = {
         ...all.snapshots.map(({ id }) => id),
         ...all.damaged.map(({ id }) => id),
       ]);
-      const rows = chosen.map((snapshot) => rowOf(snapshot, digits));
-      const [titles, ...lines] = table(COLUMNS, rows);
+      const now = Math.floor(repository.now() / 1000);
+      const [titles, ...lines] = tableOf(chosen, digits, now);
       if (chosen.length > 0) output.line(titles);
-      for (const [i, snapshot] of chosen.entries()) output.item(itemFields(snapshot), () => lines[i]!);
+      for (const [i, snapshot] of chosen.entries()) output.item(itemFields(snapshot, now), () => lines[i]!);
       output.line(countLine(chosen.length, all.snapshots.length));
       for (const { id, error } of all.damaged) {
         output.problem({
@@ -69,6 +71,19 @@ function shortestUnique(ids: readonly string[]): number {
   return digits;
 }
 
+/** With a column for pins only where there are any. */
+function tableOf(snapshots: readonly Snapshot[], digits: number, now: number): string[] {
+  const pins = snapshots.map((snapshot) => pinText(snapshot, now));
+  const hasPins = pins.some((text) => text !== '');
+  const columns = [...COLUMNS, ...(hasPins ? [PINNED] : []), PATHS];
+  const rows = snapshots.map((snapshot, i) => [
+    ...rowOf(snapshot, digits),
+    ...(hasPins ? [pins[i]!] : []),
+    snapshot.about.paths.map(displayPath).join(' '),
+  ]);
+  return table(columns, rows);
+}
+
 function rowOf({ id, about }: Snapshot, digits: number): string[] {
   const { files, others, sourceBytes } = about.statistics;
   return [
@@ -79,7 +94,6 @@ function rowOf({ id, about }: Snapshot, digits: number): string[] {
     countText(files + others),
     sizeText(sourceBytes),
     about.tags.map(displayText).join(','),
-    about.paths.map(displayPath).join(' '),
   ];
 }
 
@@ -88,7 +102,8 @@ function countLine(shown: number, all: number): string {
   return shown === all ? `${countText(all)} in all` : `${countText(shown)} of ${countText(all)}`;
 }
 
-function itemFields({ id, root, about }: Snapshot): Readonly<Record<string, unknown>> {
+function itemFields(snapshot: Snapshot, now: number): Readonly<Record<string, unknown>> {
+  const { id, root, about } = snapshot;
   const { statistics } = about;
   return {
     snapshot: id,
@@ -99,6 +114,7 @@ function itemFields({ id, root, about }: Snapshot): Readonly<Record<string, unkn
     tags: about.tags,
     comment: about.comment,
     job: about.job,
+    ...pinFields(snapshot, now),
     level: about.level,
     root: Buffer.from(root.id, 'latin1').toString('hex'),
     parent: parentOf(about),

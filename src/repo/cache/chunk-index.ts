@@ -65,19 +65,19 @@ export class ChunkIndex {
   }
 
   /**
-   * Writes the rows `from` to `to` of a planned segment. Inside a transaction. Rows of packs that the cache has already
-   * are left out: they are there.
+   * Writes the rows `from` to `to` of a planned segment. Inside a transaction. Of packs that the cache has already most rows
+   * are there, but another segment need not have named them all.
    */
   addRows(segment: IndexSegment, planned: PlannedSegment, from: number, to: number): void {
     const { chunks, copies } = this.database.tables;
     const { place, key } = this;
     for (let row = from; row < to; row++) {
       const pack = numberOfRow(segment, planned, row);
-      if (pack === 0) continue;
       segment.chunks.ids.copy(key, 0, row * CHUNK_ID_BYTES, row * CHUNK_ID_BYTES + CHUNK_KEY_BYTES);
       writePlace(place, pack, segment.chunks.blocks[row]!, segment.chunks.ordinals[row]!);
       if (chunks.putNew(key, place)) continue;
       const other = chunks.peek(key)!;
+      if (isSamePlace(other, place)) continue;
       // The other place is of this very segment, or it counts, or it is what a removed pack left.
       if (packOf(other) >= planned.firstNumber || this.lives(other)) copies.put(key, place);
       else chunks.put(key, place);
@@ -93,8 +93,9 @@ export class ChunkIndex {
       rows.rows.copy(key, 0, at, at + CHUNK_KEY_BYTES);
       rows.rows.copy(place, 0, at + CHUNK_KEY_BYTES, at + RUN_ROW);
       if (chunks.append(key, place)) continue;
-      if (chunks.peek(key) === undefined) throw new FormatError('an index segment is not sorted by chunk id');
-      copies.put(key, place);
+      const other = chunks.peek(key);
+      if (other === undefined) throw new FormatError('an index segment is not sorted by chunk id');
+      if (!isSamePlace(other, place)) copies.put(key, place);
     }
   }
 
@@ -149,7 +150,12 @@ export class ChunkIndex {
   }
 }
 
-/** The number of the pack that the row lies in, or 0 if the cache has that pack already; rejects rows that lie nowhere. */
+/** `other` may be longer than a place. */
+function isSamePlace(other: Uint8Array, place: Buffer): boolean {
+  return place.compare(other, 0, PLACE_BYTES) === 0;
+}
+
+/** The number of the pack that the row lies in; rejects rows that lie nowhere. */
 function numberOfRow({ packs, chunks }: IndexSegment, planned: PlannedSegment, row: number): number {
   const pack = packs[chunks.packs[row]!];
   const block = pack?.blocks[chunks.blocks[row]!];
@@ -167,7 +173,6 @@ export function runOf(segment: IndexSegment, planned: PlannedSegment): Buffer {
   let used = 0;
   for (let row = 0; row < count; row++) {
     const pack = numberOfRow(segment, planned, row);
-    if (pack === 0) continue;
     writePlace(place, pack, blocks[row]!, ordinals[row]!);
     ids.copy(run, used, row * CHUNK_ID_BYTES, row * CHUNK_ID_BYTES + CHUNK_KEY_BYTES);
     place.copy(run, used + CHUNK_KEY_BYTES);

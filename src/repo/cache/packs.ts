@@ -24,8 +24,10 @@ export interface PlannedSegment {
   readonly name: ObjectDigest;
   readonly author: Author;
   readonly number: number;
-  /** For every pack of the segment's table: the number it gets, or 0 if the cache has it already. */
+  /** For every pack of the segment's table its number. */
   readonly packNumbers: Uint32Array;
+  /** For every pack of the segment's table 1 if it is new to the cache here. */
+  readonly isNew: Uint8Array;
   readonly packs: readonly StoredPack[];
   /** The first number that is given to packs of this segment. */
   readonly firstNumber: number;
@@ -101,25 +103,31 @@ export class Packs {
     const counters = this.counters();
     const number = counters.nextSegment;
     const packNumbers = new Uint32Array(segment.packs.length);
+    const isNew = new Uint8Array(segment.packs.length);
     const packs: StoredPack[] = [];
-    const met = new Map<ObjectDigest, StoredPack>();
+    const met = new Map<ObjectDigest, number>();
     let nextChunk = counters.nextChunk;
     segment.packs.forEach((pack, position) => {
+      const first = met.get(pack.name) ?? position;
+      met.set(pack.name, first);
       const known = this.byName(pack.name);
-      let stored = met.get(pack.name);
-      if (stored === undefined && known !== undefined) {
-        stored = { ...known, segments: [...known.segments, number] };
-      } else if (stored === undefined) {
+      if (first < position) {
+        packNumbers[position] = packNumbers[first]!;
+        packs.push(packs[first]!);
+      } else if (known !== undefined) {
+        packNumbers[position] = known.number;
+        packs.push({ ...known, segments: [...known.segments, number] });
+      } else {
         packNumbers[position] = counters.nextPack + position;
-        stored = { ...pack, segments: [number], firstChunk: nextChunk };
+        isNew[position] = 1;
+        packs.push({ ...pack, segments: [number], firstChunk: nextChunk });
         nextChunk += chunksOf(pack);
       }
-      met.set(pack.name, stored);
-      packs.push(stored);
     });
     const nextPack = counters.nextPack + segment.packs.length;
     this.setCounters({ ...counters, nextPack, nextSegment: number + 1, nextChunk });
-    return { name, author: segment.author, number, packNumbers, packs, firstNumber: counters.nextPack };
+    const { author } = segment;
+    return { name, author, number, packNumbers, isNew, packs, firstNumber: counters.nextPack };
   }
 
   /** Writes the records of a planned segment: from the end of this transaction on its chunks exist. */
@@ -128,10 +136,9 @@ export class Packs {
     const counters = this.counters();
     let { packBytes } = counters;
     planned.packs.forEach((pack, position) => {
-      const newNumber = planned.packNumbers[position]!;
-      const number = newNumber || this.numberOf(pack.name)!;
+      const number = planned.packNumbers[position]!;
       packs.put(u32Key(number), encodePack(pack));
-      if (newNumber === 0) return;
+      if (planned.isNew[position] === 0) return;
       packNames.put(digestKey(pack.name), u32Key(number));
       packBytes += pack.size;
     });

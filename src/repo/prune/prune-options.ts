@@ -36,7 +36,15 @@ export interface PruneTiming {
 /** How much waste may stay, of all that is stored: a fraction, or bytes. */
 export type UnusedLimit = { readonly fraction: number } | { readonly bytes: number };
 
+/** How far a step of a prune is. */
+export interface PruneProgress {
+  readonly step: 'reading trees' | 'rewriting packs' | 'waiting' | 'removing';
+  readonly done: number;
+  readonly total: number;
+}
+
 export interface PruneOptions {
+  readonly onProgress?: (progress: PruneProgress) => void;
   readonly maxUnused: UnusedLimit;
   /** Stored bytes of packs that are rewritten at most; without it as many as it takes. */
   readonly maxRepackBytes?: number;

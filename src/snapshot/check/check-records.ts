@@ -7,9 +7,12 @@ import {
   forgottenRecord,
   leaseRecord,
   listKeySlots,
+  noteRecord,
   type OutcomeRecord,
   outcomeRecord,
+  parseNoteName,
   plainRecordContent,
+  policiesRecord,
   type RecordMemory,
   type RepositoryView,
   readView,
@@ -51,7 +54,9 @@ export async function checkRecords(its: CheckContext): Promise<CheckedRecords> {
   const forgotten = await readForgotten(its, view);
   findVanished(its, view, forgotten, lost);
   const damagedLeases = await checkLeases(its);
-  await checkOthers(its);
+  await checkNotes(its);
+  await checkPolicies(its);
+  await checkCatalog(its);
   return { view, snapshots, forgotten, damagedLeases, lostSnapshots: lost };
 }
 
@@ -166,11 +171,28 @@ async function checkLeases(its: CheckContext): Promise<string[]> {
   return damaged;
 }
 
+/** Of every snapshot: those of one that is gone stay until a prune. */
+async function checkNotes(its: CheckContext): Promise<void> {
+  for await (const { name } of its.backend.list('notes')) {
+    if (parseNoteName(name) === undefined) continue;
+    await inspect(its, 'notes', name, (stored) =>
+      decodeRecord('notes', name, noteRecord, stored, its.repository.records),
+    );
+  }
+}
+
+async function checkPolicies(its: CheckContext): Promise<void> {
+  for await (const { name } of its.backend.list('policies')) {
+    if (!/^[1-9][0-9]*$/.test(name)) continue;
+    await inspect(its, 'policies', name, (stored) =>
+      decodeRecord('policies', name, policiesRecord, stored, its.repository.records),
+    );
+  }
+}
+
 /** What only later versions of this program read carries its SHA-256 like every record. */
-async function checkOthers(its: CheckContext): Promise<void> {
-  for (const kind of ['notes', 'policies', 'catalog'] as const) {
-    for await (const { name } of its.backend.list(kind)) {
-      await inspect(its, kind, name, (stored) => checkDigest(stored, objectPath(kind, name)));
-    }
+async function checkCatalog(its: CheckContext): Promise<void> {
+  for await (const { name } of its.backend.list('catalog')) {
+    await inspect(its, 'catalog', name, (stored) => checkDigest(stored, objectPath('catalog', name)));
   }
 }

@@ -1,0 +1,178 @@
+import type { Command } from 'commander';
+import { CbrError, type SessionId } from '../../core/index.js';
+import { displayPath } from '../../fs/index.js';
+import { decisionsOf } from '../../policy/index.js';
+import { type Repository, readStoredPolicies } from '../../repo/index.js';
+import {
+  applyForgetPlan,
+  type ForgetOptions,
+  type ForgetPlan,
+  forgetSnapshots,
+  planForget,
+  type Snapshot,
+} from '../../snapshot/index.js';
+import { byWhom } from '../by-whom.js';
+import { calendarLines } from '../calendar-picture.js';
+import type { CommandContext, CommandModule, Outcome } from '../command.js';
+import { EXIT } from '../exit-codes.js';
+import { futureProblem, planFields, planLines } from '../plan-text.js';
+import {
+  DURATION_HELP,
+  declarePolicy,
+  type PolicyRequest,
+  policyOf,
+  policyOfRules,
+  policyRules,
+} from '../policy-flags.js';
+import { displayText } from '../raw-names.js';
+import { withRepository } from '../repository.js';
+import { countText } from '../sizes.js';
+import { choiceOf, chosenSnapshot, declareChoice } from '../snapshot-choice.js';
+import { currentTime, timeText } from '../times.js';
+
+interface Flags {
+  readonly dryRun?: boolean;
+}
+
+type Summary = Readonly<Record<string, unknown>>;
+
+const HELP = `
+SNAPSHOT is an id, the beginning of one, "latest", or "latest~N" for the Nth before it. Without any the policy decides: that of
+the options, or else the one stored in the repository (cbr policy set). Whatever it says, it keeps the newest snapshot of each
+group, pinned ones, and those dated in the future.
+
+The space is free after a prune; until then "cbr unforget" brings a snapshot back.
+
+Examples:
+  $ cbr forget 3f0a1b2c latest~4
+  $ cbr forget --keep-daily 7 --keep-weekly 5 --keep-monthly 12 --dry-run
+  $ cbr forget --host dove --round-robin days=6,weeks=5,months=6,years=10
+${DURATION_HELP}`;
+
+export const forget: CommandModule = {
+  configure(command: Command): void {
+    command
+      .argument('[snapshot...]', 'what to forget; without any: what the policy does not keep')
+      .option('--dry-run', 'show what would be forgotten, forget nothing');
+    declareChoice(command);
+    declarePolicy(command);
+    command.addHelpText('after', HELP);
+  },
+
+  run(context: CommandContext, command: Command): Promise<Outcome> {
+    const names = command.processedArgs[0] as readonly string[];
+    const [rule] = policyRules(command);
+    if (names.length > 0 && rule !== undefined) {
+      throw new CbrError('usage', `snapshots and a policy (--${rule.name}) exclude each other`, {
+        hint: 'Name what to forget, or say what to keep.',
+      });
+    }
+    return withRepository(context, async (repository) => {
+      const summary =
+        names.length > 0
+          ? await forgetNamed(context, repository, command, names)
+          : await forgetByPolicy(context, repository, command);
+      return { exitCode: EXIT.done, summary };
+    });
+  },
+};
+
+function isDryRun(command: Command): boolean {
+  return command.opts<Flags>().dryRun === true;
+}
+
+function optionsOf({ signal }: CommandContext, nowSeconds: number): ForgetOptions {
+  return { by: byWhom(), nowSeconds, signal };
+}
+
+async function forgetNamed(
+  context: CommandContext,
+  repository: Repository,
+  command: Command,
+  names: readonly string[],
+): Promise<Summary> {
+  const { output } = context;
+  const dryRun = isDryRun(command);
+  const filter = choiceOf(command);
+  const chosen = new Map<SessionId, Snapshot>();
+  // All of them first: "latest" is what it is before anything is forgotten.
+  for (const name of names) {
+    const snapshot = await chosenSnapshot(repository, name, filter);
+    chosen.set(snapshot.id, snapshot);
+  }
+  const ids = [...chosen.keys()];
+  const forgotten = dryRun
+    ? ids
+    : await forgetSnapshots(repository, ids, optionsOf(context, currentTime().seconds));
+  for (const [id, snapshot] of chosen) {
+    const verb = dryRun ? 'Would forget' : forgotten.includes(id) ? 'Forgot' : 'Others forgot';
+    output.line(`${verb} ${described(snapshot)}`);
+  }
+  if (!dryRun) sayWhatIsNext(context, forgotten.length);
+  return { forget: ids.map((id) => ({ id })), ...(dryRun ? { dryRun } : {}) };
+}
+
+function described({ id, about }: Snapshot): string {
+  const paths = about.paths.map(displayPath).join(' ');
+  return `${id.slice(0, 8)} (${timeText(about)}, ${displayText(about.host)}, ${paths})`;
+}
+
+function sayWhatIsNext({ output }: CommandContext, count: number): void {
+  if (count > 0) output.line('Their space is free after a prune; until then cbr unforget brings them back.');
+}
+
+async function forgetByPolicy(
+  context: CommandContext,
+  repository: Repository,
+  command: Command,
+): Promise<Summary> {
+  const { output } = context;
+  const dryRun = isDryRun(command);
+  const now = currentTime();
+  const request = policyRules(command).length > 0 ? policyOf(command) : await storedPolicy(repository);
+  const planned = await planForget(repository, { ...request, now, filter: choiceOf(command) });
+  showPlan(context, planned);
+  const decisions = decisionsOf(planned.plan);
+  const kept = decisions.filter(({ reasons }) => reasons.length > 0);
+  const forgotten = decisions.filter(({ reasons }) => reasons.length === 0).map(({ snapshot }) => snapshot);
+  if (!dryRun) await applyForgetPlan(repository, planned, optionsOf(context, now.seconds));
+  const would = dryRun ? 'would be ' : '';
+  output.line(`${countText(kept.length)} kept, ${countText(forgotten.length)} ${would}forgotten.`);
+  if (!dryRun) sayWhatIsNext(context, forgotten.length);
+  return { ...planFields(kept, forgotten), ...(dryRun ? { dryRun } : {}) };
+}
+
+async function storedPolicy(repository: Repository): Promise<PolicyRequest> {
+  const { number, record } = await readStoredPolicies(repository);
+  if (record === undefined || record.rules.length === 0) {
+    throw new CbrError('usage', 'nothing says what to forget: no policy is stored in the repository', {
+      hint: 'Name snapshots, give a policy such as --keep-daily 7 --keep-weekly 5, or store one: cbr policy set',
+    });
+  }
+  return policyOfRules(record.rules, `policies/${number}`);
+}
+
+/** Every snapshot with the reasons it is kept for, and the picture of all of them. */
+function showPlan({ output }: CommandContext, { plan, request }: ForgetPlan): void {
+  const problem = futureProblem(plan.future);
+  if (problem !== undefined) output.problem(problem);
+  const { zone } = request;
+  const isFuture = new Set(plan.future);
+  const past = decisionsOf(plan).filter(({ snapshot }) => !isFuture.has(snapshot));
+  const digits = shortestUnique(decisionsOf(plan).map(({ snapshot }) => snapshot.id));
+  const names = { id: (id: string) => id.slice(0, digits), path: displayPath };
+  for (const line of planLines(plan, zone, names)) output.line(line);
+  const picture = calendarLines(past, zone);
+  if (picture.length > 0) output.line();
+  for (const line of picture) output.line(line);
+  if (picture.length > 0) output.line();
+}
+
+const SHORT_ID = 8;
+
+/** How many digits tell all ids apart. */
+function shortestUnique(ids: readonly string[]): number {
+  let digits = SHORT_ID;
+  while (digits < 32 && new Set(ids.map((id) => id.slice(0, digits))).size < ids.length) digits++;
+  return digits;
+}

@@ -1,0 +1,129 @@
+import { setTimeout } from 'node:timers/promises';
+import { InvalidArgumentError } from 'commander';
+import { isAlive } from '../core/index.js';
+import type { PendingSession, PruneSummary, PruneTiming, Repository, UnusedLimit } from '../repo/index.js';
+import { pruneRepository } from '../snapshot/index.js';
+import type { CommandContext, Outcome } from './command.js';
+import { EXIT } from './exit-codes.js';
+import { percentage } from './parse-number.js';
+import { displayText } from './raw-names.js';
+import { countOf, parseSize, sizeText } from './sizes.js';
+import { timeText } from './times.js';
+
+/** One prune, for the commands that end with one. */
+
+export interface PruneFlags {
+  readonly maxUnused?: UnusedLimit;
+  readonly maxRepack?: number;
+  readonly wait?: boolean;
+  readonly dryRun?: boolean;
+}
+
+/** As much waste as nobody notices, so that little has to be rewritten. */
+const USUAL_UNUSED: UnusedLimit = { fraction: 0.05 };
+
+/** Writers give a sign of life every ten seconds; sixty missed ones are no accident of a network. */
+const TIME_TO_LIVE_MS = 600_000;
+
+const TIMING: PruneTiming = Object.freeze({
+  clock: () => performance.now(),
+  sleep: async (milliseconds: number, signal: AbortSignal) => {
+    await setTimeout(milliseconds, undefined, { signal }).catch(() => signal.throwIfAborted());
+  },
+  timeToLiveMs: TIME_TO_LIVE_MS,
+  pollMs: 500,
+  heartbeatMs: 10_000,
+});
+
+/** `5%`, `0`, `10GiB`, `unlimited`. */
+export function parseUnused(text: string): UnusedLimit {
+  if (text === 'unlimited') return { fraction: 1 };
+  if (/^0+%?$/.test(text)) return { bytes: 0 };
+  try {
+    return text.endsWith('%') ? { fraction: percentage(text) / 100 } : { bytes: parseSize(text) };
+  } catch {
+    throw new InvalidArgumentError('A percentage, a size or unlimited is expected, such as 5%, 0 or 10GiB.');
+  }
+}
+
+/** Prunes, and says what was done. Exit code 0 also when something had to be left to the next prune. */
+export async function runPrune(
+  { output, signal }: CommandContext,
+  repository: Repository,
+  { maxUnused = USUAL_UNUSED, maxRepack, wait = false, dryRun = false }: PruneFlags,
+): Promise<Outcome> {
+  const summary = await pruneRepository(repository, {
+    maxUnused,
+    ...(maxRepack === undefined ? {} : { maxRepackBytes: maxRepack }),
+    wait,
+    dryRun,
+    signal,
+    timing: TIMING,
+    examine: (process) => isAlive(process, repository.identity),
+    onProgress: ({ step, done, total }) => {
+      output.progress({
+        type: 'progress',
+        phase: 'prune',
+        files: done,
+        totalFiles: total,
+        bytes: 0,
+        current: step,
+      });
+    },
+  });
+  for (const line of summaryLines(summary)) output.line(line);
+  for (const session of summary.pending) {
+    output.problem({
+      severity: 'note',
+      about: 'repository',
+      code: 'pending',
+      reason: `${sessionText(session)} has to end before what is condemned can be removed; the next prune goes on with it`,
+    });
+  }
+  return { exitCode: EXIT.done, summary: summaryFields(summary) };
+}
+
+export function sessionText({ session, host, pid, started }: PendingSession): string {
+  const process = pid === undefined ? '' : ` of process ${pid}`;
+  const where = host === undefined ? '' : ` on ${displayText(host)}`;
+  const since = started === undefined ? '' : `, begun ${timeText({ seconds: started, nanoseconds: 0 })},`;
+  return `session ${session.slice(0, 8)}${process}${where}${since}`;
+}
+
+function summaryLines(summary: PruneSummary): string[] {
+  const { state, packsRemoved, packsRewritten, bytesFreed, bytesAdded, bytesKept, bytesUnused } = summary;
+  const removed = countOf(packsRemoved, 'pack');
+  const rewritten = countOf(packsRewritten, 'pack');
+  const part = bytesKept === 0 ? 0 : (100 * bytesUnused) / bytesKept;
+  const stays = `${sizeText(bytesKept)} stay, ${part.toFixed(1)} % of it unused.`;
+  if (state === 'planned') {
+    return [`Would remove ${removed} and rewrite ${rewritten}: ${sizeText(bytesFreed)}.`, stays];
+  }
+  if (state === 'pending') {
+    return [
+      `${removed} to be removed and ${rewritten} rewritten (${sizeText(bytesFreed)}) wait for running snapshots.`,
+    ];
+  }
+  return [
+    `Removed ${removed} and rewrote ${rewritten}: ${sizeText(bytesFreed)} freed, ${sizeText(bytesAdded)} added.`,
+    stays,
+  ];
+}
+
+function summaryFields(summary: PruneSummary): Readonly<Record<string, unknown>> {
+  const { state, epoch, pending, snapshots } = summary;
+  return {
+    state,
+    epoch,
+    pending: pending.map(({ session, host, pid, started }) => ({ session, host, pid, started })),
+    snapshots,
+    packs: { removed: summary.packsRemoved, rewritten: summary.packsRewritten, added: summary.packsAdded },
+    segments: { removed: summary.segmentsRemoved, added: summary.segmentsAdded },
+    bytes: {
+      freed: summary.bytesFreed,
+      added: summary.bytesAdded,
+      kept: summary.bytesKept,
+      unused: summary.bytesUnused,
+    },
+  };
+}

@@ -1,0 +1,37 @@
+import { encode, ObjectExistsError, ObjectNotFoundError, type SessionId } from '../core/index.js';
+import { createRecord, readRecord } from './record-store.js';
+import { forgottenRecord, type OutcomeRecord, outcomeRecord } from './records.js';
+import type { SessionContext } from './session.js';
+
+/** What the protocol says about snapshots that are forgotten: docs/protocol.md rules 7 and 14. */
+
+/**
+ * Forgets one snapshot (rule 14). `gone`: there is no commit under that id, because it was forgotten before, was ended by a
+ * fence, or never was; nothing is changed then. A forget that was killed half way is finished. Rejects when the outcome
+ * cannot be opened, for whether it is a commit is unknown then, and when the backend fails; done again it goes on.
+ */
+export async function forgetSnapshot(
+  { backend, records }: SessionContext,
+  sid: SessionId,
+  by: string,
+  nowSeconds: number,
+): Promise<'forgotten' | 'gone'> {
+  let outcome: OutcomeRecord;
+  try {
+    outcome = await readRecord(backend, 'snapshots', sid, outcomeRecord, records);
+  } catch (error) {
+    if (error instanceof ObjectNotFoundError) return 'gone';
+    throw error;
+  }
+  // A fence stays for ever: its session could commit again without it.
+  if (outcome.outcome !== 'commit') return 'gone';
+  const record = { outcome: encode(outcomeRecord, outcome), by, time: nowSeconds };
+  try {
+    await createRecord(backend, 'forgotten', sid, forgottenRecord, record, records);
+  } catch (error) {
+    if (!(error instanceof ObjectExistsError)) throw error;
+  }
+  // Only now: a snapshot without either record would have vanished, and its segments would not count.
+  await backend.remove('snapshots', sid);
+  return 'forgotten';
+}

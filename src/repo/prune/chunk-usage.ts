@@ -1,0 +1,108 @@
+import { chunkIdHex, DamagedError } from '../../core/index.js';
+import type { CachedPack, ChunkPlace, RepositoryCache } from '../cache/index.js';
+import type { Reference } from './prune-options.js';
+
+/** How much of a pack is in use. */
+export interface PackUse {
+  chunks: number;
+  /** Plain bytes in use, block by block. */
+  readonly plain: Float64Array;
+}
+
+/**
+ * Which chunks are reached: a bit for each place that the chunk index knows. A chunk with several places is counted at one of
+ * them, in a pack that is not to be avoided if there is such.
+ */
+export class ChunkUsage {
+  private bits: Uint8Array;
+  /** By pack number; packs of which nothing is in use are not in it. */
+  private readonly uses = new Map<number, PackUse>();
+
+  constructor(
+    private readonly cache: RepositoryCache,
+    /** Packs that are condemned. */
+    private readonly avoided: (pack: CachedPack) => boolean,
+  ) {
+    this.bits = new Uint8Array((cache.chunkNumberLimit >> 3) + 1);
+  }
+
+  /**
+   * Notes that a chunk is reached; false if it was before. Rejects (damaged) when no place is known for it: whoever walks on
+   * would remove what is only mislaid.
+   */
+  see({ id, length }: Reference): boolean {
+    const first = this.cache.lookup(id);
+    let pack = first && this.cache.pack(first.pack);
+    if (first === undefined || pack === undefined) {
+      throw new DamagedError(
+        `chunk ${chunkIdHex(id).slice(0, 16)}`,
+        'a snapshot needs it, and no index segment names it',
+        { hint: 'Nothing was removed. Run: cbr check' },
+      );
+    }
+    let place: ChunkPlace = first;
+    if (this.avoided(pack)) {
+      for (const other of this.cache.places(id)) {
+        const otherPack = this.cache.pack(other.pack);
+        if (otherPack === undefined || this.avoided(otherPack)) continue;
+        [place, pack] = [other, otherPack];
+        break;
+      }
+    }
+    const number = numberIn(pack, place.block, place.ordinal);
+    if (this.test(number)) return false;
+    this.set(number);
+    const use = this.useOf(pack);
+    use.chunks++;
+    use.plain[place.block]! += length;
+    return true;
+  }
+
+  /** Whether the chunk at that place is reached, and counted there. */
+  isUsed(pack: CachedPack, block: number, ordinal: number): boolean {
+    return this.test(numberIn(pack, block, ordinal));
+  }
+
+  /** What is in use of a pack; undefined if nothing is. */
+  use(pack: CachedPack): PackUse | undefined {
+    return this.uses.get(pack.number);
+  }
+
+  private useOf(pack: CachedPack): PackUse {
+    let use = this.uses.get(pack.number);
+    if (use === undefined) {
+      use = { chunks: 0, plain: new Float64Array(pack.blocks.length) };
+      this.uses.set(pack.number, use);
+    }
+    return use;
+  }
+
+  private test(number: number): boolean {
+    return ((this.bits[number >>> 3] ?? 0) & (1 << (number & 7))) !== 0;
+  }
+
+  private set(number: number): void {
+    const at = number >>> 3;
+    if (at >= this.bits.length) {
+      const grown = new Uint8Array(Math.max(at + 1, Math.ceil(1.2 * this.bits.length)));
+      grown.set(this.bits);
+      this.bits = grown;
+    }
+    this.bits[at]! |= 1 << (number & 7);
+  }
+}
+
+/** Numbers of 2^35 and above cannot be: 100 million chunks are 10^8. */
+export function numberIn(pack: CachedPack, block: number, ordinal: number): number {
+  return pack.firstChunk + pack.blockStarts[block]! + ordinal;
+}
+
+/** Stored bytes of a pack that nothing uses, estimated block by block; all of it if nothing does. */
+export function wasteOf(pack: CachedPack, use: PackUse | undefined): number {
+  if (use === undefined) return pack.size;
+  let waste = 0;
+  pack.blocks.forEach(({ stored, plain }, block) => {
+    waste += stored * (1 - Math.min(1, use.plain[block]! / Math.max(1, plain)));
+  });
+  return Math.round(waste);
+}

@@ -1,0 +1,194 @@
+import { CbrError, FormatError, type ObjectDigest, ObjectExistsError, PROGRAM } from '../../core/index.js';
+import { readSegment } from '../index-sync.js';
+import { createRecord, readRecord } from '../record-store.js';
+import { heartbeatRecord, type LeaseRecord, leaseRecord, type SessionRecord } from '../records.js';
+import type { Repository } from '../repository.js';
+import { listNames } from '../view.js';
+import { digestBytes, type PruneRun, stopIfAborted } from './prune-run.js';
+
+/** One prune at a time: docs/protocol.md rules 4, 6, 15 and 23. */
+
+/** The right to prune under an epoch; held until it is closed or taken over. */
+export interface PruneLease {
+  readonly epoch: number;
+  /**
+   * CLOSE: from now on exactly these segments of the epoch count. Rejects (busy) when the epoch was taken over: then nothing
+   * may be removed any more.
+   */
+  close(segments: Iterable<ObjectDigest>): Promise<void>;
+  readonly isClosed: boolean;
+  /** Ends the signs of life, closed or not. */
+  stop(): Promise<void>;
+}
+
+const LEASE = /^prune\/([1-9][0-9]*)$/;
+const ALIVE = /^prune-alive\/([1-9][0-9]*)\.([1-9][0-9]*)$/;
+
+/** Undefined when the record cannot be opened: then its holder is known by its signs of life only. */
+async function readLease({ backend, records }: Repository, number: number): Promise<LeaseRecord | undefined> {
+  try {
+    return await readRecord(backend, 'leases', `prune/${number}`, leaseRecord, records);
+  } catch (error) {
+    const isUnreadable =
+      error instanceof FormatError || (error instanceof CbrError && error.code === 'damaged');
+    if (!isUnreadable || error.code === 'newer-format') throw error;
+    return undefined;
+  }
+}
+
+/** Who holds the lease, as far as the record tells. */
+export interface LeaseHolder {
+  readonly epoch: number;
+  readonly holder: SessionRecord | undefined;
+  /** The number of the last sign of life. */
+  readonly beat: number;
+}
+
+/** The highest lease record, 0 if there is none, and its holder unless it says that the lease is free. From one listing. */
+export async function readLeaseState(
+  repository: Repository,
+): Promise<{ readonly highest: number; readonly held: LeaseHolder | undefined }> {
+  const names = await listNames(repository.backend, 'leases');
+  const highest = Math.max(0, ...names.map((name) => Number(LEASE.exec(name)?.[1] ?? 0)));
+  if (highest === 0) return { highest, held: undefined };
+  const record = await readLease(repository, highest);
+  if (record?.role === 'closing') return { highest, held: undefined };
+  const beats = names.map((name) => {
+    const [, epoch, beat] = ALIVE.exec(name) ?? [];
+    return Number(epoch) === highest ? Number(beat) : 0;
+  });
+  return { highest, held: { epoch: highest, holder: record?.holder, beat: Math.max(0, ...beats) } };
+}
+
+/** P1. Rejects (busy) while another prune runs, unless this one shall wait. */
+export async function takeLease(run: PruneRun): Promise<PruneLease> {
+  const { repository, options } = run;
+  for (;;) {
+    stopIfAborted(run);
+    const { highest, held } = await readLeaseState(repository);
+    if (held === undefined || mayTakeOver(run, held)) {
+      const segments = held === undefined ? [] : await segmentsOfEpoch(repository, held.epoch);
+      const lease = await createLease(run, highest + 1, segments);
+      if (lease !== undefined) {
+        if (held !== undefined) await removeBeats(repository, held.epoch);
+        return lease;
+      }
+    }
+    if (!options.wait) {
+      run.silence.save(held === undefined ? [] : [nameOf(held.epoch)]);
+      throw busy(held?.holder);
+    }
+    await options.timing.sleep(options.timing.pollMs, options.signal);
+  }
+}
+
+function nameOf(epoch: number): string {
+  return `prune ${epoch}`;
+}
+
+function mayTakeOver({ options, silence }: PruneRun, { epoch, holder, beat }: LeaseHolder): boolean {
+  const verdict = holder === undefined ? 'unknown' : options.examine(holder);
+  return verdict === 'dead' || silence.isSilent(nameOf(epoch), String(beat));
+}
+
+function busy(holder: SessionRecord | undefined): CbrError {
+  const who = holder === undefined ? '' : ` (process ${holder.pid} on ${holder.host})`;
+  return new CbrError('busy', `another prune is running${who}`, {
+    hint: 'Try again later, or wait for it with --wait.',
+  });
+}
+
+/** The segments of an epoch that exist now: those of a prune that is taken over. */
+async function segmentsOfEpoch(repository: Repository, epoch: number): Promise<ObjectDigest[]> {
+  const { cache } = repository;
+  const known = cache.segments();
+  const found: ObjectDigest[] = [];
+  for (const name of (await listNames(repository.backend, 'index')) as ObjectDigest[]) {
+    const author = known.get(name)?.author ?? (await readSegment(repository, name, []))?.author;
+    if (author?.kind === 'prune' && author.epoch === epoch) found.push(name);
+  }
+  return found;
+}
+
+/** Undefined when another prune was first. */
+async function createLease(
+  run: PruneRun,
+  epoch: number,
+  segments: readonly ObjectDigest[],
+): Promise<PruneLease | undefined> {
+  const { backend, records, identity, now } = run.repository;
+  const holder: SessionRecord = { ...identity, started: Math.floor(now() / 1000), program: PROGRAM };
+  const record: LeaseRecord = { role: 'holder', holder, segments: digestBytes(segments) };
+  try {
+    await createRecord(backend, 'leases', `prune/${epoch}`, leaseRecord, record, records);
+  } catch (error) {
+    if (error instanceof ObjectExistsError) return undefined;
+    throw error;
+  }
+  const heart = startHeart(run, epoch);
+  let isClosed = false;
+  return {
+    epoch,
+    get isClosed() {
+      return isClosed;
+    },
+    close: async (own) => {
+      const closing: LeaseRecord = { role: 'closing', segments: digestBytes(own) };
+      try {
+        await createRecord(backend, 'leases', `prune/${epoch + 1}`, leaseRecord, closing, records);
+      } catch (error) {
+        if (!(error instanceof ObjectExistsError)) throw error;
+        throw new CbrError('busy', 'another prune took over, because this one seemed dead to it', {
+          cause: error,
+          hint: 'Nothing was lost, and the other one goes on. Nothing is to be done.',
+        });
+      }
+      isClosed = true;
+    },
+    stop: async () => {
+      await heart.stop();
+      await removeBeats(run.repository, epoch).catch(() => undefined);
+    },
+  };
+}
+
+interface Heart {
+  stop(): Promise<void>;
+}
+
+function startHeart({ repository, options }: PruneRun, epoch: number): Heart {
+  const { backend, records } = repository;
+  if (options.timing.heartbeatMs === 0) return { stop: async () => undefined };
+  let beats = 0;
+  const beat = async (): Promise<void> => {
+    const number = ++beats;
+    await createRecord(
+      backend,
+      'leases',
+      `prune-alive/${epoch}.${number}`,
+      heartbeatRecord,
+      { number },
+      records,
+    );
+    if (number > 1) await backend.remove('leases', `prune-alive/${epoch}.${number - 1}`);
+  };
+  let beating = Promise.resolve();
+  // A beat that fails says nothing about the prune: if it was taken over, its CLOSE will find that.
+  const timer = setInterval(() => {
+    beating = beating.then(beat).catch(() => undefined);
+  }, options.timing.heartbeatMs);
+  timer.unref();
+  return {
+    stop: async () => {
+      clearInterval(timer);
+      await beating;
+    },
+  };
+}
+
+async function removeBeats({ backend }: Repository, epoch: number): Promise<void> {
+  const names = (await listNames(backend, 'leases')).filter(
+    (name) => Number(ALIVE.exec(name)?.[1]) === epoch,
+  );
+  await backend.removeMany('leases', names);
+}

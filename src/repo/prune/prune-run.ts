@@ -1,0 +1,26 @@
+import { CbrError, type ObjectDigest } from '../../core/index.js';
+import type { Repository } from '../repository.js';
+import type { PruneOptions, WalkTrees } from './prune-options.js';
+import { SilenceObserver } from './silence.js';
+
+/** What all steps of one prune work with. */
+export interface PruneRun {
+  readonly repository: Repository;
+  readonly walk: WalkTrees;
+  readonly options: PruneOptions;
+  readonly silence: SilenceObserver;
+}
+
+export function newPruneRun(repository: Repository, walk: WalkTrees, options: PruneOptions): PruneRun {
+  const silence = new SilenceObserver(repository.cache, repository.now, options.timing);
+  return { repository, walk, options, silence };
+}
+
+/** Rejects (interrupted) when the prune is to stop; between its steps, where nothing is half done. */
+export function stopIfAborted({ options }: PruneRun): void {
+  if (options.signal.aborted) throw new CbrError('interrupted', 'the prune was interrupted');
+}
+
+export function digestBytes(names: Iterable<ObjectDigest>): Buffer[] {
+  return [...names].map((name) => Buffer.from(name, 'hex'));
+}

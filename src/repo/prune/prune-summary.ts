@@ -1,0 +1,81 @@
+import type { ObjectDigest } from '../../core/index.js';
+import type { Copied } from './copy-used.js';
+import type { MergedSegments } from './merge-segments.js';
+import type { PrunePlan } from './plan-prune.js';
+import type { PendingSession, PruneSummary } from './prune-options.js';
+
+/** What a prune did, or would do, in figures. */
+
+/** What is known once the plan stands. */
+export interface Planned {
+  readonly plan: PrunePlan;
+  readonly snapshots: number;
+  /** Packs that no index segment names, with their stored length. */
+  readonly orphans: ReadonlyMap<ObjectDigest, number>;
+}
+
+export function plannedSummary({ plan, snapshots, orphans }: Planned): PruneSummary {
+  return {
+    state: 'planned',
+    epoch: undefined,
+    pending: [],
+    snapshots,
+    packsRemoved: plan.unused.length + orphans.size,
+    packsRewritten: plan.rewritten.length,
+    packsAdded: 0,
+    bytesFreed: plan.bytesUnused + plan.bytesRewritten + sum(orphans.values()),
+    bytesAdded: 0,
+    bytesKept: plan.bytesKept,
+    bytesUnused: plan.wasteKept,
+    segmentsRemoved: 0,
+    segmentsAdded: 0,
+  };
+}
+
+function withCopies(planned: Planned, copies: readonly Copied[]): PruneSummary {
+  const summary = plannedSummary(planned);
+  const stored = sum(copies.map(({ totals }) => totals.stored));
+  return {
+    ...summary,
+    packsAdded: sum(copies.map(({ totals }) => totals.packs)),
+    segmentsAdded: sum(copies.map(({ segments }) => segments.length)),
+    bytesAdded: stored,
+    bytesKept: summary.bytesKept + stored,
+  };
+}
+
+/** A prune that left the rest to the next one. */
+export function pendingSummary(
+  planned: Planned,
+  copied: Copied,
+  epoch: number,
+  pending: readonly PendingSession[],
+): PruneSummary {
+  return { ...withCopies(planned, [copied]), state: 'pending', epoch, pending };
+}
+
+/** A prune that has removed what it condemned; `droppedBytes`: of index segments. */
+export function sweptSummary(
+  planned: Planned,
+  copies: readonly Copied[],
+  epoch: number,
+  { dropped, written, bytesWritten }: MergedSegments,
+  droppedBytes: number,
+): PruneSummary {
+  const summary = withCopies(planned, copies);
+  return {
+    ...summary,
+    state: 'swept',
+    epoch,
+    bytesFreed: summary.bytesFreed + droppedBytes,
+    bytesAdded: summary.bytesAdded + bytesWritten,
+    segmentsRemoved: dropped.length,
+    segmentsAdded: summary.segmentsAdded + written.length,
+  };
+}
+
+function sum(values: Iterable<number>): number {
+  let total = 0;
+  for (const value of values) total += value;
+  return total;
+}

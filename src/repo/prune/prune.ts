@@ -1,0 +1,209 @@
+import type { ObjectDigest, SessionId } from '../../core/index.js';
+import { badPacks } from '../bad-packs.js';
+import type { CachedPack, RepositoryCache } from '../cache/index.js';
+import { droppedPacks } from '../dropped-packs.js';
+import { createRecord } from '../record-store.js';
+import { markRecord } from '../records.js';
+import { loadRepository, type Repository } from '../repository.js';
+import { type FoundSession, listSessions } from '../session.js';
+import { type ChunkUsage, wasteOf } from './chunk-usage.js';
+import { type Copied, copyUsed } from './copy-used.js';
+import { type PruneLease, takeLease } from './lease.js';
+import { type MergedSegments, mergeSegments } from './merge-segments.js';
+import { type PrunePlan, planPrune } from './plan-prune.js';
+import type { PruneOptions, PruneSummary, WalkTrees } from './prune-options.js';
+import { digestBytes, newPruneRun, type PruneRun } from './prune-run.js';
+import { pendingSummary, plannedSummary, sweptSummary } from './prune-summary.js';
+import { type PruneView, readPruneView } from './prune-view.js';
+import { forgottenRoots, ReachedChunks, useCounts, validRoots } from './reach-snapshots.js';
+import { settleSessions } from './settle-sessions.js';
+import { neverCounts, sweepAway } from './sweep.js';
+
+/**
+ * Reclaims what no snapshot reaches (docs/protocol.md rules 15 to 27): no lock, snapshots may run beside it, and a crash at
+ * any moment leaves a good repository. Rejects (busy) while another prune runs, (damaged) when something that is needed
+ * cannot be read: then nothing was removed.
+ */
+export async function prune(
+  repository: Repository,
+  walk: WalkTrees,
+  options: PruneOptions,
+): Promise<PruneSummary> {
+  const run = newPruneRun(repository, walk, options);
+  if (options.dryRun) return planOnly(run);
+  const { room } = repository.backend;
+  room?.release();
+  let lease: PruneLease | undefined;
+  try {
+    lease = await takeLease(run);
+    return await pruneEpoch(run, lease);
+  } finally {
+    await lease?.stop();
+    room?.reserve();
+  }
+}
+
+async function planOnly(run: PruneRun): Promise<PruneSummary> {
+  const first = await readPruneView(run, undefined);
+  const reached = new ReachedChunks(run, ({ name }) => first.view.condemned.has(name));
+  const roots = validRoots(first.view);
+  await reached.walk(roots);
+  const plan = choose(run, first, reached.usage);
+  return plannedSummary({ plan, snapshots: roots.size, orphans: orphansOf(run, first, []) });
+}
+
+/** The epoch up to its close, and what follows from it. */
+async function pruneEpoch(run: PruneRun, lease: PruneLease): Promise<PruneSummary> {
+  /** Segments of this epoch that shall count when it is closed. */
+  const own = new Set<ObjectDigest>();
+  try {
+    const first = await readPruneView(run, { epoch: lease.epoch, segments: own }); // P2
+    await finishForgets(run, first);
+    const condemned = new Set(first.view.condemned);
+    const isCondemned = ({ name }: CachedPack): boolean => condemned.has(name);
+    const reached = new ReachedChunks(run, isCondemned);
+    const roots = validRoots(first.view);
+    await reached.walk(roots);
+    const plan = choose(run, first, reached.usage); // P3
+    const { cache } = run.repository;
+    for (const number of [...plan.unused, ...plan.rewritten]) condemned.add(cache.pack(number)!.name);
+    const counts = useCounts(reached.usage, packsOf(cache, condemned));
+    const copy = async (packs: readonly CachedPack[]): Promise<Copied> => {
+      const copied = await copyUsed(run, lease.epoch, packs, reached.usage, isCondemned);
+      for (const name of copied.segments) own.add(name);
+      return copied;
+    };
+    const copied = await copy(plan.rewritten.map((number) => cache.pack(number)!)); // P4
+    await writeMark(run, lease.epoch, condemned); // P5
+    const sessions = await listSessions(run.repository); // P6: only now
+    const pending = await settleSessions(run, sessions); // P7
+    if (pending.length > 0) {
+      await lease.close(own);
+      const planned = { plan, snapshots: roots.size, orphans: new Map() };
+      return pendingSummary(planned, copied, lease.epoch, pending);
+    }
+    const second = await readPruneView(run, { epoch: lease.epoch, segments: own }); // P8
+    const late = await lateRoots(run, first, second);
+    await reached.walk(late);
+    const more = [...packsOf(cache, condemned)].filter(
+      (pack) => (reached.usage.use(pack)?.chunks ?? 0) > (counts.get(pack.name) ?? 0),
+    );
+    const copiedLate = await copy(more);
+    const merged = await mergeSegments(run, lease.epoch, second.view.segments, condemned); // P9
+    for (const name of merged.dropped) own.delete(name);
+    for (const name of merged.written) own.add(name);
+    await lease.close(own);
+    const orphans = orphansOf(run, first, second.sync.missingPacks);
+    await sweepAll(run, lease.epoch, { first, second, sessions, merged, condemned, orphans });
+    const planned = { plan, snapshots: roots.size + late.size, orphans };
+    const droppedBytes = merged.dropped.reduce((sum, name) => sum + (second.view.segments.get(name) ?? 0), 0);
+    return sweptSummary(planned, [copied, copiedLate], lease.epoch, merged, droppedBytes);
+  } catch (error) {
+    // What is durable counts, the mark stays, and the next prune goes on; if even this fails it takes the epoch over.
+    if (!lease.isClosed) await lease.close(own).catch(() => undefined);
+    throw error;
+  }
+}
+
+/** P2: a forget that was broken off has removed nothing yet. */
+async function finishForgets({ repository }: PruneRun, { view }: PruneView): Promise<void> {
+  const half = [...view.forgotten].filter((sid) => view.outcomes.has(sid));
+  await repository.backend.removeMany('snapshots', half);
+}
+
+/** P3. Room on the medium limits what is rewritten: the copies come before anything is removed. */
+function choose({ repository, options }: PruneRun, { view }: PruneView, usage: ChunkUsage): PrunePlan {
+  const { cache, config, backend } = repository;
+  const bad = badPacks(cache);
+  const free = backend.room?.free() ?? Number.POSITIVE_INFINITY;
+  const packs = cache.packNames().map((name) => {
+    const pack = cache.packNamed(name)!;
+    const use = usage.use(pack);
+    const { number, kind, size } = pack;
+    return {
+      number,
+      kind,
+      size,
+      waste: wasteOf(pack, use),
+      isUsed: use !== undefined,
+      isMarked: view.condemned.has(name),
+      isBad: bad.has(name),
+    };
+  });
+  return planPrune(packs, {
+    maxUnused: options.maxUnused,
+    maxRepackBytes: Math.min(options.maxRepackBytes ?? Number.POSITIVE_INFINITY, free / 2),
+    packBytes: config.packBytes,
+  });
+}
+
+function packsOf(cache: RepositoryCache, names: Iterable<ObjectDigest>): CachedPack[] {
+  return [...names].map((name) => cache.packNamed(name)).filter((pack) => pack !== undefined);
+}
+
+/** P5: from now on whoever reads the marks stores again what lies only in these packs. */
+async function writeMark(
+  { repository }: PruneRun,
+  epoch: number,
+  condemned: ReadonlySet<ObjectDigest>,
+): Promise<void> {
+  if (condemned.size === 0) return;
+  const { backend, records } = repository;
+  await createRecord(backend, 'marks', String(epoch), markRecord, { packs: digestBytes(condemned) }, records);
+}
+
+/** P8: what was committed or forgotten since P2 may rely on what is condemned. */
+async function lateRoots(run: PruneRun, first: PruneView, second: PruneView) {
+  const before = validRoots(first.view);
+  const late = new Map([...validRoots(second.view)].filter(([sid]) => !before.has(sid)));
+  const forgotten = [...second.view.forgotten].filter(
+    (sid) => !first.view.forgotten.has(sid) && !before.has(sid),
+  );
+  for (const [sid, root] of await forgottenRoots(run, forgotten)) late.set(sid, root);
+  return late;
+}
+
+/** P10: packs of K1 that no counting segment names, not even one whose pack seemed to be missing. */
+function orphansOf(
+  { repository }: PruneRun,
+  { packs, view, sync }: PruneView,
+  missing: readonly ObjectDigest[],
+): Map<ObjectDigest, number> {
+  const { cache } = repository;
+  const named = new Set<string>([
+    ...sync.missingPacks,
+    ...missing,
+    ...droppedPacks(cache),
+    ...view.condemned,
+  ]);
+  return new Map([...packs].filter(([name]) => !named.has(name) && cache.packNamed(name) === undefined));
+}
+
+interface SweepParts {
+  readonly first: PruneView;
+  readonly second: PruneView;
+  readonly sessions: readonly FoundSession[];
+  readonly merged: MergedSegments;
+  readonly condemned: ReadonlySet<ObjectDigest>;
+  readonly orphans: ReadonlyMap<ObjectDigest, number>;
+}
+
+async function sweepAll(
+  run: PruneRun,
+  epoch: number,
+  { first, second, sessions, merged, condemned, orphans }: SweepParts,
+): Promise<void> {
+  const { repository } = run;
+  const never = [...second.sync.uncounted].filter(([name, author]) => neverCounts(name, author, second.view));
+  // A cache that is found after a crash in here is built anew: it must not claim what is gone.
+  repository.cache.beginDestructive();
+  await sweepAway(run, {
+    segments: [...merged.dropped, ...never.map(([name]) => name)],
+    packs: [...condemned, ...orphans.keys()],
+    marks: [...first.view.marks.keys(), ...(condemned.size > 0 ? [String(epoch)] : [])],
+    sessions: sessions.map(({ id }): SessionId => id),
+    forgotten: first.view.forgotten,
+  });
+  await loadRepository(repository);
+  repository.cache.endDestructive();
+}

@@ -1,0 +1,91 @@
+import {
+  type ChunkId,
+  DamagedError,
+  decode,
+  type ObjectDigest,
+  type SessionId,
+  toLatin1,
+} from '../../core/index.js';
+import type { CachedPack } from '../cache/index.js';
+import { ChunkReader } from '../chunk-reader.js';
+import { readRecord } from '../record-store.js';
+import { forgottenRecord, type OutcomeRecord, outcomeRecord } from '../records.js';
+import { type RepositoryView, validSnapshots } from '../view.js';
+import { ChunkUsage } from './chunk-usage.js';
+import type { ReachVisitor, Reference } from './prune-options.js';
+import { type PruneRun, stopIfAborted } from './prune-run.js';
+
+/** What snapshots reach, as far as they were walked. */
+export class ReachedChunks {
+  readonly usage: ChunkUsage;
+  private readonly visitor: ReachVisitor;
+
+  constructor(
+    private readonly run: PruneRun,
+    isCondemned: (pack: CachedPack) => boolean,
+  ) {
+    const { backend, keys, algorithms, cache } = run.repository;
+    const usage = new ChunkUsage(cache, isCondemned);
+    const reader = new ChunkReader(backend, keys, algorithms, cache, async () => false);
+    this.usage = usage;
+    this.visitor = {
+      see: (_, reference) => usage.see(reference),
+      read: (reference) => {
+        stopIfAborted(run);
+        return reader.read('tree', reference.id, reference.length);
+      },
+    };
+  }
+
+  /** Rejects (damaged) when something cannot be read or is nowhere: then nothing may be removed. */
+  async walk(snapshots: ReadonlyMap<SessionId, Reference>): Promise<void> {
+    let done = 0;
+    for (const [sid, root] of snapshots) {
+      this.run.options.onProgress?.({ step: 'reading trees', done: done++, total: snapshots.size });
+      stopIfAborted(this.run);
+      try {
+        await this.run.walk(root, this.visitor);
+      } catch (error) {
+        if (!(error instanceof DamagedError)) throw error;
+        throw new DamagedError(`snapshot ${sid.slice(0, 8)}`, `cannot be walked: ${error.message}`, {
+          cause: error,
+          hint: 'Nothing was removed. Run: cbr check',
+        });
+      }
+    }
+  }
+}
+
+/** L: the roots of the valid snapshots. */
+export function validRoots(view: RepositoryView): Map<SessionId, Reference> {
+  return new Map([...validSnapshots(view)].map(([sid, outcome]) => [sid, rootOf(sid, outcome)]));
+}
+
+/** The roots of forgotten snapshots. Those whose session ended otherwise have none. */
+export async function forgottenRoots(
+  { repository }: PruneRun,
+  sids: readonly SessionId[],
+): Promise<Map<SessionId, Reference>> {
+  const { backend, records } = repository;
+  const roots = new Map<SessionId, Reference>();
+  for (const sid of sids) {
+    const { outcome } = await readRecord(backend, 'forgotten', sid, forgottenRecord, records);
+    const decoded = decode(outcomeRecord, outcome, `forgotten/${sid}`);
+    if (decoded.outcome === 'commit') roots.set(sid, rootOf(sid, decoded));
+  }
+  return roots;
+}
+
+function rootOf(sid: SessionId, { root }: OutcomeRecord): Reference {
+  if (root === undefined) {
+    throw new DamagedError(`snapshots/${sid}`, 'names no root tree', {
+      hint: 'Nothing was removed. Run: cbr check',
+    });
+  }
+  return { id: toLatin1(root.id) as ChunkId, length: root.length };
+}
+
+/** How many chunks of each pack are in use, to see later which have become more. */
+export function useCounts(usage: ChunkUsage, packs: Iterable<CachedPack>): Map<ObjectDigest, number> {
+  return new Map([...packs].map((pack) => [pack.name, usage.use(pack)?.chunks ?? 0]));
+}

@@ -1,0 +1,71 @@
+import type { SessionId } from '../../core/index.js';
+import { segmentsOfSession } from '../index-sync.js';
+import { createFence, type FoundSession, hasOutcome, listSessions } from '../session.js';
+import { listNames } from '../view.js';
+import type { PendingSession } from './prune-options.js';
+import { type PruneRun, stopIfAborted } from './prune-run.js';
+
+/**
+ * P7: sees to it that each listed session has an outcome: waits for those that live, fences those that do not. Returns those
+ * that have none yet, if this prune shall not wait.
+ */
+export async function settleSessions(
+  run: PruneRun,
+  listed: readonly FoundSession[],
+): Promise<PendingSession[]> {
+  const { repository, options } = run;
+  let open = listed;
+  for (;;) {
+    const beats = open.length === 0 ? new Map<SessionId, number>() : await readBeats(run);
+    const pending: FoundSession[] = [];
+    for (const session of open) {
+      stopIfAborted(run);
+      if (await hasOutcome(repository.backend, session.id)) continue;
+      if (!isDead(run, session, beats.get(session.id))) pending.push(session);
+      else await createFence(repository, session.id, (id) => segmentsOfSession(repository, id));
+    }
+    if (pending.length === 0 || !options.wait) {
+      run.silence.save(pending.map(({ id }) => id));
+      return pending.map(described);
+    }
+    open = pending;
+    await options.timing.sleep(options.timing.pollMs, options.signal);
+  }
+}
+
+function isDead({ options, silence }: PruneRun, session: FoundSession, beat: number | undefined): boolean {
+  if (session.record !== undefined && options.examine(session.record) === 'dead') return true;
+  return silence.isSilent(session.id, beat === undefined ? 'cleared away' : String(beat));
+}
+
+async function readBeats({ repository }: PruneRun): Promise<Map<SessionId, number>> {
+  const beats = new Map<SessionId, number>();
+  for (const name of await listNames(repository.backend, 'sessions')) {
+    const [id, number] = name.split('/') as [SessionId, string];
+    beats.set(id, Math.max(beats.get(id) ?? 0, Number(number)));
+  }
+  return beats;
+}
+
+export function described({ id, record }: FoundSession): PendingSession {
+  return { session: id, host: record?.host, pid: record?.pid, started: record?.started };
+}
+
+/**
+ * Gives those authors of segments an outcome that have none and are not registered: somebody removed it by hand, since a
+ * session is cleared away only after it has one. What they stored counts then, and nothing of it is lost. True if there were
+ * any.
+ */
+export async function endUnregistered(run: PruneRun, authors: ReadonlySet<SessionId>): Promise<boolean> {
+  if (authors.size === 0) return false;
+  const { repository } = run;
+  const registered = new Set((await listSessions(repository)).map(({ id }) => id));
+  let ended = false;
+  for (const id of authors) {
+    // They may have ended since their segments were read.
+    if (registered.has(id) || (await hasOutcome(repository.backend, id))) continue;
+    await createFence(repository, id, (each) => segmentsOfSession(repository, each));
+    ended = true;
+  }
+  return ended;
+}

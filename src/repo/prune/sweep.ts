@@ -1,0 +1,38 @@
+import type { ObjectDigest, SessionId } from '../../core/index.js';
+import type { Author } from '../index-segment.js';
+import { removeSession } from '../session.js';
+import { listNames, type RepositoryView, segmentCounts } from '../view.js';
+import type { PruneRun } from './prune-run.js';
+
+/** What is removed once the epoch is closed, in this order: rules 24 to 26. */
+export interface Sweep {
+  readonly segments: readonly ObjectDigest[];
+  readonly packs: readonly ObjectDigest[];
+  /** Names of marks all of whose packs are among these packs, or gone. */
+  readonly marks: readonly string[];
+  /** Sessions that have an outcome. */
+  readonly sessions: readonly SessionId[];
+  /** Forgotten snapshots, whose notes nobody needs. */
+  readonly forgotten: ReadonlySet<SessionId>;
+}
+
+/** Removes: segments before the packs they name, packs before the marks that condemn them. Done again, it goes on. */
+export async function sweepAway({ repository }: PruneRun, sweep: Sweep): Promise<void> {
+  const { backend } = repository;
+  await backend.removeMany('index', sweep.segments);
+  await backend.removeMany('packs', sweep.packs);
+  await backend.removeMany('marks', sweep.marks);
+  for (const session of sweep.sessions) await removeSession(backend, session);
+  const notes = await listNames(backend, 'notes');
+  await backend.removeMany(
+    'notes',
+    notes.filter((name) => sweep.forgotten.has(name.split('/')[0] as SessionId)),
+  );
+}
+
+/** Whether a segment will never count: its author is decided, and not in its favour. */
+export function neverCounts(name: ObjectDigest, author: Author, view: RepositoryView): boolean {
+  if (segmentCounts(name, author, view)) return false;
+  if (author.kind === 'prune') return view.leases.has(author.epoch + 1);
+  return view.outcomes.has(author.session);
+}

@@ -1,0 +1,34 @@
+import type { SessionId } from '../../core/index.js';
+import { forgetSnapshot, type Repository } from '../../repo/index.js';
+import { inTurns } from './in-turns.js';
+
+export interface ForgetOptions {
+  /** Who forgets them, at most 1024 bytes; it stands in their `forgotten` records. */
+  readonly by: string;
+  /** Seconds since 1970. */
+  readonly nowSeconds: number;
+  readonly signal: AbortSignal;
+  /** Called for each that was forgotten. */
+  readonly onForgotten?: (id: SessionId) => void;
+}
+
+/**
+ * Forgets snapshots (docs/protocol.md rule 14); returns those that were forgotten, without those that others had forgotten
+ * before. Their space is free after a prune, and until then they can be brought back. Rejects when a record cannot be opened
+ * or the backend fails: each snapshot is then still there or forgotten, and doing it again goes on.
+ */
+export async function forgetSnapshots(
+  repository: Pick<Repository, 'backend' | 'records'>,
+  ids: readonly SessionId[],
+  { by, nowSeconds, signal, onForgotten }: ForgetOptions,
+): Promise<readonly SessionId[]> {
+  const { backend, records } = repository;
+  const forgotten = new Set<SessionId>();
+  await inTurns([...new Set(ids)], backend.concurrency, async (id) => {
+    signal.throwIfAborted();
+    if ((await forgetSnapshot({ backend, records }, id, by, nowSeconds)) === 'gone') return;
+    forgotten.add(id);
+    onForgotten?.(id);
+  });
+  return ids.filter((id) => forgotten.has(id));
+}

@@ -1,0 +1,123 @@
+import { DamagedError, type SessionId } from '../../core/index.js';
+import {
+  applyPolicy,
+  compareTimes,
+  type Decision,
+  type GroupField,
+  type Policy,
+  type PolicyPlan,
+  type PolicyTime,
+  type TimeZone,
+} from '../../policy/index.js';
+import { type Repository, readStoredPolicies, readView, recordMemory } from '../../repo/index.js';
+import { filterSnapshots, listSnapshots, type SnapshotFilter } from '../select-snapshot.js';
+import { type ForgetOptions, forgetSnapshots } from './forget-snapshots.js';
+import { anchorsOf, storeAnchors, storedAnchors } from './group-anchors.js';
+import { type PlannedSnapshot, plannedSnapshot } from './planned-snapshot.js';
+import { takenLast } from './taken-last.js';
+
+/** Forgetting by a policy: a plan, and carrying it out. */
+
+export interface ForgetRequest {
+  readonly policy: Policy;
+  /** Default: host and paths. */
+  readonly groupBy?: readonly GroupField[];
+  readonly zone: TimeZone;
+  readonly now: PolicyTime;
+  /** The policy is applied to these only; the others stay. */
+  readonly filter: SnapshotFilter;
+}
+
+/** What is to be forgotten; nothing is done by it. */
+export interface ForgetPlan {
+  readonly request: ForgetRequest;
+  /** With every reason for which a snapshot is kept. */
+  readonly plan: PolicyPlan<PlannedSnapshot>;
+  /** Oldest first. */
+  readonly forget: readonly SessionId[];
+}
+
+/**
+ * What a policy forgets of the snapshots that are there. Beside what policies keep by themselves it keeps the one that was
+ * taken last of each group, whatever time it bears, unless that is dated in the future. Round-robin slots follow from the
+ * anchors that are stored. Rejects with PolicyRefusedError, and with DamagedError when a snapshot cannot be opened: nobody can
+ * tell then of which ones it is the newest.
+ */
+export async function planForget(repository: Repository, request: ForgetRequest): Promise<ForgetPlan> {
+  const { policy, groupBy, zone, now, filter } = request;
+  const listed = await listSnapshots(repository);
+  const [damaged] = listed.damaged;
+  if (damaged !== undefined) throw unknowable(damaged.id, damaged.error);
+  const snapshots = filterSnapshots(listed.snapshots, filter).map((each) =>
+    plannedSnapshot(each, now.seconds),
+  );
+  const stored = policy.roundRobin?.anchor === 'oldest' ? await readStoredPolicies(repository) : undefined;
+  const plan = applyPolicy(snapshots, policy, {
+    now,
+    zone,
+    ...(groupBy === undefined ? {} : { groupBy }),
+    anchorOf: storedAnchors(stored?.record),
+  });
+  return { request, ...(await keepTakenLast(repository, plan)) };
+}
+
+function unknowable(id: SessionId, error: Error): DamagedError {
+  return new DamagedError(
+    `snapshots/${id}`,
+    'cannot be opened, so nobody can tell which snapshots are older or newer than it: no policy is applied',
+    { cause: error, hint: 'Run: cbr check. Snapshots can be forgotten one by one: cbr forget SNAPSHOT' },
+  );
+}
+
+/**
+ * A snapshot taken while the clock was slow is older by its time than ones that were taken before it, and policies go by the
+ * time alone: what has no reason to be kept is kept if none of its group was taken after it.
+ */
+async function keepTakenLast(
+  repository: Repository,
+  plan: PolicyPlan<PlannedSnapshot>,
+): Promise<Pick<ForgetPlan, 'plan' | 'forget'>> {
+  const isForgotten = ({ reasons }: Decision<PlannedSnapshot>): boolean => reasons.length === 0;
+  const idOf = ({ snapshot }: Decision<PlannedSnapshot>): SessionId => snapshot.snapshot.id;
+  const groups = plan.groups
+    .map(({ decisions }) => ({
+      members: decisions.map(idOf),
+      asked: decisions.filter(isForgotten).map(idOf),
+    }))
+    .filter(({ asked }) => asked.length > 0);
+  const last =
+    groups.length === 0 ? new Set<SessionId>() : await takenLast(repository, await view(repository), groups);
+  const forget: { readonly id: SessionId; readonly time: PolicyTime }[] = [];
+  const kept = plan.groups.map((group) => ({
+    ...group,
+    decisions: group.decisions.map((decision) => {
+      if (!isForgotten(decision)) return decision;
+      const id = idOf(decision);
+      if (last.has(id)) return { ...decision, reasons: ['taken last'] };
+      forget.push({ id, time: decision.snapshot.time });
+      return decision;
+    }),
+  }));
+  forget.sort((a, b) => compareTimes(a.time, b.time));
+  return { plan: { ...plan, groups: kept }, forget: forget.map(({ id }) => id) };
+}
+
+function view({ backend, records, cache }: Repository) {
+  return readView(backend, records, recordMemory(cache));
+}
+
+/**
+ * Carries a plan out; returns what was forgotten. First the round-robin anchors are stored, while the snapshots are there from
+ * which they follow. Rejects as `forgetSnapshots` and `readStoredPolicies` do.
+ */
+export async function applyForgetPlan(
+  repository: Repository,
+  { request, plan, forget }: ForgetPlan,
+  options: ForgetOptions,
+): Promise<readonly SessionId[]> {
+  const { roundRobin } = request.policy;
+  if (roundRobin !== undefined) {
+    await storeAnchors(repository, anchorsOf(plan), roundRobin, options.by, options.nowSeconds);
+  }
+  return forgetSnapshots(repository, forget, options);
+}

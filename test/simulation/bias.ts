@@ -1,0 +1,63 @@
+import type { ListingOrder } from './simulated-store.js';
+
+type Range = readonly [least: number, most: number];
+
+/** What kind of schedules are made; one schedule draws its numbers from here. */
+export interface Bias {
+  readonly writers: Range;
+  /** Programs that each of them runs one after another. */
+  readonly sessions: Range;
+  readonly forgetters: Range;
+  readonly forgets: Range;
+  readonly pruners: Range;
+  readonly prunes: Range;
+  /** How often there are eight writers. */
+  readonly crowdRate: number;
+  readonly beatRate: number;
+  readonly packEndRate: number;
+  readonly checkpointRate: number;
+  readonly abortRate: number;
+  /** How often a writer has a parent, and takes over its unchanged folders without look-ups. */
+  readonly parentRate: number;
+  readonly reuseRate: number;
+  /** How often a folder is not that of the parent. */
+  readonly changeRate: number;
+  /** How often it is the newest snapshot that is forgotten. */
+  readonly forgetNewestRate: number;
+  /** Per step. */
+  readonly stopRate: number;
+  readonly sleepRate: number;
+  readonly mostSleepSteps: number;
+  readonly wrongGuessRate: number;
+  readonly waitRate: number;
+  readonly pageSizes: readonly number[];
+  readonly orders: readonly ListingOrder[];
+  /** Steps that a program starts late at most. */
+  readonly mostDelaySteps: number;
+}
+
+export const EVERYDAY: Bias = {
+  writers: [2, 3],
+  sessions: [1, 2],
+  forgetters: [1, 1],
+  forgets: [1, 2],
+  pruners: [2, 2],
+  prunes: [1, 2],
+  crowdRate: 0.005,
+  beatRate: 0.06,
+  packEndRate: 0.25,
+  checkpointRate: 0.1,
+  abortRate: 0.01,
+  parentRate: 0.85,
+  reuseRate: 0.8,
+  changeRate: 0.35,
+  forgetNewestRate: 0.3,
+  stopRate: 0.003,
+  sleepRate: 0.01,
+  mostSleepSteps: 150,
+  wrongGuessRate: 0.1,
+  waitRate: 0.6,
+  pageSizes: [1, 3, 3, 1000, 1000],
+  orders: ['name', 'hash'],
+  mostDelaySteps: 150,
+};
