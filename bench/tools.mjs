@@ -8,8 +8,11 @@ const PASSWORD = 'correct horse battery staple';
 
 /**
  * The commands of one tool on one repository. `snapshot` is run as 'first' and as 'second'; `restore` restores the second.
+ * Those of retention (prune.mjs) are there for the tools that it compares.
  * @typedef {import('./measure.mjs').Command} Command
- * @typedef {{init: Command, snapshot: (name: string) => Command, restore: (target: string) => Command, check: Command}} Commands
+ * @typedef {{init: Command, snapshot: (name: string) => Command, restore: (target: string) => Command, check: Command,
+ *   list?: Command, forget?: (keep: number) => Command, prune?: Command, forgetAndPrune?: (keep: number) => Command,
+ *   pruneDryRun?: Command, rawStats?: Command}} Commands
  * @typedef {{name: string, version: string, commands: (place: string, source: string) => Commands}} Tool
  */
 
@@ -32,6 +35,11 @@ export function cbr() {
         snapshot: () => command('snapshot', source, '--json', '--no-progress'),
         restore: (target) => command('restore', 'latest', '--target', target),
         check: command('check', '--read-data'),
+        list: command('snapshots', '--json'),
+        forget: (keep) => command('forget', '--keep-last', String(keep)),
+        prune: command('prune', '--json', '--no-progress'),
+        forgetAndPrune: (keep) => command('forget', '--keep-last', String(keep), '--prune'),
+        pruneDryRun: command('prune', '--dry-run', '--json', '--no-progress'),
       };
     },
   };
@@ -55,6 +63,11 @@ function restic(file) {
         snapshot: () => command('backup', source),
         restore: (target) => command('restore', 'latest', '--target', target),
         check: command('check', '--read-data'),
+        list: command('snapshots', '--json'),
+        forget: (keep) => command('forget', '--keep-last', String(keep)),
+        prune: command('prune'),
+        forgetAndPrune: (keep) => command('forget', '--keep-last', String(keep), '--prune'),
+        rawStats: command('stats', '--mode', 'raw-data', '--json'),
       };
     },
   };

@@ -6,10 +6,10 @@ import type { SimulatedStore } from './simulated-store.js';
 /** The store as one process sees it: every call, and every page of a listing, waits for its turn. */
 export function actorBackend(
   actor: Actor,
-  store: SimulatedStore,
-  pageSize: number,
+  world: { readonly store: SimulatedStore; readonly pageSize: number },
   stagingFolder: string,
 ): Backend {
+  const { store } = world;
   const remove = (kind: ObjectKind, name: string): Promise<void> =>
     actor.turn('remove', kind, name, () => store.remove(kind, name));
   return {
@@ -20,7 +20,7 @@ export function actorBackend(
     async *list(kind: ObjectKind): AsyncGenerator<ListedObject> {
       for (let after: string | undefined; ; ) {
         const from = after;
-        const page = await actor.turn('list', kind, '', () => store.page(kind, from, pageSize));
+        const page = await actor.turn('list', kind, '', () => store.page(kind, from, world.pageSize));
         yield* page.objects;
         if (page.next === undefined) return;
         after = page.next;

@@ -57,7 +57,7 @@ export const EVERYDAY: Bias = {
   mostSleepSteps: 150,
   wrongGuessRate: 0.1,
   waitRate: 0.6,
-  pageSizes: [1, 3, 3, 1000, 1000],
+  pageSizes: [1, 4, 4, 1000, 1000, 1000],
   orders: ['name', 'hash'],
   mostDelaySteps: 150,
 };

@@ -75,7 +75,7 @@ export class Machine {
       },
       leave: () => undefined,
     });
-    const inner = actorBackend(actor, world.store, world.pageSize, world.its.folder);
+    const inner = actorBackend(actor, world, world.its.folder);
     const { its } = world;
     const identity: ProcessIdentity = {
       host: this.name,

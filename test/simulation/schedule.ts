@@ -44,6 +44,11 @@ export interface ScheduleResult {
 const CHOICES = 1;
 const BYTES = 2;
 
+/** Nobody changes anything under a listing at the end. */
+const WHOLE_LISTING = 1000;
+/** How often everything is read at the end. */
+const READ_RATE = 0.2;
+
 const MOST_STEPS = 60_000;
 /** The clock of a sleeper may pass the time to live of those it watches. */
 const MOST_CLOCK_JUMP = 6000;
@@ -190,11 +195,13 @@ async function endQuietly(
 ): Promise<void> {
   const alone: PrunerOptions = { wait: true, maxUnused: 0, maxRepackBytes: undefined, isAlone: true };
   const wrap = fault?.wrap?.('pruner');
+  world.pageSize = WHOLE_LISTING;
   for (let i = 0; i < 2; i++) {
     const machine = world.random.pick(machines);
     void machine.run(world, 'last', (its) => pruneWith(its, alone, fault), { mortal: false, ...(wrap && { wrap }) });
     await world.scheduler.run();
   }
+  if (!world.random.chance(READ_RATE)) return;
   void world.random.pick(machines).run(world, 'reader', readEverything, { mortal: false });
   await world.scheduler.run();
 }

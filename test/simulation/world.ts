@@ -1,4 +1,4 @@
-import { type MemoryDatabase } from './memory-database.js';
+import type { MemoryDatabase } from './memory-database.js';
 import type { ModelRepository } from './model-repository.js';
 import type { ModelTrees } from './model-trees.js';
 import type { Oracle } from './oracle.js';
@@ -14,7 +14,8 @@ export interface World {
   readonly random: Random;
   readonly scheduler: Scheduler;
   readonly store: SimulatedStore;
-  readonly pageSize: number;
+  /** Of listings. */
+  pageSize: number;
   readonly oracle: Oracle;
   readonly processes: Processes;
   /** Notes that a process ended with an error that it should not have met. */

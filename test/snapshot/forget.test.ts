@@ -1,8 +1,8 @@
 import { cpSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type BackendCall, type FaultPlan, withFaults } from '../../dist/backends/index.js';
-import { DamagedError, type SessionId } from '../../dist/core/index.js';
+import { type Backend, type BackendCall, type FaultPlan, withFaults } from '../../dist/backends/index.js';
+import { DamagedError, ObjectExistsError, type SessionId } from '../../dist/core/index.js';
 import {
   type Decision,
   decisionsOf,
@@ -267,6 +267,19 @@ describe('unforget', () => {
     await expectBack(its);
   });
 
+  test('starts over when it was held for dead', async () => {
+    const its = new Copy(original);
+    let fenced = 0;
+    const plan: FaultPlan = ({ operation, kind, names }) => {
+      if (operation !== 'write' || kind !== 'snapshots' || fenced++ > 0) return undefined;
+      return { when: 'before', error: new ObjectExistsError(`snapshots/${names[0]}`) };
+    };
+    const wrapBackend = (medium: Backend) => withFaults(medium, plan);
+    await its.use((repository) => unforgetSnapshot(repository, id, by()), { wrapBackend });
+    expect(fenced).toBe(2);
+    await expectBack(its);
+  });
+
   test('is refused when a single pack was swept, and then nothing is committed', async () => {
     const packs = new Copy(original).objects('packs');
     for (const pack of [packs[0]!, packs.at(-1)!, packs[3]!]) {
@@ -396,7 +409,7 @@ describe('round-robin anchors', () => {
     ]);
     // A date that is named replaces it, for good.
     const named: Rules = { roundRobin: { ...SLOTS, anchor: { date: parseDate('2025-01-10') } } };
-    await applied(its, named, '2025-01-19T00:00');
+    for (let i = 0; i < 2; i++) await applied(its, named, '2025-01-19T00:00');
     expect(objects(its, 'policies')).toEqual(['1', '2']);
     expect((await its.use(readStoredPolicies)).record!.anchors).toEqual([
       { group: ['host=here'], date: '2025-01-10' },

@@ -20,7 +20,7 @@ export class ChunkUsage {
 
   constructor(
     private readonly cache: RepositoryCache,
-    /** Packs that are condemned. */
+    /** Packs that are condemned, or known to be damaged. */
     private readonly avoided: (pack: CachedPack) => boolean,
   ) {
     this.bits = new Uint8Array((cache.chunkNumberLimit >> 3) + 1);

@@ -34,7 +34,7 @@ export interface Copied {
 }
 
 /**
- * P4: copies those chunks of the given packs that are in use and that nothing outside of condemned packs holds. Resolves when
+ * P4: copies those chunks of the given packs that are in use and that no pack holds which may be relied on. Resolves when
  * all copies are durable and named by segments of the epoch.
  */
 export async function copyUsed(
@@ -42,7 +42,7 @@ export async function copyUsed(
   epoch: number,
   packs: readonly CachedPack[],
   usage: ChunkUsage,
-  isCondemned: (pack: CachedPack) => boolean,
+  isAvoided: (pack: CachedPack) => boolean,
 ): Promise<Copied> {
   const { repository } = run;
   const { cache, backend, records } = repository;
@@ -50,7 +50,7 @@ export async function copyUsed(
     backend,
     records,
     known: {
-      has: (id) => cache.places(id).some(({ pack }) => isHeldBy(cache.pack(pack), isCondemned)),
+      has: (id) => cache.places(id).some(({ pack }) => isHeldBy(cache.pack(pack), isAvoided)),
       addSegment: (name, segment) => cache.addSegment(name, segment),
     },
     author: { kind: 'prune', epoch },
@@ -76,8 +76,8 @@ export async function copyUsed(
   }
 }
 
-function isHeldBy(pack: CachedPack | undefined, isCondemned: (pack: CachedPack) => boolean): boolean {
-  return pack !== undefined && !isCondemned(pack);
+function isHeldBy(pack: CachedPack | undefined, isAvoided: (pack: CachedPack) => boolean): boolean {
+  return pack !== undefined && !isAvoided(pack);
 }
 
 function writerOf({ backend, config, keys, algorithms }: Repository, kind: PackKind): PackWriter {

@@ -75,7 +75,7 @@ export async function takeLease(run: PruneRun): Promise<PruneLease> {
       }
     }
     if (!options.wait) {
-      run.silence.save(held === undefined ? [] : [nameOf(held.epoch)]);
+      run.silence.save();
       throw busy(held?.holder);
     }
     await options.timing.sleep(options.timing.pollMs, options.signal);

@@ -5,7 +5,7 @@ import type { IndexSegment } from '../index-segment.js';
 import { readSegment } from '../index-sync.js';
 import { encodeSegment } from '../segment-codec.js';
 import { numberIn } from './chunk-usage.js';
-import { MergedRows } from './merged-rows.js';
+import { type KeptRows, MergedRows } from './merged-rows.js';
 import { type PruneRun, stopIfAborted } from './prune-run.js';
 
 /** A segment of fewer stored bytes is small: a full one has some 7 MB. */
@@ -51,7 +51,8 @@ export async function mergeSegments(
   const named = (names: Iterable<ObjectDigest>): CachedPack[] =>
     [...names].map((name) => cache.packNamed(name)).filter((pack) => pack !== undefined);
   const segments = cache.segments();
-  const dropped = segmentsToDrop(segments, sizes, named(condemned), named(badPacks(cache)));
+  const bad = badPacks(cache);
+  const dropped = segmentsToDrop(segments, sizes, named(condemned), named(bad));
   const written: ObjectDigest[] = [];
   let bytesWritten = 0;
   const write = async (segment: IndexSegment | undefined): Promise<void> => {
@@ -63,20 +64,22 @@ export async function mergeSegments(
   };
   const rows = new MergedRows({ kind: 'prune', epoch });
   const taken = new Uint8Array((cache.chunkNumberLimit >> 3) + 1);
-  for (const name of dropped) {
-    stopIfAborted(run);
-    const segment = await wholeSegment(run, name);
-    const full = rows.add(segment, {
-      pack: ({ name: pack }) => (condemned.has(pack) ? undefined : cache.packNamed(pack)),
-      row: (pack, block, ordinal) => {
-        const number = numberIn(pack, block, ordinal);
-        const [at, bit] = [number >>> 3, 1 << (number & 7)];
-        if ((taken[at]! & bit) !== 0) return false;
-        taken[at]! |= bit;
-        return true;
-      },
-    });
-    await write(full);
+  const row: KeptRows['row'] = (pack, block, ordinal) => {
+    const number = numberIn(pack, block, ordinal);
+    const [at, bit] = [number >>> 3, 1 << (number & 7)];
+    if ((taken[at]! & bit) !== 0) return false;
+    taken[at]! |= bit;
+    return true;
+  };
+  // Of two places of a chunk the first one stays: places in damaged packs come last.
+  for (const isBad of bad.size > 0 ? [false, true] : [false]) {
+    for (const name of dropped) {
+      stopIfAborted(run);
+      const segment = await wholeSegment(run, name);
+      const pack: KeptRows['pack'] = ({ name: each }) =>
+        condemned.has(each) || bad.has(each) !== isBad ? undefined : cache.packNamed(each);
+      await write(rows.add(segment, { pack, row }));
+    }
   }
   await write(rows.finish());
   return { dropped, written, bytesWritten };

@@ -1,3 +1,4 @@
+import { removeStaleTemporaries } from '../../backends/index.js';
 import type { ObjectDigest, SessionId } from '../../core/index.js';
 import { badPacks } from '../bad-packs.js';
 import type { CachedPack, RepositoryCache } from '../cache/index.js';
@@ -35,6 +36,7 @@ export async function prune(
   room?.release();
   let lease: PruneLease | undefined;
   try {
+    await removeLeftovers(repository);
     lease = await takeLease(run);
     return await pruneEpoch(run, lease);
   } finally {
@@ -43,9 +45,15 @@ export async function prune(
   }
 }
 
+/** Files that dead processes of this host had staged: they take room, and nobody will come back for them. */
+async function removeLeftovers({ backend, now }: Repository): Promise<void> {
+  if (backend.stagingFolder !== undefined) await removeStaleTemporaries(backend.stagingFolder, 0, now());
+}
+
 async function planOnly(run: PruneRun): Promise<PruneSummary> {
   const first = await readPruneView(run, undefined);
-  const reached = new ReachedChunks(run, ({ name }) => first.view.condemned.has(name));
+  const bad = badPacks(run.repository.cache);
+  const reached = new ReachedChunks(run, ({ name }) => first.view.condemned.has(name) || bad.has(name));
   const roots = validRoots(first.view);
   await reached.walk(roots);
   const plan = choose(run, first, reached.usage);
@@ -60,8 +68,10 @@ async function pruneEpoch(run: PruneRun, lease: PruneLease): Promise<PruneSummar
     const first = await readPruneView(run, { epoch: lease.epoch, segments: own }); // P2
     await finishForgets(run, first);
     const condemned = new Set(first.view.condemned);
-    const isCondemned = ({ name }: CachedPack): boolean => condemned.has(name);
-    const reached = new ReachedChunks(run, isCondemned);
+    const bad = badPacks(run.repository.cache);
+    /** What only such a pack holds is to be copied, or at least not to be relied on. */
+    const isAvoided = ({ name }: CachedPack): boolean => condemned.has(name) || bad.has(name);
+    const reached = new ReachedChunks(run, isAvoided);
     const roots = validRoots(first.view);
     await reached.walk(roots);
     const plan = choose(run, first, reached.usage); // P3
@@ -69,7 +79,7 @@ async function pruneEpoch(run: PruneRun, lease: PruneLease): Promise<PruneSummar
     for (const number of [...plan.unused, ...plan.rewritten]) condemned.add(cache.pack(number)!.name);
     const counts = useCounts(reached.usage, packsOf(cache, condemned));
     const copy = async (packs: readonly CachedPack[]): Promise<Copied> => {
-      const copied = await copyUsed(run, lease.epoch, packs, reached.usage, isCondemned);
+      const copied = await copyUsed(run, lease.epoch, packs, reached.usage, isAvoided);
       for (const name of copied.segments) own.add(name);
       return copied;
     };

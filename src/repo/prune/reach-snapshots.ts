@@ -22,10 +22,10 @@ export class ReachedChunks {
 
   constructor(
     private readonly run: PruneRun,
-    isCondemned: (pack: CachedPack) => boolean,
+    isAvoided: (pack: CachedPack) => boolean,
   ) {
     const { backend, keys, algorithms, cache } = run.repository;
-    const usage = new ChunkUsage(cache, isCondemned);
+    const usage = new ChunkUsage(cache, isAvoided);
     const reader = new ChunkReader(backend, keys, algorithms, cache, async () => false);
     this.usage = usage;
     this.visitor = {

@@ -25,7 +25,7 @@ export async function settleSessions(
       else await createFence(repository, session.id, (id) => segmentsOfSession(repository, id));
     }
     if (pending.length === 0 || !options.wait) {
-      run.silence.save(pending.map(({ id }) => id));
+      run.silence.save();
       return pending.map(described);
     }
     open = pending;

@@ -4,6 +4,8 @@ import type { PruneTiming } from './prune-options.js';
 /** Kept in the cache between runs: a prune that does not wait needs what an earlier one saw. */
 const KIND = 'observed';
 const NAME = 'signs of life';
+/** Whoever is still of interest is asked about by every prune. */
+const KEPT_MS = 90 * 24 * 3_600_000;
 
 interface Seen {
   readonly sign: string;
@@ -36,13 +38,12 @@ export class SilenceObserver {
     return this.timing.clock() - seen.since >= this.timing.timeToLiveMs;
   }
 
-  /** Remembers what was seen of those named, and forgets all others. */
-  save(whose: Iterable<string>): void {
+  /** Remembers what was seen, but of those of whom nothing was heard for long. */
+  save(): void {
     const [clock, now] = [this.timing.clock(), this.now()];
-    const kept = [...whose].flatMap((who) => {
-      const seen = this.seen.get(who);
-      return seen === undefined ? [] : [[who, seen.sign, now - (clock - seen.since)] as const];
-    });
+    const kept = [...this.seen]
+      .filter(([, { since }]) => clock - since < KEPT_MS)
+      .map(([who, { sign, since }]) => [who, sign, now - (clock - since)] as const);
     if (kept.length === 0) this.cache.removeRecord(KIND, NAME);
     else this.cache.putRecord(KIND, NAME, Buffer.from(JSON.stringify(kept)));
   }
