@@ -5,6 +5,7 @@ export * from './local-folder.js';
 export * from './locations.js';
 export { MemoryBackend } from './memory.js';
 export type { Operation } from './operation.js';
+export { forEachParallel } from './parallel.js';
 export { readOnly } from './read-only.js';
 export * from './retry.js';
 export { newStagingPath, removeStaleTemporaries } from './staging.js';

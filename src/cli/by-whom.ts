@@ -11,7 +11,8 @@ export function byWhom(): string {
     .replace(/\ufffd+$/, '');
 }
 
-function userName(): string {
+/** The name of the user who runs this. */
+export function userName(): string {
   try {
     return userInfo().username;
   } catch {

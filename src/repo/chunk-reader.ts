@@ -11,8 +11,8 @@ import {
 import type { Algorithms } from './algorithms/algorithms.js';
 import type { Blake3 } from './algorithms/blake3.js';
 import { openBlock } from './block.js';
-import type { CachedPack, ChunkPlace } from './cache/index.js';
-import type { PackKind } from './index-segment.js';
+import type { ChunkPlace } from './cache/index.js';
+import type { PackKind, PackSummary } from './index-segment.js';
 import type { Keys } from './keys.js';
 import { HEADER_BYTES } from './object-header.js';
 import { blockOffsets, type OpenedPack, openPackHeader } from './pack-reader.js';
@@ -22,12 +22,12 @@ export interface ChunkPlaces {
   lookup(id: ChunkId): ChunkPlace | undefined;
   /** All places of a chunk, that of `lookup` first. */
   places(id: ChunkId): readonly ChunkPlace[];
-  pack(number: number): CachedPack | undefined;
+  pack(number: number): PackSummary | undefined;
 }
 
 /** One block of one pack, ready to be fetched and opened by any thread. */
 export interface BlockLocation {
-  readonly pack: CachedPack;
+  readonly pack: PackSummary;
   readonly block: number;
   /** Where its stored bytes begin in the pack, and their number. */
   readonly offset: number;
@@ -69,7 +69,7 @@ export class ChunkReader {
     return { ...this.block(pack, place.block), ordinal: place.ordinal };
   }
 
-  block(pack: CachedPack, block: number): BlockLocation {
+  block(pack: PackSummary, block: number): BlockLocation {
     let offsets = this.offsets.get(pack.name);
     if (offsets === undefined) {
       offsets = blockOffsets(pack.blocks);
@@ -80,28 +80,36 @@ export class ChunkReader {
 
   /**
    * The plain bytes of a chunk, its id verified. Rejects with DamagedError when it is missing, damaged or not of the length
-   * that the reference says. One bad read proves nothing about the medium: what fails is read a second time.
+   * that the reference says. One bad read proves nothing about the medium: what fails is read a second time, and again as
+   * long as the repository changes meanwhile.
    */
   async read(kind: PackKind, id: ChunkId, length: number): Promise<Uint8Array> {
-    try {
-      return await this.readOnce(kind, id, length);
-    } catch (error) {
-      const isBad =
-        error instanceof ObjectNotFoundError || error instanceof DamagedError || error instanceof FormatError;
-      if (!isBad) throw error;
-      if (await this.reload()) this.blocks.clear();
-      for (const place of this.places.places(id)) {
-        const pack = this.places.pack(place.pack);
-        if (pack === undefined) continue;
-        this.blocks.delete(blockKey(pack, place.block));
-        this.forgetHeader(pack);
+    for (let isLast = false; ; ) {
+      try {
+        return await this.readOnce(kind, id, length);
+      } catch (error) {
+        const isBad =
+          error instanceof ObjectNotFoundError ||
+          error instanceof DamagedError ||
+          error instanceof FormatError;
+        if (!isBad || isLast) throw error;
+        isLast = !(await this.refresh());
+        this.forgetPlaces(id);
       }
-      return this.readOnce(kind, id, length);
+    }
+  }
+
+  private forgetPlaces(id: ChunkId): void {
+    for (const place of this.places.places(id)) {
+      const pack = this.places.pack(place.pack);
+      if (pack === undefined) continue;
+      this.blocks.delete(blockKey(pack, place.block));
+      this.forgetHeader(pack);
     }
   }
 
   /** Has the header of a pack read again by whoever needs it next: what was kept may come from a bad read. */
-  forgetHeader(pack: CachedPack): void {
+  forgetHeader(pack: PackSummary): void {
     this.packs.delete(pack.name);
   }
 
@@ -178,17 +186,19 @@ export class ChunkReader {
     return { plain, starts };
   }
 
-  /** Reads the index again, if it has changed; for those who found something gone. */
-  async refresh(): Promise<void> {
-    if (await this.reload()) this.blocks.clear();
+  /** Reads the index again, if it has changed; for those who found something gone. Says whether it had. */
+  async refresh(): Promise<boolean> {
+    const isChanged = await this.reload();
+    if (isChanged) this.blocks.clear();
+    return isChanged;
   }
 
   /** The header of a pack as stored, for whoever opens its blocks. */
-  async headerBytes(pack: CachedPack): Promise<Uint8Array> {
+  async headerBytes(pack: PackSummary): Promise<Uint8Array> {
     return (await this.packHeader(pack)).header;
   }
 
-  private packHeader(pack: CachedPack): Promise<OpenedPack> {
+  private packHeader(pack: PackSummary): Promise<OpenedPack> {
     let opened = this.packs.get(pack.name);
     if (opened === undefined) {
       const object = `packs/${pack.name}`;
@@ -205,6 +215,6 @@ export class ChunkReader {
   }
 }
 
-function blockKey(pack: CachedPack, block: number): string {
+function blockKey(pack: PackSummary, block: number): string {
   return `${pack.name} ${block}`;
 }

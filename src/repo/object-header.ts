@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { ByteReader, CbrError, FormatError } from '../core/index.js';
 
-/** The version this program writes. 0: not yet frozen, repositories of different builds need not understand each other. */
-export const FORMAT_VERSION = 0;
+/** The version this program writes and reads: frozen, and to be read for ever (test/golden). */
+export const FORMAT_VERSION = 1;
 export const HEADER_BYTES = 56;
 export const SALT_BYTES = 32;
 

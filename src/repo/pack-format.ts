@@ -6,7 +6,7 @@ import type { PackKind } from './index-segment.js';
 export const PACK_KIND_NUMBER: Readonly<Record<PackKind, number>> = Object.freeze({ data: 1, tree: 2 });
 export const TAIL_BYTES = 16;
 const TAIL_MAGIC = 'CBR-TAIL';
-const TAIL_VERSION = 0;
+const TAIL_VERSION = 1;
 
 export function packKindOf(number: number, object: string): PackKind {
   if (number === PACK_KIND_NUMBER.data) return 'data';

@@ -21,6 +21,12 @@ import {
 
 const ids = (idBytes: number) => list(bytesOf(idBytes));
 
+/**
+ * What later versions may add to a record without becoming unreadable for earlier ones, by name. Who does not know a name
+ * leaves it alone.
+ */
+export const extensions = list(record({ name: text(64), value: bytes(65_536) }), 1000);
+
 export const configRecord = record({
   repository: bytesOf(16),
   created: seconds,
@@ -33,6 +39,7 @@ export const configRecord = record({
   packBytes: u32,
   compression: int(0, 22),
   pad: flag,
+  extensions: optional(extensions),
 });
 export type ConfigRecord = Decoded<typeof configRecord>;
 

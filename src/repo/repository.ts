@@ -268,7 +268,7 @@ export async function loadRepository(repository: Repository): Promise<LoadedRepo
 export function chunkReader(repository: Repository, loaded: LoadedRepository): ChunkReader {
   const { backend, keys, algorithms, cache } = repository;
   let known = fingerprint(loaded.view.segments.keys(), loaded.view.leases.keys());
-  const reload = async (): Promise<boolean> => {
+  const reloadOnce = async (): Promise<boolean> => {
     // Two short lists first: a lost pack makes this ask once for each of its chunks.
     const leases = (await listNames(backend, 'leases')).map((name) => /^prune\/([0-9]+)$/.exec(name)?.[1]);
     const now = fingerprint(
@@ -276,9 +276,17 @@ export function chunkReader(repository: Repository, loaded: LoadedRepository): C
       leases.filter((number) => number !== undefined),
     );
     if (now === known) return false;
-    known = now;
     await loadRepository(repository);
+    known = now;
     return true;
+  };
+  let reloading: Promise<boolean> | undefined;
+  // Whoever asks while the index is read waits for the end of it: until then it says old and new things.
+  const reload = (): Promise<boolean> => {
+    reloading ??= reloadOnce().finally(() => {
+      reloading = undefined;
+    });
+    return reloading;
   };
   return new ChunkReader(backend, keys, algorithms, cache, reload);
 }

@@ -100,7 +100,7 @@ export async function changeStoredPolicies(
       number === 0 ? undefined : await readNumber(its, number).catch(unlessDamaged(replacesDamaged));
     const after = change(before);
     if (after === undefined) return { number, record: before };
-    const record: PoliciesRecord = { rules: after.rules, anchors: after.anchors, by, time: nowSeconds };
+    const record: PoliciesRecord = { ...before, ...after, by, time: nowSeconds };
     try {
       await createRecord(its.backend, 'policies', String(number + 1), policiesRecord, record, its.records);
       return { number: number + 1, record };

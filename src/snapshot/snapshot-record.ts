@@ -19,7 +19,7 @@ import {
   toLatin1,
   word,
 } from '../core/index.js';
-import type { OutcomeRecord } from '../repo/index.js';
+import { extensions, type OutcomeRecord } from '../repo/index.js';
 import type { ChunkReference } from './entry.js';
 
 /** What a snapshot says of itself: the `about` of its commit record (docs/format.md, "Snapshot"). */
@@ -61,6 +61,7 @@ const aboutSnapshot = record({
   errors: list(record({ path: rawText(LIMITS.name), reason: text() })),
   /** How many more there were than the list holds. */
   moreErrors: optional(size),
+  extensions: optional(extensions),
 });
 export type AboutSnapshot = Decoded<typeof aboutSnapshot>;
 

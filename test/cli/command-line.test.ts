@@ -52,7 +52,7 @@ describe('version', () => {
       command: 'version',
       exitCode: 0,
       version,
-      formatVersion: 0,
+      formatVersion: 1,
       node: process.versions.node,
     });
     expect(summary).not.toHaveProperty('implementations');

@@ -24,7 +24,7 @@ describe('init', () => {
       exitCode: 0,
       location: its.repo,
       encrypted: false,
-      formatVersion: 0,
+      formatVersion: 1,
       chunkSize: 16_384,
       blockSize: 2 ** 20,
       packSize: 2 ** 23,

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import {
   copyFileSync,
   cpSync,
@@ -14,6 +15,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { readBootId } from '../../dist/core/index.js';
 import { fingerprintOf } from '../../dist/repo/cache/data-file.js';
+import { openDatabase } from '../../dist/repo/cache/database.js';
 import { run, verify } from './processes.js';
 import { open, seeded } from './samples.js';
 
@@ -177,6 +179,34 @@ describe('a cache that was not closed', () => {
     const state = readFileSync(join(folder, 'state'), 'utf8');
     writeFileSync(join(folder, 'state'), state.replace(readBootId()!, '0-0'));
     await expectRebuilt('another boot');
+  });
+
+  test('is rebuilt when a key was changed, which no page shows', async () => {
+    const sha = (text: string) => createHash('sha256').update(text).digest();
+    const keys: Record<string, Buffer> = {
+      chunk: sha('chunk 100').subarray(0, 20),
+      segment: sha('segment 2'),
+      directory: sha('directory 3').subarray(0, 16),
+      record: Buffer.from('snapshots\0a'),
+    };
+    for (const [what, key] of Object.entries(keys)) {
+      take(abandoned);
+      edit((bytes) => {
+        const first = bytes.indexOf(key);
+        expect(first).toBeGreaterThan(0);
+        for (let at = first; at >= 0; at = bytes.indexOf(key, at + 1)) bytes[at + key.length - 1]! ^= 1;
+      });
+      await expectRebuilt(what);
+    }
+  });
+
+  test.each(['chunks', 'copies'] as const)('is rebuilt when a row of %s is gone', async (table) => {
+    take(abandoned);
+    const database = await openDatabase(data, 'write');
+    const [entry] = [...database.tables[table].entries('\0', 1)];
+    database.transact(() => database.tables[table].remove(entry!.key));
+    await database.close();
+    await expectRebuilt(table);
   });
 
   test('ends usable whatever bytes are damaged', async () => {

@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { ChunkId, ObjectDigest } from '../../dist/core/index.js';
+import { CHUNK_ID_BYTES, type ChunkId, chunkIdAt, type ObjectDigest } from '../../dist/core/index.js';
 import type { RepositoryCache } from '../../dist/repo/cache/index.js';
-import type { Author } from '../../dist/repo/index-segment.js';
+import { replaceBySound } from '../../dist/repo/cache/walk-in-child.js';
+import type { Author, IndexSegment } from '../../dist/repo/index-segment.js';
 import {
   chunkId,
   digest,
@@ -136,6 +137,32 @@ function authorOf(segment: number): Author {
     : { kind: 'prune', epoch: 2 ** 40 + segment };
 }
 
+/** The segment without the rows of other chunks. */
+function onlyWith(segment: IndexSegment, ids: ReadonlySet<ChunkId>): IndexSegment {
+  const { chunks } = segment;
+  const kept = Array.from({ length: chunks.count }, (_, row) => row).filter((row) =>
+    ids.has(chunkIdAt(chunks.ids, row * CHUNK_ID_BYTES)),
+  );
+  return {
+    ...segment,
+    chunks: {
+      count: kept.length,
+      ids: Buffer.concat(
+        kept.map((row) => chunks.ids.subarray(row * CHUNK_ID_BYTES, (row + 1) * CHUNK_ID_BYTES)),
+      ),
+      packs: Uint32Array.from(kept, (row) => chunks.packs[row]!),
+      blocks: Uint16Array.from(kept, (row) => chunks.blocks[row]!),
+      ordinals: Uint16Array.from(kept, (row) => chunks.ordinals[row]!),
+      lengths: Uint32Array.from(kept, (row) => chunks.lengths[row]!),
+    },
+  };
+}
+
+/** What a killed process would leave passes the walk: the rows of every pack come to what its record says. */
+async function expectTallied(folder: string): Promise<void> {
+  expect(await replaceBySound(join(folder, 'data.mdb'))).toBeUndefined();
+}
+
 describe('the chunk index', () => {
   test('agrees with a plain model after any sequence of changes', async () => {
     await fc.assert(
@@ -168,6 +195,7 @@ describe('the chunk index', () => {
         }
         await cache.close();
         expect(said).toEqual([]);
+        await expectTallied(place);
       }),
       { numRuns: process.env.CBR_SOAK === '1' ? 1000 : 60 },
     );
@@ -238,6 +266,75 @@ describe('the chunk index', () => {
     expect(rounds - start).toBeGreaterThan(1);
     expect(cache.counts()).toMatchObject({ chunks: 35_001, packs: 6, segments: 2 });
     await cache.close();
+  });
+
+  test.each([
+    ['one transaction', 3],
+    ['several transactions', 10_000],
+  ])('takes further rows of a pack it knows, in %s, and keeps them', async (_, scale) => {
+    const pack = plainPack('pack', 4 * scale);
+    const fresh = plainPack('fresh', scale);
+    const whole = segmentOf([pack, fresh], authorOf(1));
+    const ids = pack.blocks.flat();
+    const half = new Set(ids.filter((_id, i) => i % 2 === 0));
+    const first = onlyWith(segmentOf([pack], authorOf(0)), half);
+    const small = plainSegment('small', 1, 1);
+    const cache = await open(folder);
+    await cache.addSegment(small.name, small.segment);
+    await cache.addSegment(digest('first'), first);
+    const rowsOf = (name: ObjectDigest) => cache.packNamed(name)?.tally.rows;
+    expect(ids.filter((id) => cache.has(id))).toHaveLength(2 * scale);
+    expect(rowsOf(pack.name)).toBe(2 * scale);
+    // The same rows again: nothing is added. Then the rest, beside a new pack, and with the pack listed twice.
+    await cache.addSegment(digest('again'), first);
+    expect(rowsOf(pack.name)).toBe(2 * scale);
+    await cache.addSegment(digest('whole'), { ...whole, packs: [...whole.packs, whole.packs[0]!] });
+    const expectAll = () => {
+      expect(ids.filter((id) => cache.places(id).length !== 1)).toEqual([]);
+      expect([rowsOf(pack.name), rowsOf(fresh.name)]).toEqual([4 * scale, scale]);
+      expect(cache.counts()).toMatchObject({ chunks: 5 * scale + 1, packs: 3 });
+    };
+    expectAll();
+    await cache.removeSegments([digest('first'), digest('again')]);
+    expectAll();
+    await cache.close();
+    await expectTallied(folder);
+  });
+
+  test('agrees with its rows when adding further ones breaks off', async () => {
+    const pack = plainPack('pack', 70_000);
+    const half = new Set(pack.blocks.flat().filter((_id, i) => i % 2 === 0));
+    const broken = segmentOf([pack], authorOf(1));
+    broken.chunks.ordinals[broken.chunks.count - 1] = 16;
+    const cache = await open(folder);
+    await cache.addSegment(digest('first'), onlyWith(segmentOf([pack], authorOf(0)), half));
+    await expect(cache.addSegment(digest('broken'), broken)).rejects.toMatchObject({ code: 'format' });
+    expect(cache.segments().size).toBe(1);
+    // What was written before is right, since a pack is the same whoever names it.
+    expect(cache.counts().chunks).toBeGreaterThan(35_000);
+    expect(cache.packNamed(pack.name)!.tally.rows).toBe(cache.counts().chunks);
+    await cache.close();
+    await expectTallied(folder);
+  });
+
+  test('counts the rows of every pack whatever segments name it', async () => {
+    const cache = await open(folder);
+    const shared = { name: digest('shared'), blocks: [[chunkId(1), chunkId(2), chunkId(1), chunkId(3)]] };
+    const copy = { name: digest('copy'), blocks: [[chunkId(2), chunkId(3)], [chunkId(4)]] };
+    const named = (label: string, packs: SamplePack[]) =>
+      [digest(label), segmentOf(packs, authorOf(0))] as const;
+    // Built from nothing, with rows that come twice; then one at a time.
+    await cache.addSegments([named('a', [shared, copy]), named('b', [copy, shared]), named('c', [copy])]);
+    const rows = () => [shared, copy].map(({ name }) => cache.packNamed(name)?.tally.rows);
+    expect(rows()).toEqual([4, 3]);
+    await cache.addSegment(...named('d', [shared, copy, shared]));
+    expect(rows()).toEqual([4, 3]);
+    await cache.dropPacks([shared.name]); // the copies take its place
+    expect(rows()).toEqual([undefined, 3]);
+    await cache.addSegment(...named('e', [copy, shared]));
+    expect(rows()).toEqual([4, 3]);
+    await cache.close();
+    await expectTallied(folder);
   });
 
   test('is empty again when filling it breaks off', async () => {

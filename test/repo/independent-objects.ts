@@ -72,7 +72,7 @@ export interface Header {
 export function headerOf(object: Buffer, magic: string): Header {
   need(object.length >= 56, 'a header of 56 bytes');
   need(object.toString('ascii', 0, 4) === magic, `magic ${magic}`);
-  need(object.readUInt16LE(4) === 0, 'version 0');
+  need(object.readUInt16LE(4) === 1, 'version 1');
   need(object.readUInt16LE(6) === 56, 'header length');
   need(object.readUInt32LE(8) === 0, 'no required feature');
   need(object.readUInt16LE(18) === 0, 'zero at 18');
@@ -219,7 +219,7 @@ export function chunksOfPack(
   need(header.kind === 1 || header.kind === 2, 'the kind of a pack');
   const kind = header.kind === 1 ? 'data' : 'tree';
   need(pack.toString('ascii', pack.length - 8) === 'CBR-TAIL', 'a tail');
-  need(pack.readUInt32LE(pack.length - 12) === 0, 'version of the tail');
+  need(pack.readUInt32LE(pack.length - 12) === 1, 'version of the tail');
   const headerCopy = pack.length - 16 - 56;
   need(pack.subarray(headerCopy, headerCopy + 56).equals(header.bytes), 'the header twice');
   const tableStart = headerCopy - pack.readUInt32LE(pack.length - 16);

@@ -29,6 +29,10 @@ const RECORD_KINDS: Readonly<Record<string, number>> = { snapshots: 3, leases: 7
 export interface Opened {
   readonly config: Plain;
   readonly snapshots: readonly FoundSnapshot[];
+  /** Packs that counting segments name, and the length of every chunk in them by its id. */
+  readonly packs: ReadonlyMap<string, ReadonlyMap<string, number>>;
+  /** Ids of the chunks that snapshots reach. */
+  readonly reached: ReadonlySet<string>;
 }
 
 export interface FoundSnapshot {
@@ -121,9 +125,11 @@ export function openIndependently(folder: string, password: string | undefined):
     }
   }
 
+  const reached = new Set<string>();
   const chunk = (kind: 'data' | 'tree', id: Buffer, length: number): Buffer => {
     const found = chunks[kind].get(id.toString('hex'));
     need(found !== undefined && found.length === length, `a ${kind} chunk in a counting segment`);
+    reached.add(id.toString('hex'));
     return found;
   };
   const snapshots: FoundSnapshot[] = [];
@@ -134,7 +140,13 @@ export function openIndependently(folder: string, password: string | undefined):
     walkTree([root.id, root.length], '', chunk, entries);
     snapshots.push({ id, about: outcome.about as Plain, entries });
   }
-  return { config, snapshots };
+  const lengths = new Map(
+    [...packs].map(([name, pack]) => [
+      name,
+      new Map([...pack.chunks].map(([id, { length }]) => [id, length])),
+    ]),
+  );
+  return { config, snapshots, packs: lengths, reached };
 }
 
 function readConfig(folder: string): { config: Plain; mac: Buffer; name: Buffer; record: Buffer } {

@@ -111,13 +111,13 @@ describe('object headers', () => {
 
   test('have the bytes that the format says', () => {
     expect(bytes.toString('hex')).toBe(
-      `43425250${'0000'}${'3800'}${'00000000'}${'00000000'}${'01'}${'02'}${'0000'}${'00000000'}${Buffer.from(header.salt).toString('hex')}`,
+      `43425250${'0100'}${'3800'}${'00000000'}${'00000000'}${'01'}${'02'}${'0000'}${'00000000'}${Buffer.from(header.salt).toString('hex')}`,
     );
   });
 
   test('of a newer version or with a required feature are told apart from damage', () => {
     const newer = expect.objectContaining({ code: 'newer-format' });
-    expect(decodeIt(changed(4, 1))).toThrow(newer);
+    expect(decodeIt(changed(4, 2))).toThrow(newer);
     expect(decodeIt(changed(5, 1))).toThrow(newer);
     for (const at of [8, 9, 10, 11]) expect(decodeIt(changed(at, 4))).toThrow(newer);
   });

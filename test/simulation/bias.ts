@@ -20,6 +20,8 @@ export interface Bias {
   /** How often a writer has a parent, and takes over its unchanged folders without look-ups. */
   readonly parentRate: number;
   readonly reuseRate: number;
+  /** How often the parent is the newest snapshot. */
+  readonly newestParentRate: number;
   /** How often a folder is not that of the parent. */
   readonly changeRate: number;
   /** How often it is the newest snapshot that is forgotten. */
@@ -29,6 +31,8 @@ export interface Bias {
   readonly sleepRate: number;
   readonly mostSleepSteps: number;
   readonly wrongGuessRate: number;
+  /** On how many hosts the machines are: those of one host look after each other's dead. */
+  readonly hosts: Range;
   readonly waitRate: number;
   readonly pageSizes: readonly number[];
   readonly orders: readonly ListingOrder[];
@@ -50,14 +54,65 @@ export const EVERYDAY: Bias = {
   abortRate: 0.01,
   parentRate: 0.85,
   reuseRate: 0.8,
+  newestParentRate: 0.3,
   changeRate: 0.35,
   forgetNewestRate: 0.3,
   stopRate: 0.003,
   sleepRate: 0.01,
   mostSleepSteps: 150,
   wrongGuessRate: 0.1,
+  hosts: [1, 6],
   waitRate: 0.6,
   pageSizes: [1, 4, 4, 1000, 1000, 1000],
   orders: ['name', 'hash'],
   mostDelaySteps: 150,
 };
+
+/** Sleepers that wake after being fenced, and many wrong guesses. */
+export const SLEEPY: Bias = {
+  ...EVERYDAY,
+  sleepRate: 0.03,
+  mostSleepSteps: 300,
+  wrongGuessRate: 0.4,
+  stopRate: 0.002,
+};
+
+/** Writers that need again what was forgotten, beside prunes that sleep. */
+export const RETURNING: Bias = {
+  ...EVERYDAY,
+  writers: [3, 3],
+  sessions: [2, 2],
+  forgets: [2, 3],
+  pruners: [1, 2],
+  prunes: [2, 2],
+  parentRate: 0.5,
+  changeRate: 0.7,
+  sleepRate: 0.04,
+  mostSleepSteps: 250,
+  stopRate: 0.001,
+  waitRate: 0.9,
+};
+
+/** Short-lived snapshots that others build upon. */
+export const SHORT_LIVED: Bias = {
+  ...EVERYDAY,
+  writers: [3, 4],
+  sessions: [2, 2],
+  forgetters: [2, 2],
+  forgets: [3, 4],
+  pruners: [1, 2],
+  prunes: [2, 2],
+  forgetNewestRate: 0.9,
+  newestParentRate: 0.9,
+  parentRate: 0.95,
+  reuseRate: 1,
+  changeRate: 0.4,
+  sleepRate: 0.03,
+  mostSleepSteps: 200,
+  stopRate: 0.001,
+  checkpointRate: 0.3,
+  waitRate: 0.9,
+};
+
+/** All of them; most schedules are of the first. */
+export const BIASES: readonly Bias[] = [EVERYDAY, SLEEPY, RETURNING, SHORT_LIVED];

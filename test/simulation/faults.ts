@@ -3,7 +3,7 @@ import { ObjectExistsError, ObjectNotFoundError, type SessionId } from '../../di
 import { decodeRecord, encodeRecord, leaseRecord, outcomeRecord } from '../../dist/repo/index.js';
 import type { WalkTrees } from '../../dist/repo/prune/prune-options.js';
 import { walkReachable } from '../../dist/snapshot/reach.js';
-import { type Bias, EVERYDAY } from './bias.js';
+import { type Bias, EVERYDAY, RETURNING, SHORT_LIVED, SLEEPY } from './bias.js';
 import type { SimulatedProcess, WrapBackend } from './machine.js';
 import type { Actor } from './scheduler.js';
 import type { World } from './world.js';
@@ -343,9 +343,6 @@ const ends = new PruneWatches();
 const closings = new LateClosings();
 const numbers = new LostNumbers();
 
-/** Sleepers that wake after being fenced, and many wrong guesses. */
-const SLEEPY: Bias = { ...EVERYDAY, sleepRate: 0.03, mostSleepSteps: 300, wrongGuessRate: 0.4, stopRate: 0.002 };
-
 export const PLANTED_FAULTS: readonly PlantedFault[] = [
   {
     number: 1,
@@ -357,7 +354,7 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
   {
     number: 2,
     name: 'sessions listed before the mark is written',
-    bias: EVERYDAY,
+    bias: RETURNING,
     within: 50_000,
     wrap: ofPruners(sessionsListedEarly),
   },
@@ -372,7 +369,7 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
   {
     number: 4,
     name: 'P8 does not walk snapshots forgotten since P2',
-    bias: EVERYDAY,
+    bias: SHORT_LIVED,
     within: 20_000,
     wrap: ofPruners((its) => walks.watched(its)),
     walk: walkingOnly(walks, (sid, _, { oracle }) => !oracle.forgotten.has(sid)),
@@ -402,7 +399,7 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
   {
     number: 8,
     name: 'a condemned pack taken back into use',
-    bias: SLEEPY,
+    bias: { ...RETURNING, pruners: [2, 2], prunes: [2, 3] },
     within: 50_000,
     wrap: ofPruners(oldMarksHidden),
   },
@@ -430,14 +427,28 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
   {
     number: 12,
     name: 'a fence beats forgotten of the same session',
-    bias: { ...SLEEPY, forgetters: [2, 3], forgets: [2, 3], forgetNewestRate: 0.9 },
+    bias: {
+      ...SHORT_LIVED,
+      hosts: [1, 1],
+      sessions: [2, 3],
+      prunes: [1, 1],
+      pruners: [1, 1],
+      forgets: [4, 5],
+      wrongGuessRate: 0.5,
+      checkpointRate: 0.5,
+      packEndRate: 0.5,
+      sleepRate: 0.03,
+      mostSleepSteps: 500,
+      mostDelaySteps: 60,
+      pageSizes: [1, 1000],
+    },
     within: 20_000,
     wrap: always(fenceBeatsForgotten),
   },
   {
     number: 13,
     name: 'heartbeats without the constant number 0',
-    bias: { ...EVERYDAY, beatRate: 0.6, pageSizes: [1], orders: ['hash'] },
+    bias: { ...RETURNING, writers: [2, 2], beatRate: 3, pageSizes: [1], orders: ['hash'] },
     within: 20_000,
     wrap: always(numbers.wrap),
   },

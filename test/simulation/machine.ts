@@ -37,6 +37,7 @@ export class Machine {
   constructor(
     readonly name: string,
     readonly index: number,
+    private readonly host: string,
     private database: MemoryDatabase,
   ) {}
 
@@ -78,11 +79,11 @@ export class Machine {
     const inner = actorBackend(actor, world, world.its.folder);
     const { its } = world;
     const identity: ProcessIdentity = {
-      host: this.name,
-      machine: `machine of ${this.name}`,
+      host: this.host,
+      machine: `machine of ${this.host}`,
       pid,
       startTime: pid,
-      bootId: `boot of ${this.name}`,
+      bootId: `boot of ${this.host}`,
     };
     const repository: Repository = {
       backend: options.wrap?.({ world, actor, cache, inner }) ?? inner,

@@ -94,10 +94,20 @@ class MemoryTable {
     if (this.values_.has(text)) this.replace(text, undefined);
   }
 
-  removeValue(key: Key, value: Uint8Array): void {
+  addValue(key: Key, value: Uint8Array): boolean {
+    const before = this.values_.get(this.textOf(key)) ?? [];
+    if (before.some((each) => Buffer.compare(each, value) === 0)) return false;
+    this.put(key, value);
+    return true;
+  }
+
+  removeValue(key: Key, value: Uint8Array): boolean {
     const text = this.textOf(key);
-    const left = (this.values_.get(text) ?? []).filter((each) => Buffer.compare(each, value) !== 0);
+    const before = this.values_.get(text) ?? [];
+    const left = before.filter((each) => Buffer.compare(each, value) !== 0);
+    if (left.length === before.length) return false;
     this.replace(text, left.length === 0 ? undefined : left);
+    return true;
   }
 
   values(key: Key): Buffer[] {

@@ -24,7 +24,10 @@ import { blockOffsets, openWholePack } from '../../dist/repo/pack-reader.js';
 import type { ModelRepository } from './model-repository.js';
 import type { ModelChunk, ModelRoot, ModelTrees } from './model-trees.js';
 
-/** How a repository can be wrong: chunks lost, things left, a process that failed, processes that never end. */
+/**
+ * How a repository can be wrong: chunks are lost; things are left; a process failed; processes never end, or the repository
+ * cannot be pruned or read any more though nobody else is there.
+ */
 export type ViolationKind = 'lost' | 'left' | 'failed' | 'stuck';
 
 /** The repository is not what it must be. */
@@ -161,6 +164,14 @@ export class Oracle {
       if (outcome === 'commit' && !this.forgotten.has(sid)) valid.push(sid);
     }
     return valid;
+  }
+
+  /** Whether another process took over the epoch that this one holds or held. */
+  wasTakenOver(pid: number): boolean {
+    return [...this.leases].some(
+      ([number, { record }]) =>
+        record.holder?.pid === pid && this.leases.get(number + 1)?.record.role === 'holder',
+    );
   }
 
   rootOf(sid: SessionId): ModelRoot | undefined {

@@ -1,3 +1,6 @@
+import { readdirSync } from 'node:fs';
+import files from 'node:fs/promises';
+import { syncBuiltinESMExports } from 'node:module';
 import type { Random } from './random.js';
 
 /** Above all process ids that a system gives. */
@@ -33,15 +36,23 @@ export class Processes {
   }
 }
 
-export interface SimulatedPids {
+export interface SimulatedSystem {
   use(processes: Processes): void;
   restore(): void;
 }
 
-/** Answers questions for simulated processes in the place of the system. */
-export function simulatePids(): SimulatedPids {
+/**
+ * Answers in the place of the system whether simulated processes live, and what lies in their staging folder: at once, so
+ * that nothing depends on how fast the threads of the system are.
+ */
+export function simulateSystem(stagingFolder: string): SimulatedSystem {
   const original = process.kill;
+  const { readdir } = files;
   let processes: Processes | undefined;
+  const listAtOnce = async (path: string): Promise<string[]> =>
+    path === stagingFolder ? readdirSync(path) : readdir(path);
+  files.readdir = listAtOnce as typeof readdir;
+  syncBuiltinESMExports();
   process.kill = (pid: number, signal?: string | number): true => {
     if (pid < FIRST_PID || processes === undefined) return original.call(process, pid, signal);
     if (!processes.seemsDead(pid)) return true;
@@ -53,6 +64,8 @@ export function simulatePids(): SimulatedPids {
     },
     restore: () => {
       process.kill = original;
+      files.readdir = readdir;
+      syncBuiltinESMExports();
     },
   };
 }

@@ -53,6 +53,8 @@ export async function pruneOnce(
       },
     });
   } catch (error) {
-    if (!(error instanceof CbrError) || error.code !== 'busy' || options.isAlone) throw error;
+    if (!(error instanceof CbrError) || options.isAlone) throw error;
+    // Who was taken over may find things gone that the other one removed.
+    if (error.code !== 'busy' && !world.oracle.wasTakenOver(actor.pid)) throw error;
   }
 }

@@ -7,7 +7,7 @@ import { MemoryDatabase } from './memory-database.js';
 import type { ModelRepository } from './model-repository.js';
 import type { ModelTrees } from './model-trees.js';
 import { type DecodedObjects, Oracle, ViolationError } from './oracle.js';
-import { Processes, type SimulatedPids } from './processes.js';
+import { Processes, type SimulatedSystem } from './processes.js';
 import { type PrunerOptions, pruneOnce } from './pruner.js';
 import { Random, type SeededBytes } from './random.js';
 import { immediate, Scheduler, StuckError } from './scheduler.js';
@@ -20,7 +20,7 @@ export interface Stage {
   readonly trees: ModelTrees;
   readonly decoded: DecodedObjects;
   readonly bytes: SeededBytes;
-  readonly pids: SimulatedPids;
+  readonly system: SimulatedSystem;
   readonly beginnings: readonly Beginning[];
 }
 
@@ -63,6 +63,7 @@ export async function runSchedule(stage: Stage, options: ScheduleOptions): Promi
   const oracle = new Oracle(stage.its, stage.trees, stage.decoded);
   store.observe(oracle.observe);
   const violations: ViolationError[] = [];
+  let isQuiet = false;
   const judge = (check: () => void): void => {
     try {
       check();
@@ -88,7 +89,7 @@ export async function runSchedule(stage: Stage, options: ScheduleOptions): Promi
     },
   });
   const processes = new Processes(random, bias.wrongGuessRate);
-  stage.pids.use(processes);
+  stage.system.use(processes);
   const world: World = {
     its: stage.its,
     trees: stage.trees,
@@ -101,14 +102,15 @@ export async function runSchedule(stage: Stage, options: ScheduleOptions): Promi
     failed: (process, error) => {
       const { message, code, stack } = error as CbrError;
       const told = `${process} failed: ${code ?? ''} ${message} ${recording ? stack : ''}`;
-      violations.push(new ViolationError('failed', told));
+      violations.push(new ViolationError(isQuiet ? 'stuck' : 'failed', told));
     },
   };
   try {
     const machines = startPrograms(world, bias, beginning, fault);
     await scheduler.run();
     judge(() => oracle.checkSnapshots());
-    if (violations.length === 0) await endQuietly(world, machines, fault);
+    isQuiet = true;
+    await endQuietly(world, machines, fault);
     judge(() => oracle.checkSnapshots());
     if (violations.length === 0) judge(() => oracle.checkNoGarbage(true));
   } catch (error) {
@@ -133,9 +135,11 @@ function startPrograms(
   const { random } = world;
   const draw = ([least, most]: readonly [number, number]): number => random.between(least, most);
   const machines: Machine[] = [];
+  const hosts = draw(bias.hosts);
   const start = (role: 'writer' | 'forgetter' | 'pruner', count: number, program: () => Program): void => {
+    const index = machines.length;
     const database = random.chance(0.7) ? beginning.database.copy() : new MemoryDatabase();
-    const machine = new Machine(`${role[0]}${machines.length}`, machines.length, database);
+    const machine = new Machine(`${role[0]}${index}`, index, `host${index % hosts}`, database);
     machines.push(machine);
     const wrap = fault?.wrap?.(role);
     void (async () => {

@@ -4,7 +4,7 @@ import { MemoryDatabase } from './memory-database.js';
 import { modelRepository } from './model-repository.js';
 import { ModelTrees } from './model-trees.js';
 import { DecodedObjects, Oracle } from './oracle.js';
-import { Processes, simulatePids } from './processes.js';
+import { Processes, simulateSystem } from './processes.js';
 import { pruneOnce } from './pruner.js';
 import { Random, seedRandomBytes } from './random.js';
 import type { Stage } from './schedule.js';
@@ -23,8 +23,8 @@ export async function openStage(): Promise<Stage & { close(): void }> {
   const trees = new ModelTrees(its.keys);
   const decoded = new DecodedObjects();
   const bytes = seedRandomBytes();
-  const pids = simulatePids();
-  const parts = { its, trees, decoded, bytes, pids };
+  const system = simulateSystem(its.folder);
+  const parts = { its, trees, decoded, bytes, system };
   const beginnings: Beginning[] = [];
   for (let i = 0; i < BEGINNINGS; i++) beginnings.push(await makeBeginning({ ...parts, beginnings }, i));
   return {
@@ -32,14 +32,14 @@ export async function openStage(): Promise<Stage & { close(): void }> {
     beginnings,
     close: () => {
       bytes.restore();
-      pids.restore();
+      system.restore();
       its.dispose();
     },
   };
 }
 
 /** Some snapshots taken one after another, some of them forgotten, some prunes; the last run may have been killed. */
-async function makeBeginning({ its, trees, decoded, bytes, pids }: Stage, number: number): Promise<Beginning> {
+async function makeBeginning({ its, trees, decoded, bytes, system }: Stage, number: number): Promise<Beginning> {
   const random = new Random(number, 3);
   bytes.use(new Random(number, 4));
   const store = new SimulatedStore('name');
@@ -58,13 +58,13 @@ async function makeBeginning({ its, trees, decoded, bytes, pids }: Stage, number
     afterStep: () => undefined,
   });
   const processes = new Processes(random, 0);
-  pids.use(processes);
+  system.use(processes);
   let failure: unknown;
   const failed = (_: string, error: unknown): void => {
     failure ??= error;
   };
   const world: World = { its, trees, random, scheduler, store, pageSize: 1000, oracle, processes, failed };
-  const machine = new Machine('first', 0, new MemoryDatabase());
+  const machine = new Machine('first', 0, 'elsewhere', new MemoryDatabase());
   const writing = { ...EVERYDAY, beatRate: 0, abortRate: 0, remembersAcrossFences: false };
   let database = machine.copyOfDatabase();
   const snapshots = number % 4;

@@ -1,4 +1,4 @@
-import { CbrError, type ChunkId, chunkIdBytes, toLatin1 } from '../../dist/core/index.js';
+import { CbrError, type ChunkId, chunkIdBytes } from '../../dist/core/index.js';
 import {
   endDeadSessions,
   type FinishedPack,
@@ -16,7 +16,7 @@ import type { SimulatedProcess } from './machine.js';
 import type { ModelChunk, ModelRoot } from './model-trees.js';
 
 export interface WriterOptions {
-  /** Per chunk: how often a heartbeat is written, a pack is ended early, a checkpoint is made. */
+  /** Per chunk: how many heartbeats are written, how often a pack is ended early, a checkpoint is made. */
   readonly beatRate: number;
   readonly packEndRate: number;
   readonly checkpointRate: number;
@@ -24,6 +24,7 @@ export interface WriterOptions {
   readonly abortRate: number;
   readonly parentRate: number;
   readonly reuseRate: number;
+  readonly newestParentRate: number;
   readonly changeRate: number;
   /** A planted fault: a run that was fenced goes on with what it knew. */
   readonly remembersAcrossFences: boolean;
@@ -71,7 +72,7 @@ async function writeOnce(
   const { root, reused } = plannedRoot(its, loaded, options);
   for (const chunk of root.reached) {
     if (reused.has(chunk)) continue;
-    if (world.random.chance(options.beatRate)) session.beatBeside();
+    for (let beats = options.beatRate; world.random.chance(beats); beats--) session.beatBeside();
     if (world.random.chance(options.checkpointRate)) actor.clockMs += 60_000;
     if (!store.claim(chunk.id)) continue;
     remembered.add(chunk.id);
@@ -86,7 +87,6 @@ async function writeOnce(
   }
   packs.finish();
   const segments = await store.finish();
-  if (world.random.chance(options.beatRate)) session.beatBeside();
   await session.beaten();
   await registered.commit({
     root: { id: root.tree.idBytes, length: root.tree.content.byteLength },
@@ -111,13 +111,16 @@ function withHeart(session: WriterSession) {
 function plannedRoot(
   { world }: SimulatedProcess,
   { view }: LoadedRepository,
-  { parentRate, reuseRate, changeRate }: WriterOptions,
+  { parentRate, reuseRate, newestParentRate, changeRate }: WriterOptions,
 ): { readonly root: ModelRoot; readonly reused: ReadonlySet<ModelChunk> } {
-  const { random, trees } = world;
-  const parents = [...validSnapshots(view).values()];
+  const { random, trees, oracle } = world;
+  const valid = validSnapshots(view);
+  // In the order in which they were committed.
+  const parents = [...oracle.everCommitted].filter(([sid]) => valid.has(sid)).map(([, root]) => root);
   if (parents.length === 0 || !random.chance(parentRate))
     return { root: trees.random(random), reused: new Set() };
-  const parent = trees.withId(toLatin1(random.pick(parents).root!.id) as ChunkId);
+  const newest = random.chance(newestParentRate);
+  const parent = trees.withId(newest ? parents.at(-1)! : random.pick(parents));
   const root = trees.changed(parent, changeRate, random);
   if (!random.chance(reuseRate)) return { root, reused: new Set() };
   const same = root.folders.filter((folder) => parent.folders.includes(folder));

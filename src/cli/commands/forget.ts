@@ -24,6 +24,7 @@ import {
   policyOfRules,
   policyRules,
 } from '../policy-flags.js';
+import { runPrune } from '../prune-run.js';
 import { displayText } from '../raw-names.js';
 import { withRepository } from '../repository.js';
 import { countText } from '../sizes.js';
@@ -32,6 +33,7 @@ import { currentTime, timeText } from '../times.js';
 
 interface Flags {
   readonly dryRun?: boolean;
+  readonly prune?: boolean;
 }
 
 type Summary = Readonly<Record<string, unknown>>;
@@ -46,6 +48,7 @@ The space is free after a prune; until then "cbr unforget" brings a snapshot bac
 Examples:
   $ cbr forget 3f0a1b2c latest~4
   $ cbr forget --keep-daily 7 --keep-weekly 5 --keep-monthly 12 --dry-run
+  $ cbr forget --prune                  # by the stored policy
   $ cbr forget --host dove --round-robin days=6,weeks=5,months=6,years=10
 ${DURATION_HELP}`;
 
@@ -53,7 +56,8 @@ export const forget: CommandModule = {
   configure(command: Command): void {
     command
       .argument('[snapshot...]', 'what to forget; without any: what the policy does not keep')
-      .option('--dry-run', 'show what would be forgotten, forget nothing');
+      .option('--dry-run', 'show what would be forgotten, forget nothing')
+      .option('--prune', 'then free the room of what no snapshot needs any more, as cbr prune does');
     declareChoice(command);
     declarePolicy(command);
     command.addHelpText('after', HELP);
@@ -72,7 +76,10 @@ export const forget: CommandModule = {
         names.length > 0
           ? await forgetNamed(context, repository, command, names)
           : await forgetByPolicy(context, repository, command);
-      return { exitCode: EXIT.done, summary };
+      const { prune = false, dryRun = false } = command.opts<Flags>();
+      if (!prune || dryRun) return { exitCode: EXIT.done, summary };
+      const pruned = await runPrune(context, repository, {});
+      return { exitCode: pruned.exitCode, summary: { ...summary, prune: pruned.summary } };
     });
   },
 };
@@ -108,7 +115,7 @@ async function forgetNamed(
     const verb = dryRun ? 'Would forget' : forgotten.includes(id) ? 'Forgot' : 'Others forgot';
     output.line(`${verb} ${described(snapshot)}`);
   }
-  if (!dryRun) sayWhatIsNext(context, forgotten.length);
+  if (!dryRun) sayWhatIsNext(context, command, forgotten.length);
   return { forget: ids.map((id) => ({ id })), ...(dryRun ? { dryRun } : {}) };
 }
 
@@ -117,8 +124,10 @@ function described({ id, about }: Snapshot): string {
   return `${id.slice(0, 8)} (${timeText(about)}, ${displayText(about.host)}, ${paths})`;
 }
 
-function sayWhatIsNext({ output }: CommandContext, count: number): void {
-  if (count > 0) output.line('Their space is free after a prune; until then cbr unforget brings them back.');
+function sayWhatIsNext({ output }: CommandContext, command: Command, count: number): void {
+  const { prune = false } = command.opts<Flags>();
+  if (count > 0 && !prune)
+    output.line('Their space is free after a prune; until then cbr unforget brings them back.');
 }
 
 async function forgetByPolicy(
@@ -138,7 +147,7 @@ async function forgetByPolicy(
   if (!dryRun) await applyForgetPlan(repository, planned, optionsOf(context, now.seconds));
   const would = dryRun ? 'would be ' : '';
   output.line(`${countText(kept.length)} kept, ${countText(forgotten.length)} ${would}forgotten.`);
-  if (!dryRun) sayWhatIsNext(context, forgotten.length);
+  if (!dryRun) sayWhatIsNext(context, command, forgotten.length);
   return { ...planFields(kept, forgotten), ...(dryRun ? { dryRun } : {}) };
 }
 

@@ -1,7 +1,7 @@
-import { hostname, userInfo } from 'node:os';
 import type { Command } from 'commander';
 import { CbrError } from '../../core/index.js';
 import { annotateSnapshot, isPinned, type Snapshot, type SnapshotChange } from '../../snapshot/index.js';
+import { byWhom } from '../by-whom.js';
 import type { CommandContext, CommandModule, Outcome } from '../command.js';
 import { EXIT } from '../exit-codes.js';
 import { displayText } from '../raw-names.js';
@@ -121,14 +121,4 @@ function parseUntil(text: string): number {
   next.setFullYear(Number(year), Number(month) - 1, Number(day) + 1);
   next.setHours(0, 0, 0, 0);
   return Math.floor(next.getTime() / 1000) - 1;
-}
-
-/** For the record: who pinned it, and from where. */
-function byWhom(): string {
-  try {
-    return `${userInfo().username}@${hostname()}`;
-  } catch {
-    // A user without a name has a number still.
-    return `${process.getuid?.() ?? ''}@${hostname()}`;
-  }
 }

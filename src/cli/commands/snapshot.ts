@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { hostname, userInfo } from 'node:os';
+import { hostname } from 'node:os';
 import { type Command, Option } from 'commander';
 import { localFailure } from '../../backends/index.js';
 import { CbrError, messageOf } from '../../core/index.js';
@@ -12,6 +12,7 @@ import {
   type TakeSummary,
   takeSnapshot,
 } from '../../snapshot/index.js';
+import { userName } from '../by-whom.js';
 import type { CommandContext, CommandModule, Outcome } from '../command.js';
 import { shownBy } from '../events.js';
 import { EXIT } from '../exit-codes.js';
@@ -137,15 +138,6 @@ async function readPatterns(file: string): Promise<readonly string[]> {
     return patternsIn(await readFile(file));
   } catch (cause) {
     throw new CbrError('usage', `cannot read the exclude file: ${messageOf(cause)}`, { cause });
-  }
-}
-
-/** A user without a name has a number still. */
-function userName(): string {
-  try {
-    return userInfo().username;
-  } catch {
-    return String(process.getuid?.() ?? '');
   }
 }
 

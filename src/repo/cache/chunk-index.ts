@@ -7,11 +7,13 @@ import {
   liesIn,
   PLACE_BYTES,
   packOf,
+  ROW_BYTES,
   readPlace,
   writePlace,
 } from './layout.js';
 import type { Packs, PlannedSegment } from './packs.js';
-import { type MergedRuns, RUN_ROW } from './sorted-runs.js';
+import { RowTallies } from './row-tallies.js';
+import type { MergedRuns } from './sorted-runs.js';
 
 /** Entries looked at in one step of a sweep. */
 const SWEEP_STEP = 20_000;
@@ -21,8 +23,9 @@ const SWEEP_STEP = 20_000;
  * be written before their pack's record and be tidied up after its removal, in transactions of any size.
  */
 export class ChunkIndex {
-  private readonly place = Buffer.alloc(PLACE_BYTES);
-  private readonly key = Buffer.alloc(CHUNK_KEY_BYTES);
+  private readonly row = Buffer.alloc(ROW_BYTES);
+  private readonly key = this.row.subarray(0, CHUNK_KEY_BYTES);
+  private readonly place = this.row.subarray(CHUNK_KEY_BYTES);
 
   constructor(
     private readonly database: Database,
@@ -65,37 +68,49 @@ export class ChunkIndex {
   }
 
   /**
-   * Writes the rows `from` to `to` of a planned segment. Inside a transaction. Of packs that the cache has already most rows
-   * are there, but another segment need not have named them all.
+   * Writes the rows `from` to `to` of a planned segment, and returns those that were not there. Inside a transaction. Of
+   * packs that the cache has already most rows are there, but another segment need not have named them all.
    */
-  addRows(segment: IndexSegment, planned: PlannedSegment, from: number, to: number): void {
-    const { chunks, copies } = this.database.tables;
+  addRows(segment: IndexSegment, planned: PlannedSegment, from: number, to: number): RowTallies {
+    const { chunks } = this.database.tables;
     const { place, key } = this;
+    const added = new RowTallies();
     for (let row = from; row < to; row++) {
       const pack = numberOfRow(segment, planned, row);
       segment.chunks.ids.copy(key, 0, row * CHUNK_ID_BYTES, row * CHUNK_ID_BYTES + CHUNK_KEY_BYTES);
       writePlace(place, pack, segment.chunks.blocks[row]!, segment.chunks.ordinals[row]!);
-      if (chunks.putNew(key, place)) continue;
-      const other = chunks.peek(key)!;
-      if (isSamePlace(other, place)) continue;
-      // The other place is of this very segment, or it counts, or it is what a removed pack left.
-      if (packOf(other) >= planned.firstNumber || this.lives(other)) copies.put(key, place);
-      else chunks.put(key, place);
+      if (chunks.putNew(key, place) || this.addBeside(planned.firstNumber)) added.count(pack, this.row, 0);
     }
+    return added;
   }
 
-  /** Writes up to `most` merged rows into an index that holds nothing beyond them. Inside a transaction. */
-  append(rows: MergedRuns, most: number): void {
+  /** Adds the current row, whose key has a place, unless it is there; says whether it was not. */
+  private addBeside(firstNumber: number): boolean {
     const { chunks, copies } = this.database.tables;
     const { place, key } = this;
-    for (let written = 0; written < most && !rows.atEnd; written++, rows.next()) {
-      const at = rows.offset;
-      rows.rows.copy(key, 0, at, at + CHUNK_KEY_BYTES);
-      rows.rows.copy(place, 0, at + CHUNK_KEY_BYTES, at + RUN_ROW);
-      if (chunks.append(key, place)) continue;
-      const other = chunks.peek(key);
-      if (other === undefined) throw new FormatError('an index segment is not sorted by chunk id');
-      if (!isSamePlace(other, place)) copies.put(key, place);
+    const other = chunks.peek(key)!;
+    if (isSamePlace(other, place)) return false;
+    // The other place is of this very segment, or it counts, or it is what a removed pack left.
+    if (packOf(other) >= firstNumber || this.lives(other)) return copies.addValue(key, place);
+    chunks.put(key, place);
+    return !copies.removeValue(key, place);
+  }
+
+  /**
+   * Writes up to `most` merged rows into an index that holds nothing beyond them, and adds them to `written`. Inside a
+   * transaction.
+   */
+  append(rows: MergedRuns, most: number, written: RowTallies): void {
+    const { chunks, copies } = this.database.tables;
+    const { place, key, row } = this;
+    for (let done = 0; done < most && !rows.atEnd; done++, rows.next()) {
+      rows.rows.copy(row, 0, rows.offset, rows.offset + ROW_BYTES);
+      if (!chunks.append(key, place)) {
+        const other = chunks.peek(key);
+        if (other === undefined) throw new FormatError('an index segment is not sorted by chunk id');
+        if (isSamePlace(other, place) || !copies.addValue(key, place)) continue;
+      }
+      written.count(packOf(place), row, 0);
     }
   }
 
@@ -168,7 +183,7 @@ function numberOfRow({ packs, chunks }: IndexSegment, planned: PlannedSegment, r
 /** The rows of a planned segment as one sorted run. */
 export function runOf(segment: IndexSegment, planned: PlannedSegment): Buffer {
   const { ids, blocks, ordinals, count }: ChunkColumns = segment.chunks;
-  const run = Buffer.allocUnsafe(count * RUN_ROW);
+  const run = Buffer.allocUnsafe(count * ROW_BYTES);
   const place = Buffer.alloc(PLACE_BYTES);
   let used = 0;
   for (let row = 0; row < count; row++) {
@@ -176,11 +191,11 @@ export function runOf(segment: IndexSegment, planned: PlannedSegment): Buffer {
     writePlace(place, pack, blocks[row]!, ordinals[row]!);
     ids.copy(run, used, row * CHUNK_ID_BYTES, row * CHUNK_ID_BYTES + CHUNK_KEY_BYTES);
     place.copy(run, used + CHUNK_KEY_BYTES);
-    used += RUN_ROW;
+    used += ROW_BYTES;
   }
   const rows = run.subarray(0, used);
-  for (let at = RUN_ROW; at < used; at += RUN_ROW) {
-    if (rows.compare(rows, at - RUN_ROW, at - RUN_ROW + CHUNK_KEY_BYTES, at, at + CHUNK_KEY_BYTES) < 0) {
+  for (let at = ROW_BYTES; at < used; at += ROW_BYTES) {
+    if (rows.compare(rows, at - ROW_BYTES, at - ROW_BYTES + CHUNK_KEY_BYTES, at, at + CHUNK_KEY_BYTES) < 0) {
       throw new FormatError(`index segment ${planned.name} is not sorted by chunk id`);
     }
   }

@@ -22,6 +22,7 @@ const chunkKeys = {
 
 const APPEND = { append: true };
 const NEW_ONLY = { noOverwrite: true };
+const NEW_VALUE_ONLY = { noDupData: true };
 
 /** LMDB's own errors (MDB_CORRUPTED and its like) are numbers far below zero; errno values are positive. */
 function isDamage(error: unknown): boolean {
@@ -77,13 +78,18 @@ export class Table<K extends string | Buffer> {
     return (this.store.putSync(key, value as Buffer, APPEND) as unknown) === true;
   }
 
+  /** Of a table that keeps several values a key: says whether this one is new. Inside a transaction only. */
+  addValue(key: K, value: Uint8Array): boolean {
+    return (this.store.putSync(key, value as Buffer, NEW_VALUE_ONLY) as unknown) === true;
+  }
+
   remove(key: K): void {
     this.store.removeSync(key);
   }
 
-  /** Of a table that keeps several values a key. */
-  removeValue(key: K, value: Uint8Array): void {
-    this.store.removeSync(key, value as Buffer);
+  /** Of a table that keeps several values a key: says whether it was there. Inside a transaction only. */
+  removeValue(key: K, value: Uint8Array): boolean {
+    return (this.store.removeSync(key, value as Buffer) as unknown) === true;
   }
 
   /** Of a table that keeps several values a key: copies of all of them. */

@@ -1,7 +1,6 @@
-import { crc32 } from 'node:zlib';
 import type { SessionId } from '../../core/index.js';
 import { type Database, FIRST_KEY } from './database.js';
-import { checked, directoryKey, unchecked } from './layout.js';
+import { checked, checksumOf, directoryKey, unchecked } from './layout.js';
 import type { NamedValues } from './named-values.js';
 
 /** What was last seen below one source root. */
@@ -37,7 +36,7 @@ export class DirectoryStates {
 
   private readRoot(key: Uint8Array): Root | undefined {
     const stored = this.database.tables.roots.get(Buffer.from(key));
-    const bytes = stored && unchecked(stored);
+    const bytes = stored && unchecked(key, stored);
     if (stored !== undefined && bytes?.length !== ROOT_BYTES) this.database.noteDamage();
     if (bytes?.length !== ROOT_BYTES) return undefined;
     return { number: bytes.readUInt32BE(0), snapshot: bytes.toString('hex', 4) as SessionId };
@@ -50,9 +49,10 @@ export class DirectoryStates {
     return {
       snapshot: root.snapshot,
       get: (directory) => {
-        const stored = directories.view(directoryKey(root.number, directory));
+        const key = directoryKey(root.number, directory);
+        const stored = directories.view(key);
         if (stored === undefined) return undefined;
-        const state = unchecked(stored);
+        const state = unchecked(key, stored);
         if (state === undefined) this.database.noteDamage();
         return state;
       },
@@ -71,20 +71,21 @@ export class DirectoryStates {
       const number = this.readRoot(rootKey)?.number ?? this.newNumber();
       for (const directory of removes) directories.remove(directoryKey(number, directory));
       for (const [directory, state] of puts) {
-        directories.put(directoryKey(number, directory), this.withChecksum(state));
+        const key = directoryKey(number, directory);
+        directories.put(key, this.withChecksum(key, state));
       }
       const root = Buffer.alloc(ROOT_BYTES);
       root.writeUInt32BE(number, 0);
       root.write(snapshot, 4, 'hex');
-      roots.put(Buffer.from(rootKey), checked(root));
+      roots.put(Buffer.from(rootKey), checked(rootKey, root));
     });
   }
 
   /** As `checked`, into memory that is used again. */
-  private withChecksum(value: Uint8Array): Buffer {
+  private withChecksum(key: Uint8Array, value: Uint8Array): Buffer {
     const length = value.byteLength + 4;
     if (length > this.scratch.length) this.scratch = Buffer.allocUnsafe(2 * length);
-    this.scratch.writeUInt32LE(crc32(value), 0);
+    this.scratch.writeUInt32LE(checksumOf(key, value), 0);
     this.scratch.set(value, 4);
     return this.scratch.subarray(0, length);
   }

@@ -5,8 +5,10 @@ import type { ObjectDigest } from '../../core/index.js';
 import type { IndexSegment } from '../index-segment.js';
 import { type ChunkIndex, runOf } from './chunk-index.js';
 import { type Database, FIRST_CHUNK_KEY } from './database.js';
+import { REBUILD, UNFINISHED } from './layout.js';
 import type { NamedValues } from './named-values.js';
 import type { Packs } from './packs.js';
+import { RowTallies } from './row-tallies.js';
 import { RunCollector } from './sorted-runs.js';
 
 /** A segment and the name of its object. */
@@ -22,9 +24,7 @@ const ROWS_PER_TRANSACTION = 32 * 1024;
 /** Rows held in memory while the index is built, 28 bytes each: some twelve full segments. */
 const MERGE_BYTES = 64 * 2 ** 20;
 
-/** What is under way, kept in the cache: a process that is killed leaves it for the next one to finish. */
-const UNFINISHED = 'unfinished';
-const REBUILD = 'rebuild';
+/** What is under way is kept in the cache (UNFINISHED): this, with where it goes on, or REBUILD. */
 const SWEEP = 'sweep:';
 
 /**
@@ -101,7 +101,7 @@ export class IndexChanges {
     if (count <= ROWS_PER_TRANSACTION) {
       this.transact(() => {
         const planned = this.packs.plan(name, segment);
-        this.chunks.addRows(segment, planned, 0, count);
+        this.packs.countRows(this.chunks.addRows(segment, planned, 0, count), planned.written);
         this.packs.commit(planned);
       });
       return;
@@ -114,7 +114,7 @@ export class IndexChanges {
       for (let from = 0; from < count; from += ROWS_PER_TRANSACTION) {
         const to = Math.min(from + ROWS_PER_TRANSACTION, count);
         this.transact(() => {
-          this.chunks.addRows(segment, planned, from, to);
+          this.packs.countRows(this.chunks.addRows(segment, planned, from, to), planned.written);
           if (to < count) return;
           this.packs.commit(planned);
           this.setUnfinished(undefined);
@@ -142,11 +142,15 @@ export class IndexChanges {
         });
       }
       const rows = runs.merged();
+      const written = new RowTallies();
       while (!rows.atEnd) {
-        this.transact(() => this.chunks.append(rows, ROWS_PER_TRANSACTION));
+        this.transact(() => this.chunks.append(rows, ROWS_PER_TRANSACTION, written));
         await setImmediate();
       }
-      this.transact(() => this.setUnfinished(undefined));
+      this.transact(() => {
+        this.packs.countRows(written);
+        this.setUnfinished(undefined);
+      });
     } catch (error) {
       this.clear(); // half an index would pass for a whole one
       throw error;

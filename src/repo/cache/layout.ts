@@ -4,16 +4,24 @@ import type { Author, BlockSummary, PackKind, PackSummary } from '../index-segme
 
 /**
  * The bytes of the cache's keys and values. Numbers in values are little endian; in keys big endian, so that they sort.
- * All values but places start with the CRC32 of the rest: a place is checked against its pack instead.
+ * All values but places and numbers of packs start with the CRC32 of the rest and of their key: places and the keys they
+ * stand under are checked against the record of their pack instead.
  */
 
 /** Raised with every change of these layouts: a cache of another number is rebuilt. */
-export const CACHE_SCHEMA = 1;
+export const CACHE_SCHEMA = 2;
 
 /** Chunks are looked up by the first bytes of their id; 160 bits never collide by accident. */
 export const CHUNK_KEY_BYTES = 20;
 export const PLACE_BYTES = 8;
 export const DIGEST_BYTES = 32;
+/** A row: the key of a chunk and its place. */
+export const ROW_BYTES = CHUNK_KEY_BYTES + PLACE_BYTES;
+
+/** The name, among the cache's own values, of what a killed process left to be finished. */
+export const UNFINISHED = 'unfinished';
+/** The index is being built: pack records stand, and not all of their rows. */
+export const REBUILD = 'rebuild';
 
 /** Where a chunk is. */
 export interface ChunkPlace {
@@ -21,6 +29,13 @@ export interface ChunkPlace {
   readonly block: number;
   /** Position within the block. */
   readonly ordinal: number;
+}
+
+/** What some rows of one pack, each counted once, come to. */
+export interface RowTally {
+  readonly rows: number;
+  /** Of the hashes of the rows, modulo 2^32 (see RowTallies). */
+  readonly sum: number;
 }
 
 export interface CachedPack extends PackSummary {
@@ -31,6 +46,8 @@ export interface CachedPack extends PackSummary {
   readonly firstChunk: number;
   /** For every block the position, within the pack, of its first chunk. */
   readonly blockStarts: Uint32Array;
+  /** All rows of the pack in `chunks` and `copies`. */
+  readonly tally: RowTally;
 }
 
 export interface CachedSegment {
@@ -62,20 +79,25 @@ export function readPlace(place: Uint8Array): ChunkPlace {
 
 const CHECK_BYTES = 4;
 
+/** Of a value and of the key that it stands under, so that it counts under no other. */
+export function checksumOf(key: Uint8Array, value: Uint8Array): number {
+  return crc32(key, crc32(value));
+}
+
 /** The value with its checksum in front. */
-export function checked(value: Uint8Array): Buffer {
+export function checked(key: Uint8Array, value: Uint8Array): Buffer {
   const result = Buffer.allocUnsafe(CHECK_BYTES + value.byteLength);
   result.set(value, CHECK_BYTES);
-  result.writeUInt32LE(crc32(value), 0);
+  result.writeUInt32LE(checksumOf(key, value), 0);
   return result;
 }
 
-/** A view of the value behind its checksum, or undefined if the two do not belong together. */
-export function unchecked(stored: Uint8Array): Buffer | undefined {
+/** A view of the value behind its checksum, or undefined if it is not that of the key and the value. */
+export function unchecked(key: Uint8Array, stored: Uint8Array): Buffer | undefined {
   if (stored.byteLength < CHECK_BYTES) return undefined;
   const bytes = Buffer.from(stored.buffer, stored.byteOffset, stored.byteLength);
   const value = bytes.subarray(CHECK_BYTES);
-  return crc32(value) === bytes.readUInt32LE(0) ? value : undefined;
+  return checksumOf(key, value) === bytes.readUInt32LE(0) ? value : undefined;
 }
 
 export function u32Key(number: number): Buffer {
@@ -102,21 +124,26 @@ export function directoryKey(root: number, directory: Uint8Array): Buffer {
 }
 
 const PACK_KINDS: readonly PackKind[] = ['data', 'tree'];
-const PACK_HEAD = 32 + 1 + 6 + 6 + 2 + 2;
+const PACK_HEAD = 32 + 1 + 6 + 6 + 4 + 4 + 2 + 2;
 const BLOCK_ROW = 10;
 
 export type StoredPack = Omit<CachedPack, 'number' | 'blockStarts'>;
 
-/** name 32 · kind u8 · size u48 · first chunk u48 · segments u16 · blocks u16 · u32 a segment · (stored u32, plain u32, chunks u16) a block. */
-export function encodePack(pack: StoredPack): Buffer {
+/**
+ * name 32 · kind u8 · size u48 · first chunk u48 · rows u32 · sum of rows u32 · segments u16 · blocks u16 · u32 a segment ·
+ * (stored u32, plain u32, chunks u16) a block.
+ */
+export function encodePack(number: number, pack: StoredPack): Buffer {
   const { segments, blocks } = pack;
   const bytes = Buffer.allocUnsafe(PACK_HEAD + 4 * segments.length + BLOCK_ROW * blocks.length);
   bytes.write(pack.name, 0, 32, 'hex');
   bytes.writeUInt8(PACK_KINDS.indexOf(pack.kind), 32);
   bytes.writeUIntLE(pack.size, 33, 6);
   bytes.writeUIntLE(pack.firstChunk, 39, 6);
-  bytes.writeUInt16LE(segments.length, 45);
-  bytes.writeUInt16LE(blocks.length, 47);
+  bytes.writeUInt32LE(pack.tally.rows, 45);
+  bytes.writeUInt32LE(pack.tally.sum, 49);
+  bytes.writeUInt16LE(segments.length, 53);
+  bytes.writeUInt16LE(blocks.length, 55);
   let at = PACK_HEAD;
   for (const segment of segments) at = bytes.writeUInt32LE(segment, at);
   for (const block of blocks) {
@@ -124,15 +151,15 @@ export function encodePack(pack: StoredPack): Buffer {
     at = bytes.writeUInt32LE(block.plain, at);
     at = bytes.writeUInt16LE(block.chunks, at);
   }
-  return checked(bytes);
+  return checked(u32Key(number), bytes);
 }
 
 export function decodePack(number: number, stored: Uint8Array): CachedPack | undefined {
-  const bytes = unchecked(stored);
+  const bytes = unchecked(u32Key(number), stored);
   if (bytes === undefined || bytes.length < PACK_HEAD) return undefined;
   const kind = PACK_KINDS[bytes.readUInt8(32)];
-  const segmentCount = bytes.readUInt16LE(45);
-  const blockCount = bytes.readUInt16LE(47);
+  const segmentCount = bytes.readUInt16LE(53);
+  const blockCount = bytes.readUInt16LE(55);
   if (kind === undefined || bytes.length !== PACK_HEAD + 4 * segmentCount + BLOCK_ROW * blockCount) {
     return undefined;
   }
@@ -148,25 +175,26 @@ export function decodePack(number: number, stored: Uint8Array): CachedPack | und
   }
   const name = bytes.toString('hex', 0, 32) as ObjectDigest;
   const [size, firstChunk] = [bytes.readUIntLE(33, 6), bytes.readUIntLE(39, 6)];
-  return { number, name, kind, size, segments, blocks, firstChunk, blockStarts };
+  const tally: RowTally = { rows: bytes.readUInt32LE(45), sum: bytes.readUInt32LE(49) };
+  return { number, name, kind, size, segments, blocks, firstChunk, blockStarts, tally };
 }
 
 export function chunksOf(pack: PackSummary): number {
   return pack.blocks.reduce((sum, block) => sum + block.chunks, 0);
 }
 
-/** number u32 · kind u8 · session 16 or epoch u48. */
-export function encodeSegment({ number, author }: CachedSegment): Buffer {
+/** number u32 · kind u8 · session 16 or epoch u48. `key` is that of its name. */
+export function encodeSegment(key: Uint8Array, { number, author }: CachedSegment): Buffer {
   const bytes = Buffer.alloc(21);
   bytes.writeUInt32LE(number, 0);
   bytes.writeUInt8(author.kind === 'session' ? 0 : 1, 4);
   if (author.kind === 'session') bytes.write(author.session, 5, 16, 'hex');
   else bytes.writeUIntLE(author.epoch, 5, 6);
-  return checked(bytes);
+  return checked(key, bytes);
 }
 
-export function decodeSegment(stored: Uint8Array): CachedSegment | undefined {
-  const bytes = unchecked(stored);
+export function decodeSegment(key: Uint8Array, stored: Uint8Array): CachedSegment | undefined {
+  const bytes = unchecked(key, stored);
   if (bytes?.length !== 21) return undefined;
   const author: Author =
     bytes.readUInt8(4) === 0

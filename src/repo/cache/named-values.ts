@@ -12,14 +12,16 @@ export class NamedValues {
   ) {}
 
   put(namespace: string, name: string, value: Uint8Array): void {
-    this.database.transact(() => this.table.put(textKey(namespace, name), checked(value)));
+    const key = textKey(namespace, name);
+    this.database.transact(() => this.table.put(key, checked(key, value)));
   }
 
   /** A copy of the value. */
   get(namespace: string, name: string): Buffer | undefined {
-    const stored = this.table.get(textKey(namespace, name));
+    const key = textKey(namespace, name);
+    const stored = this.table.get(key);
     if (stored === undefined) return undefined;
-    const value = unchecked(stored);
+    const value = unchecked(key, stored);
     if (value === undefined) this.database.noteDamage();
     return value;
   }

@@ -18,6 +18,7 @@ import {
   u32Key,
 } from './layout.js';
 import type { NamedValues } from './named-values.js';
+import { RowTallies, together } from './row-tallies.js';
 
 /** A segment that was given its numbers and is not yet in the cache. */
 export interface PlannedSegment {
@@ -28,7 +29,9 @@ export interface PlannedSegment {
   readonly packNumbers: Uint32Array;
   /** For every pack of the segment's table 1 if it is new to the cache here. */
   readonly isNew: Uint8Array;
-  readonly packs: readonly StoredPack[];
+  readonly packs: readonly Omit<StoredPack, 'tally'>[];
+  /** The rows written of packs that have no record yet. */
+  readonly written: RowTallies;
   /** The first number that is given to packs of this segment. */
   readonly firstNumber: number;
 }
@@ -83,7 +86,7 @@ export class Packs {
   segments(): Map<ObjectDigest, CachedSegment> {
     const segments = new Map<ObjectDigest, CachedSegment>();
     for (const { key, value } of this.database.tables.segments.entries(FIRST_KEY)) {
-      const segment = decodeSegment(value);
+      const segment = decodeSegment(key, value);
       if (segment === undefined) throw this.database.damage('the record of an index segment');
       segments.set(digestOf(key), segment);
     }
@@ -104,7 +107,7 @@ export class Packs {
     const number = counters.nextSegment;
     const packNumbers = new Uint32Array(segment.packs.length);
     const isNew = new Uint8Array(segment.packs.length);
-    const packs: StoredPack[] = [];
+    const packs: Omit<StoredPack, 'tally'>[] = [];
     const met = new Map<ObjectDigest, number>();
     let nextChunk = counters.nextChunk;
     segment.packs.forEach((pack, position) => {
@@ -127,29 +130,48 @@ export class Packs {
     const nextPack = counters.nextPack + segment.packs.length;
     this.setCounters({ ...counters, nextPack, nextSegment: number + 1, nextChunk });
     const { author } = segment;
-    return { name, author, number, packNumbers, isNew, packs, firstNumber: counters.nextPack };
+    const written = new RowTallies();
+    return { name, author, number, packNumbers, isNew, packs, firstNumber: counters.nextPack, written };
+  }
+
+  private put(number: number, pack: StoredPack): void {
+    this.database.tables.packs.put(u32Key(number), encodePack(number, pack));
+    this.memo.delete(number);
+  }
+
+  /**
+   * Notes rows that this transaction wrote: where a pack has a record, in that, so that the two always agree; else in
+   * `pending`, for who writes it.
+   */
+  countRows(added: RowTallies, pending?: RowTallies): void {
+    for (const [number, tally] of added.entries()) {
+      const pack = this.byNumber(number);
+      if (pack !== undefined) this.put(number, { ...pack, tally: together(pack.tally, tally) });
+      else pending?.add(number, tally);
+    }
   }
 
   /** Writes the records of a planned segment: from the end of this transaction on its chunks exist. */
   commit(planned: PlannedSegment): void {
-    const { packs, packNames, segments } = this.database.tables;
+    const { packNames, segments } = this.database.tables;
     const counters = this.counters();
     let { packBytes } = counters;
     planned.packs.forEach((pack, position) => {
       const number = planned.packNumbers[position]!;
-      packs.put(u32Key(number), encodePack(pack));
+      this.put(number, { ...pack, tally: this.byNumber(number)?.tally ?? planned.written.of(number) });
       if (planned.isNew[position] === 0) return;
       packNames.put(digestKey(pack.name), u32Key(number));
       packBytes += pack.size;
     });
     const { number, author } = planned;
-    segments.put(digestKey(planned.name), encodeSegment({ number, author }));
+    const key = digestKey(planned.name);
+    segments.put(key, encodeSegment(key, { number, author }));
     this.setCounters({ ...counters, packBytes });
   }
 
   /** Removes packs and the segments themselves; packs that other segments name too stay. Inside a transaction. */
   removeSegments(names: readonly ObjectDigest[]): void {
-    const { segments, packs } = this.database.tables;
+    const { segments } = this.database.tables;
     const known = this.segments();
     const gone = new Set<number>();
     for (const name of names) {
@@ -165,7 +187,7 @@ export class Packs {
       segments: pack.segments.filter((number) => !gone.has(number)),
     }));
     for (const pack of left) {
-      if (pack.segments.length > 0) packs.put(u32Key(pack.number), encodePack(pack));
+      if (pack.segments.length > 0) this.put(pack.number, pack);
     }
     this.removeRecords(left.filter((pack) => pack.segments.length === 0));
   }

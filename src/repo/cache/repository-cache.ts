@@ -203,12 +203,14 @@ export class RepositoryCache {
   setVerified(pack: ObjectDigest, seconds: number): void {
     const time = Buffer.alloc(8);
     time.writeDoubleLE(seconds);
-    this.database.transact(() => this.database.tables.verified.put(digestKey(pack), checked(time)));
+    const key = digestKey(pack);
+    this.database.transact(() => this.database.tables.verified.put(key, checked(key, time)));
   }
 
   verifiedAt(pack: ObjectDigest): number | undefined {
-    const stored = this.database.tables.verified.get(digestKey(pack));
-    return stored && unchecked(stored)?.readDoubleLE(0);
+    const key = digestKey(pack);
+    const stored = this.database.tables.verified.get(key);
+    return stored && unchecked(key, stored)?.readDoubleLE(0);
   }
 
   setValue(name: string, value: Uint8Array): void {

@@ -1,12 +1,11 @@
 import { closeSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { CHUNK_KEY_BYTES, PLACE_BYTES } from './layout.js';
+import { CHUNK_KEY_BYTES, ROW_BYTES } from './layout.js';
 
 /**
- * Sorting more chunks than fit in memory. Each index segment is sorted already: it is one run of rows, a row being the
- * key of a chunk and its place. Runs are merged, first in groups that fit in memory into files, then all of them at once.
+ * Sorting more chunks than fit in memory. Each index segment is sorted already: it is one run of rows. Runs are merged,
+ * first in groups that fit in memory into files, then all of them at once.
  */
-export const RUN_ROW = CHUNK_KEY_BYTES + PLACE_BYTES;
 
 const WINDOW_ROWS = 32 * 1024;
 /** The first bytes of a key as a number decide nearly every comparison. */
@@ -35,7 +34,7 @@ class Run {
   }
 
   next(): void {
-    this.position += RUN_ROW;
+    this.position += ROW_BYTES;
     if (this.atEnd && this.refill !== undefined) {
       this.end = this.refill(this.rows);
       this.position = 0;
@@ -119,7 +118,7 @@ export class RunCollector {
     const descriptor = openSync(path, 'w+');
     this.files.push({ path, descriptor });
     const merged = this.mergeMemory();
-    const window = Buffer.allocUnsafe(WINDOW_ROWS * RUN_ROW);
+    const window = Buffer.allocUnsafe(WINDOW_ROWS * ROW_BYTES);
     let used = 0;
     const flush = () => {
       for (let written = 0; written < used; )
@@ -127,7 +126,7 @@ export class RunCollector {
       used = 0;
     };
     for (; !merged.atEnd; merged.next()) {
-      used += merged.rows.copy(window, used, merged.offset, merged.offset + RUN_ROW);
+      used += merged.rows.copy(window, used, merged.offset, merged.offset + ROW_BYTES);
       if (used === window.length) flush();
     }
     flush();
@@ -144,7 +143,7 @@ export class RunCollector {
   merged(): MergedRuns {
     const fromFiles = this.files.map(({ descriptor }) => {
       let offset = 0;
-      return new Run(Buffer.allocUnsafe(WINDOW_ROWS * RUN_ROW), (into) => {
+      return new Run(Buffer.allocUnsafe(WINDOW_ROWS * ROW_BYTES), (into) => {
         let filled = 0;
         for (let read = 1; read > 0 && filled < into.length; filled += read) {
           read = readSync(descriptor, into, filled, into.length - filled, offset + filled);

@@ -1,15 +1,30 @@
 import { writeSync } from 'node:fs';
 import { messageOf } from '../../core/index.js';
-import { type Database, FIRST_CHUNK_KEY, FIRST_KEY, openDatabase, type Table } from './database.js';
+import {
+  type ChunkKey,
+  type Database,
+  FIRST_CHUNK_KEY,
+  FIRST_KEY,
+  openDatabase,
+  type Table,
+} from './database.js';
 import {
   type CachedPack,
+  CHUNK_KEY_BYTES,
   decodeCounters,
   decodePack,
   decodeSegment,
+  digestOf,
   liesIn,
+  PLACE_BYTES,
+  REBUILD,
+  ROW_BYTES,
   readPlace,
+  textKey,
+  UNFINISHED,
   unchecked,
 } from './layout.js';
+import { RowTallies } from './row-tallies.js';
 
 /**
  * A process of its own: `node walk.js SOURCE TARGET` reads everything in the data file SOURCE, which a killed process left
@@ -29,6 +44,8 @@ class Walk {
   private readonly packs = new Map<number, CachedPack>();
   /** One bit for every chunk number: no two chunks lie in the same place. */
   private taken = new Uint8Array(0);
+  private readonly tallies = new RowTallies();
+  private readonly row = Buffer.alloc(ROW_BYTES);
 
   constructor(
     private readonly source: Database,
@@ -39,7 +56,7 @@ class Walk {
     from: Table<K>,
     to: Table<K>,
     start: K,
-    check: (key: Buffer, value: Uint8Array) => void,
+    check: (key: K, value: Uint8Array) => void,
     put: (key: K, value: Uint8Array) => boolean = (key, value) => to.append(key, value),
   ): void {
     const entries = from.entries(start)[Symbol.iterator]();
@@ -48,7 +65,7 @@ class Walk {
       this.target.transact(() => {
         for (let bytes = 0; bytes < STEP_BYTES && !entry.done; entry = entries.next()) {
           const { key, value } = entry.value;
-          check(Buffer.from(key as Buffer), value);
+          check(key, value);
           ensure(put(key, value), 'the order of its keys');
           bytes += value.byteLength + 64;
           copied++;
@@ -59,44 +76,62 @@ class Walk {
   }
 
   private copyChecked(table: 'meta' | 'records' | 'verified' | 'roots' | 'directories'): void {
-    this.copy(this.source.tables[table], this.target.tables[table], FIRST_KEY, (_key, value) => {
-      ensure(unchecked(value), `a value of ${table}`);
+    this.copy(this.source.tables[table], this.target.tables[table], FIRST_KEY, (key, value) => {
+      ensure(unchecked(key, value), `a value of ${table}`);
     });
   }
 
   private copyPacks(): void {
     const { source, target } = this;
     this.copy(source.tables.packs, target.tables.packs, FIRST_KEY, (key, value) => {
-      const number = key.readUInt32BE(0);
+      const number = Buffer.from(key).readUInt32BE(0);
       const pack = decodePack(number, value);
       ensure(pack, 'the record of a pack');
       this.packs.set(number, pack);
     });
     this.copy(source.tables.packNames, target.tables.packNames, FIRST_KEY, (key, value) => {
       const number = Buffer.from(value).readUInt32BE(0);
-      ensure(this.packs.get(number)?.name === key.toString('hex'), 'the name of a pack');
+      ensure(this.packs.get(number)?.name === digestOf(key), 'the name of a pack');
     });
     ensure(source.tables.packNames.count === this.packs.size, 'the names of the packs');
-    this.copy(source.tables.segments, target.tables.segments, FIRST_KEY, (_key, value) => {
-      ensure(decodeSegment(value), 'the record of an index segment');
+    this.copy(source.tables.segments, target.tables.segments, FIRST_KEY, (key, value) => {
+      ensure(decodeSegment(key, value), 'the record of an index segment');
     });
   }
 
-  private readonly checkPlace = (_key: Buffer, value: Uint8Array): void => {
+  private readonly checkPlace = (key: ChunkKey, value: Uint8Array): void => {
+    ensure(key.length === CHUNK_KEY_BYTES && value.byteLength === PLACE_BYTES, 'the place of a chunk');
     const place = readPlace(value);
     const pack = this.packs.get(place.pack);
     if (pack === undefined) return; // left by a change that was killed: it does not count, and is tidied up later
-    ensure(value.byteLength === 8 && liesIn(place, pack), 'the place of a chunk');
+    ensure(liesIn(place, pack), 'the place of a chunk');
     const number = pack.firstChunk + pack.blockStarts[place.block]! + place.ordinal;
     const [byte, bit] = [Math.floor(number / 8), 1 << (number % 8)];
     ensure(byte < this.taken.length && (this.taken[byte]! & bit) === 0, 'the place of a chunk');
     this.taken[byte]! |= bit;
+    this.row.write(key as string, 0, CHUNK_KEY_BYTES, 'latin1');
+    this.row.set(value, CHUNK_KEY_BYTES);
+    this.tallies.count(place.pack, this.row, 0);
   };
+
+  private checkTallies(): void {
+    // What was being built has rows still to come, and is emptied when it is opened.
+    if (this.ownValue(UNFINISHED)?.toString('latin1') === REBUILD) return;
+    for (const [number, { tally }] of this.packs) {
+      const { rows, sum } = this.tallies.of(number);
+      ensure(rows === tally.rows && sum === tally.sum, 'the number of chunks of a pack');
+    }
+  }
+
+  private ownValue(name: string): Buffer | undefined {
+    const key = textKey('cache', name);
+    const stored = this.source.tables.meta.get(key);
+    return stored && unchecked(key, stored);
+  }
 
   run(): void {
     this.copyChecked('meta');
-    const counters = this.source.tables.meta.get(Buffer.from('cache\0counters'));
-    const limit = decodeCounters(counters && unchecked(counters)).nextChunk;
+    const limit = decodeCounters(this.ownValue('counters')).nextChunk;
     this.taken = new Uint8Array(Math.ceil(limit / 8));
     this.copyPacks();
     const { source, target, checkPlace } = this;
@@ -105,6 +140,7 @@ class Walk {
       target.tables.copies.put(key, value);
       return true;
     });
+    this.checkTallies();
     for (const table of ['records', 'verified', 'roots', 'directories'] as const) this.copyChecked(table);
   }
 }

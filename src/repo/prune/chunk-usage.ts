@@ -10,8 +10,14 @@ export interface PackUse {
 }
 
 /**
+ * How little places in a pack are worth: 0 where it stays and is sound as far as is known, 1 where it is condemned, for then
+ * they can still be copied, and more where it is damaged, for the sake of which no other place may be given up.
+ */
+export type PackRank = (pack: CachedPack) => number;
+
+/**
  * Which chunks are reached: a bit for each place that the chunk index knows. A chunk with several places is counted at one of
- * them, in a pack that is not to be avoided if there is such.
+ * them, of the lowest rank.
  */
 export class ChunkUsage {
   private bits: Uint8Array;
@@ -20,8 +26,7 @@ export class ChunkUsage {
 
   constructor(
     private readonly cache: RepositoryCache,
-    /** Packs that are condemned, or known to be damaged. */
-    private readonly avoided: (pack: CachedPack) => boolean,
+    private readonly rankOf: PackRank,
   ) {
     this.bits = new Uint8Array((cache.chunkNumberLimit >> 3) + 1);
   }
@@ -41,12 +46,12 @@ export class ChunkUsage {
       );
     }
     let place: ChunkPlace = first;
-    if (this.avoided(pack)) {
+    let rank = this.rankOf(pack);
+    if (rank > 0) {
       for (const other of this.cache.places(id)) {
         const otherPack = this.cache.pack(other.pack);
-        if (otherPack === undefined || this.avoided(otherPack)) continue;
-        [place, pack] = [other, otherPack];
-        break;
+        if (otherPack === undefined || this.rankOf(otherPack) >= rank) continue;
+        [place, pack, rank] = [other, otherPack, this.rankOf(otherPack)];
       }
     }
     const number = numberIn(pack, place.block, place.ordinal);
@@ -104,5 +109,6 @@ export function wasteOf(pack: CachedPack, use: PackUse | undefined): number {
   pack.blocks.forEach(({ stored, plain }, block) => {
     waste += stored * (1 - Math.min(1, use.plain[block]! / Math.max(1, plain)));
   });
-  return Math.round(waste);
+  // However little it is: where nothing may stay, nothing does.
+  return Math.ceil(waste);
 }

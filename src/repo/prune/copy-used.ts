@@ -3,6 +3,7 @@ import {
   CHUNK_ID_BYTES,
   type ChunkId,
   DamagedError,
+  errnoOf,
   LIMITS,
   type ObjectDigest,
   toLatin1,
@@ -31,11 +32,13 @@ export interface Copied {
   /** Names of the segments that list the copies: durable, as all they name. */
   readonly segments: readonly ObjectDigest[];
   readonly totals: StoredTotals;
+  /** Packs of which some chunk in use has no copy yet, because there was no more room. */
+  readonly uncopied: readonly CachedPack[];
 }
 
 /**
  * P4: copies those chunks of the given packs that are in use and that no pack holds which may be relied on. Resolves when
- * all copies are durable and named by segments of the epoch.
+ * all copies are durable and named by segments of the epoch, or when there is no more room: then with those that are.
  */
 export async function copyUsed(
   run: PruneRun,
@@ -46,11 +49,13 @@ export async function copyUsed(
 ): Promise<Copied> {
   const { repository } = run;
   const { cache, backend, records } = repository;
+  const has = (id: ChunkId): boolean =>
+    cache.places(id).some(({ pack }) => isHeldBy(cache.pack(pack), isAvoided));
   const store = new PackStore({
     backend,
     records,
     known: {
-      has: (id) => cache.places(id).some(({ pack }) => isHeldBy(cache.pack(pack), isAvoided)),
+      has,
       addSegment: (name, segment) => cache.addSegment(name, segment),
     },
     author: { kind: 'prune', epoch },
@@ -67,13 +72,33 @@ export async function copyUsed(
       const finished = writer.finish();
       if (finished !== undefined) store.store(finished);
     }
-    return { segments: await store.finish(), totals: store.totals };
+    return { segments: await store.finish(), totals: store.totals, uncopied: [] };
   } catch (error) {
     writers.data.abandon();
     writers.tree.abandon();
-    await store.salvage();
-    throw error;
+    const segments = await store.salvage();
+    if (!isOutOfRoom(error)) throw error;
+    // A pack that is stored and that no segment names goes with the next prune.
+    const uncopied: CachedPack[] = [];
+    for (const pack of packs) if (!(await isCopied(repository, pack, usage, has))) uncopied.push(pack);
+    return { segments, totals: store.totals, uncopied };
   }
+}
+
+/** What the system said may be the cause of what a backend made of it. */
+function isOutOfRoom(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  return ['ENOSPC', 'EDQUOT'].includes(errnoOf(error) ?? '') || isOutOfRoom(error.cause);
+}
+
+async function isCopied(
+  { backend, keys, algorithms }: Repository,
+  pack: CachedPack,
+  usage: ChunkUsage,
+  has: (id: ChunkId) => boolean,
+): Promise<boolean> {
+  const { table } = await readPackTable(backend, pack.name, keys, algorithms.zstd);
+  return wantedBlocks(pack, table, usage, (id) => !has(id)).length === 0;
 }
 
 function isHeldBy(pack: CachedPack | undefined, isAvoided: (pack: CachedPack) => boolean): boolean {
@@ -117,7 +142,8 @@ async function copyPack(
 ): Promise<void> {
   const object = `packs/${pack.name}`;
   const { table } = await readPackTable(backend, pack.name, keys, algorithms.zstd);
-  const copies = wantedBlocks(pack, table, usage, store);
+  // From here on what was claimed must be stored, or the pack is not copied.
+  const copies = wantedBlocks(pack, table, usage, (id) => store.claim(id));
   if (copies.length === 0) return;
   const header = openPackHeader(
     await backend.read('packs', pack.name, { offset: 0, length: HEADER_BYTES }),
@@ -140,8 +166,13 @@ async function copyPack(
   }
 }
 
-/** Claims what is to be copied: from here on it must be stored, or the prune fails. */
-function wantedBlocks(pack: CachedPack, table: PackTable, usage: ChunkUsage, store: PackStore): BlockCopy[] {
+/** The chunks in use that `isWanted`. */
+function wantedBlocks(
+  pack: CachedPack,
+  table: PackTable,
+  usage: ChunkUsage,
+  isWanted: (id: ChunkId) => boolean,
+): BlockCopy[] {
   const isSame =
     table.blocks.length === pack.blocks.length &&
     table.blocks.every(
@@ -157,8 +188,7 @@ function wantedBlocks(pack: CachedPack, table: PackTable, usage: ChunkUsage, sto
     const first = pack.blockStarts[block]!;
     const wanted: number[] = [];
     for (let ordinal = 0; ordinal < chunks; ordinal++) {
-      if (usage.isUsed(pack, block, ordinal) && store.claim(idAt(table, first + ordinal)))
-        wanted.push(ordinal);
+      if (usage.isUsed(pack, block, ordinal) && isWanted(idAt(table, first + ordinal))) wanted.push(ordinal);
     }
     if (wanted.length > 0) copies.push({ block, first, chunks, wanted });
   }

@@ -69,10 +69,7 @@ export async function takeLease(run: PruneRun): Promise<PruneLease> {
     if (held === undefined || mayTakeOver(run, held)) {
       const segments = held === undefined ? [] : await segmentsOfEpoch(repository, held.epoch);
       const lease = await createLease(run, highest + 1, segments);
-      if (lease !== undefined) {
-        if (held !== undefined) await removeBeats(repository, held.epoch);
-        return lease;
-      }
+      if (lease !== undefined) return lease;
     }
     if (!options.wait) {
       run.silence.save();
@@ -186,9 +183,8 @@ function startHeart({ repository, options }: PruneRun, epoch: number): Heart {
   };
 }
 
+/** Those of earlier epochs as well: their holders were taken over. */
 async function removeBeats({ backend }: Repository, epoch: number): Promise<void> {
-  const names = (await listNames(backend, 'leases')).filter(
-    (name) => Number(ALIVE.exec(name)?.[1]) === epoch,
-  );
+  const names = (await listNames(backend, 'leases')).filter((name) => Number(ALIVE.exec(name)?.[1]) <= epoch);
   await backend.removeMany('leases', names);
 }

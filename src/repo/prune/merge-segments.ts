@@ -5,6 +5,7 @@ import type { IndexSegment } from '../index-segment.js';
 import { readSegment } from '../index-sync.js';
 import { encodeSegment } from '../segment-codec.js';
 import { numberIn } from './chunk-usage.js';
+import type { CondemnedPacks } from './condemned-packs.js';
 import { type KeptRows, MergedRows } from './merged-rows.js';
 import { type PruneRun, stopIfAborted } from './prune-run.js';
 
@@ -14,7 +15,7 @@ const SMALL_BYTES = 2 ** 20;
 const MANY_SMALL = 10;
 
 export interface MergedSegments {
-  /** To be removed after the close; all that counts of them is in those written, or condemned. */
+  /** To be removed after the close; all that counts of them is in those written, or swept. */
   readonly dropped: readonly ObjectDigest[];
   /** Durable. */
   readonly written: readonly ObjectDigest[];
@@ -40,19 +41,19 @@ export function segmentsToDrop(
   return forced.length > 0 || small.length >= MANY_SMALL ? [...forced, ...small] : [];
 }
 
-/** P9: writes merged segments of the epoch, without condemned packs, for the counting segments that are to be dropped. */
+/** P9: writes merged segments of the epoch, without the packs that are swept, for the counting segments that are to be dropped. */
 export async function mergeSegments(
   run: PruneRun,
   epoch: number,
   sizes: ReadonlyMap<ObjectDigest, number>,
-  condemned: ReadonlySet<ObjectDigest>,
+  { swept, left }: CondemnedPacks,
 ): Promise<MergedSegments> {
   const { cache, backend, records } = run.repository;
   const named = (names: Iterable<ObjectDigest>): CachedPack[] =>
     [...names].map((name) => cache.packNamed(name)).filter((pack) => pack !== undefined);
   const segments = cache.segments();
-  const bad = badPacks(cache);
-  const dropped = segmentsToDrop(segments, sizes, named(condemned), named(bad));
+  const doubtful = new Set([...badPacks(cache), ...left]);
+  const dropped = segmentsToDrop(segments, sizes, named(swept), named(doubtful));
   const written: ObjectDigest[] = [];
   let bytesWritten = 0;
   const write = async (segment: IndexSegment | undefined): Promise<void> => {
@@ -71,13 +72,13 @@ export async function mergeSegments(
     taken[at]! |= bit;
     return true;
   };
-  // Of two places of a chunk the first one stays: places in damaged packs come last.
-  for (const isBad of bad.size > 0 ? [false, true] : [false]) {
+  // Of two places of a chunk the first one stays: places in damaged packs, and in condemned ones that stay, come last.
+  for (const isDoubtful of doubtful.size > 0 ? [false, true] : [false]) {
     for (const name of dropped) {
       stopIfAborted(run);
       const segment = await wholeSegment(run, name);
       const pack: KeptRows['pack'] = ({ name: each }) =>
-        condemned.has(each) || bad.has(each) !== isBad ? undefined : cache.packNamed(each);
+        swept.has(each) || doubtful.has(each) !== isDoubtful ? undefined : cache.packNamed(each);
       await write(rows.add(segment, { pack, row }));
     }
   }

@@ -19,6 +19,8 @@ export interface PlanLimits {
   readonly maxUnused: UnusedLimit;
   /** Stored bytes of packs that are rewritten at most, beside those that are marked. */
   readonly maxRepackBytes: number;
+  /** So much of what is in use of packs may be copied: copies come before anything is removed. */
+  readonly roomBytes: number;
   /** Size of a full pack. */
   readonly packBytes: number;
 }
@@ -29,6 +31,8 @@ export interface PrunePlan {
   readonly unused: readonly number[];
   /** Condemned, and what is in use of them is copied. */
   readonly rewritten: readonly number[];
+  /** Condemned by an earlier prune and in use still: not to be copied now, and so not to be removed. */
+  readonly left: readonly number[];
   readonly bytesUnused: number;
   readonly bytesRewritten: number;
   /** Of the packs that stay, and what nothing uses of them. */
@@ -48,47 +52,67 @@ const MANY_SMALL = 10;
 export function planPrune(packs: readonly PlannedPack[], limits: PlanLimits): PrunePlan {
   const unused = packs.filter(({ isUsed }) => !isUsed);
   const used = packs.filter(({ isUsed }) => isUsed);
-  const rewritten = new Set(used.filter(({ isMarked }) => isMarked));
+  const rewritten = new Set<PlannedPack>();
+  let roomLeft = limits.roomBytes;
+  let repackLeft = limits.maxRepackBytes;
+  const fits = (pack: PlannedPack): boolean => inUseOf(pack) <= roomLeft && pack.size <= repackLeft;
+  const take = (pack: PlannedPack): void => {
+    rewritten.add(pack);
+    roomLeft -= inUseOf(pack);
+    if (!pack.isMarked) repackLeft -= pack.size;
+  };
+  const marked = used.filter(({ isMarked }) => isMarked);
+  for (const pack of marked) if (!pack.isBad && inUseOf(pack) <= roomLeft) take(pack);
   const choosable = used.filter(({ isMarked, isBad }) => !isMarked && !isBad);
   let waste = sum(choosable, (pack) => pack.waste);
-  let left = limits.maxRepackBytes;
-  const take = (pack: PlannedPack): boolean => {
-    if (pack.size > left) return false;
-    left -= pack.size;
-    waste -= pack.waste;
-    rewritten.add(pack);
-    return true;
-  };
-  const allowed = allowedWaste(
-    limits.maxUnused,
-    sum(used, (pack) => pack.size - pack.waste),
-  );
+  const allowed = allowedWaste(limits.maxUnused, sum(used, inUseOf));
   const byWaste = choosable
     .filter((pack) => pack.waste > 0)
     .sort((a, b) => b.waste / b.size - a.waste / a.size);
   for (const pack of byWaste) {
     if (waste <= allowed) break;
+    if (!fits(pack)) continue;
     take(pack);
+    waste -= pack.waste;
   }
   for (const kind of ['data', 'tree'] as const) {
     const small = choosable.filter(
       (pack) => pack.kind === kind && !rewritten.has(pack) && pack.size < limits.packBytes / SMALL_PART,
     );
-    let bytes = 0;
-    const fitting = small.filter(({ size }) => {
-      bytes += size;
-      return bytes <= left;
-    });
-    if (fitting.length >= MANY_SMALL) fitting.forEach(take);
+    if (small.length < MANY_SMALL) continue;
+    for (const pack of small) if (fits(pack)) take(pack);
   }
   const kept = used.filter((pack) => !rewritten.has(pack));
   return {
     unused: unused.map(({ number }) => number),
     rewritten: [...rewritten].map(({ number }) => number),
+    left: marked.filter((pack) => !rewritten.has(pack)).map(({ number }) => number),
     bytesUnused: sum(unused, ({ size }) => size),
     bytesRewritten: sum([...rewritten], ({ size }) => size),
     bytesKept: sum(kept, ({ size }) => size),
     wasteKept: sum(kept, (pack) => pack.waste),
+  };
+}
+
+/** What rewriting a pack stores again. */
+function inUseOf({ size, waste }: PlannedPack): number {
+  return size - waste;
+}
+
+/** The plan when some packs could not be rewritten after all: those that are marked are left, others are not condemned. */
+export function withoutCopies(
+  plan: PrunePlan,
+  uncopied: readonly Pick<PlannedPack, 'number' | 'size' | 'waste' | 'isMarked'>[],
+): PrunePlan {
+  const numbers = new Set(uncopied.map(({ number }) => number));
+  const bytes = sum(uncopied, ({ size }) => size);
+  return {
+    ...plan,
+    rewritten: plan.rewritten.filter((number) => !numbers.has(number)),
+    left: [...plan.left, ...uncopied.filter(({ isMarked }) => isMarked).map(({ number }) => number)],
+    bytesRewritten: plan.bytesRewritten - bytes,
+    bytesKept: plan.bytesKept + bytes,
+    wasteKept: plan.wasteKept + sum(uncopied, ({ waste }) => waste),
   };
 }
 

@@ -3,15 +3,17 @@ import type { ObjectDigest, SessionId } from '../../core/index.js';
 import { badPacks } from '../bad-packs.js';
 import type { CachedPack, RepositoryCache } from '../cache/index.js';
 import { droppedPacks } from '../dropped-packs.js';
+import type { Author } from '../index-segment.js';
 import { createRecord } from '../record-store.js';
 import { markRecord } from '../records.js';
 import { loadRepository, type Repository } from '../repository.js';
 import { type FoundSession, listSessions } from '../session.js';
-import { type ChunkUsage, wasteOf } from './chunk-usage.js';
+import { type ChunkUsage, type PackRank, wasteOf } from './chunk-usage.js';
+import { CondemnedPacks } from './condemned-packs.js';
 import { type Copied, copyUsed } from './copy-used.js';
 import { type PruneLease, takeLease } from './lease.js';
 import { type MergedSegments, mergeSegments } from './merge-segments.js';
-import { type PrunePlan, planPrune } from './plan-prune.js';
+import { type PlannedPack, type PrunePlan, planPrune, withoutCopies } from './plan-prune.js';
 import type { PruneOptions, PruneSummary, WalkTrees } from './prune-options.js';
 import { digestBytes, newPruneRun, type PruneRun } from './prune-run.js';
 import { pendingSummary, plannedSummary, sweptSummary } from './prune-summary.js';
@@ -38,6 +40,8 @@ export async function prune(
   try {
     await removeLeftovers(repository);
     lease = await takeLease(run);
+    // Copies must not eat what their records need.
+    room?.reserve();
     return await pruneEpoch(run, lease);
   } finally {
     await lease?.stop();
@@ -52,12 +56,11 @@ async function removeLeftovers({ backend, now }: Repository): Promise<void> {
 
 async function planOnly(run: PruneRun): Promise<PruneSummary> {
   const first = await readPruneView(run, undefined);
-  const bad = badPacks(run.repository.cache);
-  const reached = new ReachedChunks(run, ({ name }) => first.view.condemned.has(name) || bad.has(name));
+  const reached = new ReachedChunks(run, rankIn(run.repository.cache, first.view.condemned));
   const roots = validRoots(first.view);
   await reached.walk(roots);
   const plan = choose(run, first, reached.usage);
-  return plannedSummary({ plan, snapshots: roots.size, orphans: orphansOf(run, first, []) });
+  return plannedSummary({ plan, snapshots: roots.size, orphans: orphansOf(run, first, first, undefined) });
 }
 
 /** The epoch up to its close, and what follows from it. */
@@ -67,24 +70,27 @@ async function pruneEpoch(run: PruneRun, lease: PruneLease): Promise<PruneSummar
   try {
     const first = await readPruneView(run, { epoch: lease.epoch, segments: own }); // P2
     await finishForgets(run, first);
-    const condemned = new Set(first.view.condemned);
-    const bad = badPacks(run.repository.cache);
-    /** What only such a pack holds is to be copied, or at least not to be relied on. */
-    const isAvoided = ({ name }: CachedPack): boolean => condemned.has(name) || bad.has(name);
-    const reached = new ReachedChunks(run, isAvoided);
+    const { cache, backend } = run.repository;
+    const condemned = new CondemnedPacks(first.view.condemned);
+    const rankOf = rankIn(cache, condemned.names);
+    const reached = new ReachedChunks(run, rankOf);
     const roots = validRoots(first.view);
     await reached.walk(roots);
-    const plan = choose(run, first, reached.usage); // P3
-    const { cache } = run.repository;
+    let plan = choose(run, first, reached.usage); // P3
     for (const number of [...plan.unused, ...plan.rewritten]) condemned.add(cache.pack(number)!.name);
-    const counts = useCounts(reached.usage, packsOf(cache, condemned));
+    for (const number of plan.left) condemned.leave(cache.pack(number)!.name);
+    const counts = useCounts(reached.usage, packsOf(cache, condemned.names));
     const copy = async (packs: readonly CachedPack[]): Promise<Copied> => {
-      const copied = await copyUsed(run, lease.epoch, packs, reached.usage, isAvoided);
+      const copied = await copyUsed(run, lease.epoch, packs, reached.usage, (pack) => rankOf(pack) > 0);
       for (const name of copied.segments) own.add(name);
+      for (const { name } of copied.uncopied) condemned.leave(name);
       return copied;
     };
     const copied = await copy(plan.rewritten.map((number) => cache.pack(number)!)); // P4
-    await writeMark(run, lease.epoch, condemned); // P5
+    plan = withoutCopies(plan, plannedPacks(run, first, reached.usage, copied.uncopied));
+    backend.room?.release();
+    await writeMark(run, lease.epoch, condemned.names); // P5
+    condemned.setMarked();
     const sessions = await listSessions(run.repository); // P6: only now
     const pending = await settleSessions(run, sessions); // P7
     if (pending.length > 0) {
@@ -95,15 +101,16 @@ async function pruneEpoch(run: PruneRun, lease: PruneLease): Promise<PruneSummar
     const second = await readPruneView(run, { epoch: lease.epoch, segments: own }); // P8
     const late = await lateRoots(run, first, second);
     await reached.walk(late);
-    const more = [...packsOf(cache, condemned)].filter(
+    const more = packsOf(cache, condemned.swept).filter(
       (pack) => (reached.usage.use(pack)?.chunks ?? 0) > (counts.get(pack.name) ?? 0),
     );
     const copiedLate = await copy(more);
     const merged = await mergeSegments(run, lease.epoch, second.view.segments, condemned); // P9
+    tellLeft(run, plan, [copied, copiedLate]);
     for (const name of merged.dropped) own.delete(name);
     for (const name of merged.written) own.add(name);
     await lease.close(own);
-    const orphans = orphansOf(run, first, second.sync.missingPacks);
+    const orphans = orphansOf(run, first, second, lease.epoch);
     await sweepAll(run, lease.epoch, { first, second, sessions, merged, condemned, orphans });
     const planned = { plan, snapshots: roots.size + late.size, orphans };
     const droppedBytes = merged.dropped.reduce((sum, name) => sum + (second.view.segments.get(name) ?? 0), 0);
@@ -122,12 +129,26 @@ async function finishForgets({ repository }: PruneRun, { view }: PruneView): Pro
 }
 
 /** P3. Room on the medium limits what is rewritten: the copies come before anything is removed. */
-function choose({ repository, options }: PruneRun, { view }: PruneView, usage: ChunkUsage): PrunePlan {
-  const { cache, config, backend } = repository;
-  const bad = badPacks(cache);
+function choose(run: PruneRun, first: PruneView, usage: ChunkUsage): PrunePlan {
+  const { cache, config, backend } = run.repository;
+  const { maxUnused, maxRepackBytes = Number.POSITIVE_INFINITY } = run.options;
   const free = backend.room?.free() ?? Number.POSITIVE_INFINITY;
-  const packs = cache.packNames().map((name) => {
-    const pack = cache.packNamed(name)!;
+  return planPrune(plannedPacks(run, first, usage, packsOf(cache, cache.packNames())), {
+    maxUnused,
+    maxRepackBytes,
+    roomBytes: free / 2,
+    packBytes: config.packBytes,
+  });
+}
+
+function plannedPacks(
+  { repository }: PruneRun,
+  { view }: PruneView,
+  usage: ChunkUsage,
+  packs: readonly CachedPack[],
+): PlannedPack[] {
+  const bad = badPacks(repository.cache);
+  return packs.map((pack) => {
     const use = usage.use(pack);
     const { number, kind, size } = pack;
     return {
@@ -136,15 +157,28 @@ function choose({ repository, options }: PruneRun, { view }: PruneView, usage: C
       size,
       waste: wasteOf(pack, use),
       isUsed: use !== undefined,
-      isMarked: view.condemned.has(name),
-      isBad: bad.has(name),
+      isMarked: view.condemned.has(pack.name),
+      isBad: bad.has(pack.name),
     };
   });
-  return planPrune(packs, {
-    maxUnused: options.maxUnused,
-    maxRepackBytes: Math.min(options.maxRepackBytes ?? Number.POSITIVE_INFINITY, free / 2),
-    packBytes: config.packBytes,
-  });
+}
+
+/** What only a condemned pack holds is to be copied; what a damaged one holds is relied on only where there is no other. */
+function rankIn(cache: RepositoryCache, condemned: ReadonlySet<ObjectDigest>): PackRank {
+  const bad = badPacks(cache);
+  return ({ name }) => (bad.has(name) ? 2 : 0) + (condemned.has(name) ? 1 : 0);
+}
+
+/** A prune that frees less than it was asked to says so. */
+function tellLeft({ repository }: PruneRun, { left }: PrunePlan, copies: readonly Copied[]): void {
+  const uncopied = copies.flatMap((copied) => copied.uncopied.map(({ number }) => number));
+  const count = new Set([...left, ...uncopied]).size;
+  if (count === 0) return;
+  const what = count === 1 ? '1 pack was' : `${count} packs were`;
+  repository.report(
+    `${what} not rewritten, for want of room or because of damage. Run prune again to go on.`,
+    'notice',
+  );
 }
 
 function packsOf(cache: RepositoryCache, names: Iterable<ObjectDigest>): CachedPack[] {
@@ -173,16 +207,24 @@ async function lateRoots(run: PruneRun, first: PruneView, second: PruneView) {
   return late;
 }
 
-/** P10: packs of K1 that no counting segment names, not even one whose pack seemed to be missing. */
+/**
+ * P10: packs of K1 that no counting segment names, not even one whose pack seemed to be missing. None while nobody can tell
+ * what all of the segments name: another machine may know, and rely on it. `epoch`: the own one, of which some may not count.
+ */
 function orphansOf(
   { repository }: PruneRun,
   { packs, view, sync }: PruneView,
-  missing: readonly ObjectDigest[],
+  second: PruneView,
+  epoch: number | undefined,
 ): Map<ObjectDigest, number> {
   const { cache } = repository;
+  const isUndecided = (author: Author): boolean =>
+    author.kind === 'prune' && author.epoch !== epoch && !second.view.leases.has(author.epoch + 1);
+  const isUnsure = second.sync.damaged.length > 0 || [...second.sync.uncounted.values()].some(isUndecided);
+  if (isUnsure) return new Map();
   const named = new Set<string>([
     ...sync.missingPacks,
-    ...missing,
+    ...second.sync.missingPacks,
     ...droppedPacks(cache),
     ...view.condemned,
   ]);
@@ -194,7 +236,7 @@ interface SweepParts {
   readonly second: PruneView;
   readonly sessions: readonly FoundSession[];
   readonly merged: MergedSegments;
-  readonly condemned: ReadonlySet<ObjectDigest>;
+  readonly condemned: CondemnedPacks;
   readonly orphans: ReadonlyMap<ObjectDigest, number>;
 }
 
@@ -205,12 +247,13 @@ async function sweepAll(
 ): Promise<void> {
   const { repository } = run;
   const never = [...second.sync.uncounted].filter(([name, author]) => neverCounts(name, author, second.view));
+  const marks = [...first.view.marks, [String(epoch), [...condemned.names]] as const];
   // A cache that is found after a crash in here is built anew: it must not claim what is gone.
   repository.cache.beginDestructive();
   await sweepAway(run, {
     segments: [...merged.dropped, ...never.map(([name]) => name)],
-    packs: [...condemned, ...orphans.keys()],
-    marks: [...first.view.marks.keys(), ...(condemned.size > 0 ? [String(epoch)] : [])],
+    packs: [...condemned.swept, ...orphans.keys()],
+    marks: marks.filter(([, packs]) => !packs.some((name) => condemned.left.has(name))).map(([name]) => name),
     sessions: sessions.map(({ id }): SessionId => id),
     forgotten: first.view.forgotten,
   });

@@ -11,7 +11,7 @@ import { ChunkReader } from '../chunk-reader.js';
 import { readRecord } from '../record-store.js';
 import { forgottenRecord, type OutcomeRecord, outcomeRecord } from '../records.js';
 import { type RepositoryView, validSnapshots } from '../view.js';
-import { ChunkUsage } from './chunk-usage.js';
+import { ChunkUsage, type PackRank } from './chunk-usage.js';
 import type { ReachVisitor, Reference } from './prune-options.js';
 import { type PruneRun, stopIfAborted } from './prune-run.js';
 
@@ -22,10 +22,10 @@ export class ReachedChunks {
 
   constructor(
     private readonly run: PruneRun,
-    isAvoided: (pack: CachedPack) => boolean,
+    rankOf: PackRank,
   ) {
     const { backend, keys, algorithms, cache } = run.repository;
-    const usage = new ChunkUsage(cache, isAvoided);
+    const usage = new ChunkUsage(cache, rankOf);
     const reader = new ChunkReader(backend, keys, algorithms, cache, async () => false);
     this.usage = usage;
     this.visitor = {

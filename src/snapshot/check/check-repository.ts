@@ -1,6 +1,7 @@
+import { objectPath } from '../../backends/index.js';
 import { CbrError } from '../../core/index.js';
 import type { WorkerPool } from '../../engine/index.js';
-import { type Repository, type RepositoryView, readView } from '../../repo/index.js';
+import { listNames, type Repository } from '../../repo/index.js';
 import type { Listener } from '../events.js';
 import { AffectedFiles } from './affected-files.js';
 import type { CheckContext } from './check-context.js';
@@ -16,14 +17,15 @@ import type { PackTasks } from './pack-tasks.js';
 import { type ReadIndex, readIndex } from './read-index.js';
 import { TreeWalk } from './walk-trees.js';
 
-/** After something was missing while the repository changed; each time a prune or a writer was at work. */
-const MOST_LOOKS = 3;
+/** After something was missing while the repository changed; each time a prune was at work. */
+const MOST_LOOKS = 20;
 
 /**
  * Verifies a repository and changes nothing in it: every record, index segment and tree is read and opened, every chunk of
  * content that snapshots reach is looked up in the index and its pack, and `readData` percent of the packs are read and
  * verified to the last byte. Knows only what it reads itself; the cache is judged by it. Damage is reported, not thrown:
- * rejects when the backend fails, when the format is newer, and (interrupted) when stopped.
+ * rejects when the backend fails, when the format is newer, (busy) when prunes never let it see all, and (interrupted) when
+ * stopped.
  */
 export async function checkRepository(
   repository: Repository,
@@ -38,10 +40,10 @@ export async function checkRepository(
     if (options.readData > 0) pool.warmUp(options.threads);
     for (let looks = 1; ; looks++) {
       const look = await lookOnce(repository, options, progress, choice, pool);
-      const mayBeMoved = look.findings.sawMissing && looks < MOST_LOOKS;
       // Rule 28: only what is missing from a repository that did not change since is damage.
-      if (mayBeMoved && (await hasChanged(repository, look.records.view))) continue;
-      return await conclude(repository, look);
+      const isMoved = look.findings.sawMissing && (await hasPruned(repository, look.records));
+      if (!isMoved) return await conclude(repository, look);
+      if (looks >= MOST_LOOKS) throw alwaysMoved();
     }
   } finally {
     await pool.close();
@@ -109,11 +111,24 @@ async function together(work: readonly Promise<void>[], stop: () => void): Promi
   if (failure !== undefined) throw failure.error;
 }
 
-async function hasChanged({ backend, records }: Repository, before: RepositoryView): Promise<boolean> {
-  const now = await readView(backend, records, { get: () => undefined, put: () => undefined });
-  const isSame = (a: ReadonlyMap<unknown, unknown>, b: ReadonlyMap<unknown, unknown>): boolean =>
-    a.size === b.size && [...a.keys()].every((key) => b.has(key));
-  return !isSame(before.segments, now.segments) || !isSame(before.leases, now.leases);
+/**
+ * Whether a prune may have moved something since. It adds a lease record, and after its last one it removes index segments
+ * before packs; what writers add takes nothing away.
+ */
+async function hasPruned({ backend }: Repository, { view, damagedLeases }: CheckedRecords): Promise<boolean> {
+  const segments = new Set(await listNames(backend, 'index'));
+  if ([...view.segments.keys()].some((name) => !segments.has(name))) return true;
+  const leases = (await listNames(backend, 'leases')).filter((name) => /^prune\/[0-9]+$/.test(name));
+  const isSeen = (name: string): boolean =>
+    view.leases.has(Number(name.slice('prune/'.length))) ||
+    damagedLeases.includes(objectPath('leases', name));
+  return !leases.every(isSeen);
+}
+
+function alwaysMoved(): CbrError {
+  return new CbrError('busy', 'prunes kept moving what was looked for', {
+    hint: 'Run the check again when no prune is running.',
+  });
 }
 
 /** What follows from the findings, once they stand. */

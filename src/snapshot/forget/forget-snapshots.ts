@@ -1,6 +1,6 @@
+import { forEachParallel } from '../../backends/index.js';
 import type { SessionId } from '../../core/index.js';
 import { forgetSnapshot, type Repository } from '../../repo/index.js';
-import { inTurns } from './in-turns.js';
 
 export interface ForgetOptions {
   /** Who forgets them, at most 1024 bytes; it stands in their `forgotten` records. */
@@ -24,7 +24,7 @@ export async function forgetSnapshots(
 ): Promise<readonly SessionId[]> {
   const { backend, records } = repository;
   const forgotten = new Set<SessionId>();
-  await inTurns([...new Set(ids)], backend.concurrency, async (id) => {
+  await forEachParallel([...new Set(ids)], backend.concurrency, async (id) => {
     signal.throwIfAborted();
     if ((await forgetSnapshot({ backend, records }, id, by, nowSeconds)) === 'gone') return;
     forgotten.add(id);

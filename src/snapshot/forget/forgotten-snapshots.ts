@@ -1,3 +1,4 @@
+import { forEachParallel } from '../../backends/index.js';
 import { CbrError, decode, isSessionId, ObjectNotFoundError, type SessionId } from '../../core/index.js';
 import {
   forgottenRecord,
@@ -11,7 +12,6 @@ import {
   validSnapshots,
 } from '../../repo/index.js';
 import { type Snapshot, snapshotOf } from '../snapshot-record.js';
-import { inTurns } from './in-turns.js';
 
 /** Snapshots that were forgotten: their whole records stay (docs/protocol.md rule 3). */
 
@@ -56,7 +56,7 @@ export async function listForgotten(repository: Repository): Promise<ListedForgo
   const ids = (await listNames(backend, 'forgotten')).filter(isSessionId);
   const snapshots: ForgottenSnapshot[] = [];
   const damaged: { id: SessionId; error: CbrError }[] = [];
-  await inTurns(ids, backend.concurrency, async (id) => {
+  await forEachParallel(ids, backend.concurrency, async (id) => {
     try {
       const found = await readForgotten(repository, id);
       if (cache.has(found.snapshot.root.id) && !isBack(found.snapshot)) snapshots.push(found);

@@ -1,7 +1,7 @@
+import { forEachParallel } from '../../backends/index.js';
 import { CbrError, isSessionId, type SessionId, toHex } from '../../core/index.js';
 import type { Repository, RepositoryView } from '../../repo/index.js';
 import { readForgotten } from './forgotten-snapshots.js';
-import { inTurns } from './in-turns.js';
 
 /** Which snapshots were taken last, by what they saw of each other: clocks may jump. */
 
@@ -69,7 +69,7 @@ async function readSeen(
   ids: readonly SessionId[],
   seenBy: Map<SessionId, readonly SessionId[]>,
 ): Promise<void> {
-  await inTurns(ids, repository.backend.concurrency, async (id) => {
+  await forEachParallel(ids, repository.backend.concurrency, async (id) => {
     try {
       const { outcome } = await readForgotten(repository, id);
       seenBy.set(id, seenIn(outcome.seen));

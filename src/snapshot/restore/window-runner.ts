@@ -76,9 +76,9 @@ export class WindowRunner {
   async run(window: Window): Promise<void> {
     await this.round(window, READ);
     let failed = this.endAllButFailed(window);
-    // Prune may have moved packs meanwhile.
-    if (failed.length > 0) await this.its.reader.refresh();
-    for (let retry = 1; failed.length > 0 && retry <= RETRIES; retry++) {
+    for (let retry = 1; failed.length > 0; retry++) {
+      // Rule 28: while a prune moves packs, what could not be fetched says nothing about the repository.
+      const isMoved = await this.its.reader.refresh();
       const again = this.newWindow();
       for (const part of failed) {
         closePart(part);
@@ -87,8 +87,9 @@ export class WindowRunner {
       }
       await this.round(again, SINGLE_BLOCKS);
       failed = this.endAllButFailed(again);
-      // The store had its own patience with these already.
-      for (const part of failed) if (part.isUnfetched || retry === RETRIES) this.loseOf(part);
+      // The store had its own patience with what could not be fetched.
+      if (isMoved) retry = 0;
+      else for (const part of failed) if (part.isUnfetched || retry >= RETRIES) this.loseOf(part);
       failed = failed.filter(({ ended }) => !ended);
     }
   }

@@ -1,0 +1,151 @@
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { randomContent } from '../snapshot/random-content.js';
+import { factsOf } from '../snapshot/tree-facts.js';
+import type { Turmoil, Turn } from './prune-processes-turmoil.js';
+
+/** Who does what in the turmoil. */
+
+const FOLDERS = 6;
+const FILES = 48;
+/** Contents are drawn from so many, by all writers: what one has forgotten another takes in again. */
+const CONTENTS = 300;
+const MOST_KEPT = 6;
+
+function below(limit: number): number {
+  return Math.floor(Math.random() * limit);
+}
+
+/** A machine that takes snapshots of a folder of its own, forgets some, and looks at what it has. */
+export class Writer {
+  readonly source: string;
+  /** Snapshots whose command said that they were taken, and that nobody was told to forget: id -> tag. */
+  readonly kept = new Map<string, string>();
+  /** Those whose command said that they were forgotten. */
+  readonly forgotten = new Set<string>();
+  private readonly cache: string;
+  private turns = 0;
+
+  constructor(
+    private readonly turmoil: Turmoil,
+    private readonly number: number,
+  ) {
+    this.source = join(turmoil.its.source, `of ${number}`);
+    this.cache = join(turmoil.its.root, `cache-${number}`);
+    for (let folder = 0; folder < FOLDERS; folder++)
+      mkdirSync(join(this.source, `folder ${folder}`), { recursive: true });
+    this.change(2 * FILES);
+  }
+
+  /** One day: a snapshot, and now and then what else is to be done. */
+  async day(): Promise<void> {
+    this.change(below(FILES / 2));
+    await this.snapshot({ mayDie: true });
+    const what = below(6);
+    if (this.kept.size > MOST_KEPT) await this.forgetByPolicy();
+    else if (what === 0) await this.forgetSome();
+    else if (what === 1) await this.restoreOne();
+    else if (what === 2) await this.turmoil.run(['check'], this.turn([0]));
+    else if (what === 3) await prune(this.turmoil, this.turn([0, 11]), []);
+  }
+
+  async snapshot({ mayDie }: Pick<Turn, 'mayDie'>): Promise<void> {
+    const tag = `${this.number}-${++this.turns}`;
+    this.turmoil.taken.set(tag, { facts: factsOf(this.source), source: this.source });
+    const args = ['snapshot', this.source, '--tag', tag];
+    const { summary } = await this.turmoil.run(args, { ...this.turn([0]), mayDie });
+    if (summary !== undefined) this.kept.set(summary.snapshot as string, tag);
+  }
+
+  private turn(allowed: readonly number[]): Turn {
+    return { cache: this.cache, mayDie: true, allowed };
+  }
+
+  private change(files: number): void {
+    for (let i = 0; i < files; i++) {
+      const file = join(this.source, `folder ${below(FOLDERS)}`, `file ${below(FILES / FOLDERS)}`);
+      const content = below(CONTENTS);
+      if (content % 10 === 0) rmSync(file, { force: true });
+      else writeFileSync(file, randomContent(content, 500 + 150 * content));
+    }
+  }
+
+  private async forgetSome(): Promise<void> {
+    const ids = [...this.kept.keys()].slice(0, -1).filter(() => below(2) === 0);
+    if (ids.length === 0) return;
+    await this.forget(ids, ids);
+  }
+
+  private async forgetByPolicy(): Promise<void> {
+    const all = [...this.kept.keys()];
+    await this.forget(['--keep-last', String(1 + below(3)), '--path', this.source], all);
+  }
+
+  /** Whether those are still there that a forget was to look at when it died, nobody knows. */
+  private async forget(what: readonly string[], affected: readonly string[]): Promise<void> {
+    const { summary } = await this.turmoil.run(['forget', ...what], this.turn([0]));
+    if (summary === undefined) {
+      for (const id of affected) this.kept.delete(id);
+      return;
+    }
+    for (const { id } of summary.forget as { id: string }[]) {
+      this.kept.delete(id);
+      this.forgotten.add(id);
+    }
+  }
+
+  private async restoreOne(): Promise<void> {
+    const [id, tag] = [...this.kept][below(this.kept.size)] ?? [];
+    if (id === undefined) return;
+    const target = this.turmoil.its.newTarget();
+    const args = ['restore', `${id}:${this.source}`, '--target', target];
+    const { summary } = await this.turmoil.run(args, this.turn([0]));
+    if (summary !== undefined) {
+      const expected = JSON.stringify(this.turmoil.taken.get(tag!)!.facts);
+      if (JSON.stringify(factsOf(target)) !== expected) {
+        this.turmoil.unexpected.push({ args, reason: 'other files than were taken' });
+      }
+    }
+    rmSync(target, { recursive: true, force: true });
+  }
+}
+
+async function prune(turmoil: Turmoil, turn: Turn, flags: readonly string[]): Promise<void> {
+  const { summary, code } = await turmoil.run(['prune', ...flags], turn);
+  if (summary !== undefined) turmoil.add(code === 0 ? `prune ${summary.state as string}` : 'prune busy');
+}
+
+/** So much has to happen, however slow the machine is. */
+const LEAST = {
+  snapshot: 20,
+  forget: 8,
+  killed: 12,
+  'snapshot killed': 3,
+  'prune killed': 3,
+  'prune swept': 5,
+};
+
+/** All at the same time, for that long at least; until the first one does what it must not. */
+export async function goThroughDays(
+  turmoil: Turmoil,
+  writers: readonly Writer[],
+  milliseconds: number,
+): Promise<void> {
+  const end = performance.now() + milliseconds;
+  const goesOn = (): boolean =>
+    turmoil.unexpected.length === 0 &&
+    (performance.now() < end || Object.entries(LEAST).some(([what, least]) => turmoil.count(what) < least));
+  const cache = join(turmoil.its.root, 'cache-of-the-pruner');
+  const pruner = async (): Promise<void> => {
+    for (let run = 0; goesOn(); run++) {
+      const unused = ['0', '5%', '50%'][run % 3]!;
+      // Who waits is never told to come again.
+      const turn = { cache, mayDie: true, allowed: run % 2 === 0 ? [0, 11] : [0] };
+      await prune(turmoil, turn, ['--max-unused', unused, ...(run % 2 === 0 ? [] : ['--wait'])]);
+    }
+  };
+  const writer = async (its: Writer): Promise<void> => {
+    while (goesOn()) await its.day();
+  };
+  await Promise.all([pruner(), ...writers.map(writer)]);
+}
