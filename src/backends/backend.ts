@@ -83,9 +83,11 @@ export interface ObjectReader {
 export interface Room {
   /** Bytes that this process may still write; undefined when the system does not say. */
   free(): number | undefined;
+  /** Bytes that `reserve` keeps. */
+  readonly reservedBytes: number;
   /** Gives up what was kept for hard times. */
   release(): void;
-  /** Keeps 1 MiB for a prune on a full disk; false when there is no room for it. */
+  /** Keeps room for a prune on a full disk; false when there is no room for it. */
   reserve(): boolean;
 }
 

@@ -11,6 +11,7 @@ const RESERVE_BYTES = 2 ** 20;
 export function localRoom(root: string): Room {
   const path = join(root, RESERVE);
   return {
+    reservedBytes: RESERVE_BYTES,
     free: () => {
       try {
         const { bavail, bsize } = statfsSync(root);

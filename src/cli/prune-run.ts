@@ -17,6 +17,7 @@ export interface PruneFlags {
   readonly maxRepack?: number;
   readonly wait?: boolean;
   readonly dryRun?: boolean;
+  readonly acceptVanished?: boolean;
 }
 
 /** As much waste as nobody notices, so that little has to be rewritten. */
@@ -50,13 +51,14 @@ export function parseUnused(text: string): UnusedLimit {
 export async function runPrune(
   { output, signal }: CommandContext,
   repository: Repository,
-  { maxUnused = USUAL_UNUSED, maxRepack, wait = false, dryRun = false }: PruneFlags,
+  { maxUnused = USUAL_UNUSED, maxRepack, wait = false, dryRun = false, acceptVanished = false }: PruneFlags,
 ): Promise<Outcome> {
   const summary = await pruneRepository(repository, {
     maxUnused,
     ...(maxRepack === undefined ? {} : { maxRepackBytes: maxRepack }),
     wait,
     dryRun,
+    acceptVanished,
     signal,
     timing: TIMING,
     examine: (process) => isAlive(process, repository.identity),
@@ -77,7 +79,7 @@ export async function runPrune(
       severity: 'note',
       about: 'repository',
       code: 'pending',
-      reason: `${sessionText(session)} has to end before what is condemned can be removed; the next prune goes on with it`,
+      reason: `${sessionText(session)} has to end first; the next prune goes on, or this one waits with --wait`,
     });
   }
   return { exitCode: EXIT.done, summary: summaryFields(summary) };
@@ -100,8 +102,9 @@ function summaryLines(summary: PruneSummary): string[] {
     return [`Would remove ${removed} and rewrite ${rewritten}: ${sizeText(bytesFreed)}.`, stays];
   }
   if (state === 'pending') {
+    const { packs, bytes } = summary.condemned;
     return [
-      `${removed} to be removed and ${rewritten} rewritten (${sizeText(bytesFreed)}) wait for running snapshots.`,
+      `Nothing was removed yet: ${countOf(packs, 'pack')} (${sizeText(bytes)}) can go when the snapshots that run have ended.`,
     ];
   }
   return [
@@ -117,6 +120,7 @@ function summaryFields(summary: PruneSummary): Readonly<Record<string, unknown>>
     epoch,
     pending: pending.map(({ session, host, pid, started }) => ({ session, host, pid, started })),
     snapshots,
+    condemned: summary.condemned,
     packs: { removed: summary.packsRemoved, rewritten: summary.packsRewritten, added: summary.packsAdded },
     segments: { removed: summary.segmentsRemoved, added: summary.segmentsAdded },
     bytes: {

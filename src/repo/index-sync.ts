@@ -30,6 +30,8 @@ export interface SyncReport {
   readonly generation: number;
   /** Packs that are there for readers and that a writer must not rely on. */
   readonly unreliable: ReadonlySet<ObjectDigest>;
+  /** How many segments were listed and gone when they were to be read. */
+  readonly gone: number;
   /** Segments that are there and were left out, because they do not count. */
   readonly uncounted: ReadonlyMap<ObjectDigest, Author>;
 }
@@ -48,11 +50,15 @@ async function* counting(
   its: SyncContext,
   names: readonly ObjectDigest[],
   counts: Counting,
-  found: { readonly damaged: CbrError[]; readonly uncounted: Map<ObjectDigest, Author> },
+  found: { readonly damaged: CbrError[]; readonly uncounted: Map<ObjectDigest, Author>; gone: number },
 ): AsyncGenerator<readonly [ObjectDigest, IndexSegment]> {
   for (const name of names) {
+    const unreadable = found.damaged.length;
     const segment = await readSegment(its, name, found.damaged);
-    if (segment === undefined) continue;
+    if (segment === undefined) {
+      if (found.damaged.length === unreadable) found.gone++;
+      continue;
+    }
     if (counts(name, segment.author)) yield [name, segment];
     else found.uncounted.set(name, segment.author);
   }
@@ -84,8 +90,8 @@ export async function syncIndex(
   view: RepositoryView,
   counts: Counting = (name, author) => segmentMayCount(name, author, view),
 ): Promise<SyncReport> {
-  const damaged: CbrError[] = [];
-  const uncounted = new Map<ObjectDigest, Author>();
+  const found = { damaged: [] as CbrError[], uncounted: new Map<ObjectDigest, Author>(), gone: 0 };
+  const { damaged, uncounted } = found;
   const listed = new Set<string>();
   for await (const { name } of its.backend.list('packs')) listed.add(name);
   const dropped = droppedPacks(its.cache);
@@ -99,7 +105,7 @@ export async function syncIndex(
   if (isBack) await its.cache.removeSegments(stale);
   const known = its.cache.segments();
   const fresh = [...view.segments.keys()].filter((name) => !known.has(name));
-  if (fresh.length > 0) await its.cache.addSegments(counting(its, fresh, counts, { damaged, uncounted }));
+  if (fresh.length > 0) await its.cache.addSegments(counting(its, fresh, counts, found));
   if (stale.length > 0 && !isBack) await its.cache.removeSegments(stale);
   const missingPacks = its.cache.packNames().filter((name) => !listed.has(name));
   // Before they are dropped: killed in between, they are still known to be missed.
@@ -110,7 +116,15 @@ export async function syncIndex(
   }
   const unreliable = unreliablePacks(its.cache, view);
   const isSound = damaged.length === 0 && unreliable.size === 0;
-  return { damaged, missingPacks, isSound, generation: indexGeneration(its.cache), unreliable, uncounted };
+  return {
+    damaged,
+    missingPacks,
+    isSound,
+    generation: indexGeneration(its.cache),
+    unreliable,
+    uncounted,
+    gone: found.gone,
+  };
 }
 
 /** What marks condemn (rule 10), what a check found damaged, and what only segments name that may not count. */

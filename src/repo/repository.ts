@@ -260,9 +260,16 @@ export interface LoadedRepository {
 
 export async function loadRepository(repository: Repository): Promise<LoadedRepository> {
   const { backend, records, cache } = repository;
-  const view = await readView(backend, records, recordMemory(cache));
-  return { view, sync: await syncIndex({ backend, records, cache }, view) };
+  for (let readings = 1; ; readings++) {
+    const view = await readView(backend, records, recordMemory(cache));
+    const sync = await syncIndex({ backend, records, cache }, view);
+    // A listed segment was gone when it was to be read: a prune has merged it into another one (rule 8).
+    if (sync.gone === 0 || readings === MOST_READINGS) return { view, sync };
+  }
 }
+
+/** What is listed so often and is not there is not there. */
+const MOST_READINGS = 3;
 
 /** A reader of chunks that reads the index again when what it names is gone, as long as the index keeps changing (rule 28). */
 export function chunkReader(repository: Repository, loaded: LoadedRepository): ChunkReader {

@@ -32,17 +32,26 @@ export function buildSegments(author: Author, packs: readonly IndexedPack[]): In
   return segments;
 }
 
+/** A chunk stored twice within the group is listed once: the copy that comes first. */
 function columnsOf(group: readonly IndexedPack[]): ChunkColumns {
   const total = group.reduce((sum, { table }) => sum + table.lengths.length, 0);
   return sortColumns({
     count: total,
     ids: Buffer.concat(group.map(({ table }) => table.ids)),
     ...placesOf(group, total),
-  });
+  }).columns;
 }
 
-/** The rows sorted by id. A chunk that is listed twice stays once: the row that comes first. */
-export function sortColumns({ count: total, ids, ...places }: ChunkColumns): ChunkColumns {
+/** Rows in order, and those that are left over. */
+export interface SortedColumns {
+  /** Sorted by id, each once: the row that came first. */
+  readonly columns: ChunkColumns;
+  /** Further rows of the same ids, sorted by id; undefined if there are none. */
+  readonly repeated: ChunkColumns | undefined;
+}
+
+export function sortColumns(unsorted: ChunkColumns): SortedColumns {
+  const { count: total, ids } = unsorted;
   const prefixes = new Float64Array(total);
   for (let row = 0; row < total; row++) prefixes[row] = ids.readUIntBE(CHUNK_ID_BYTES * row, PREFIX_BYTES);
   const compare = (a: number, b: number): number =>
@@ -56,18 +65,28 @@ export function sortColumns({ count: total, ids, ...places }: ChunkColumns): Chu
     ) ||
     a - b;
   const order = Uint32Array.from({ length: total }, (_, row) => row).sort(compare);
-  const unique = order.filter((row, i) => i === 0 || !sameId(ids, row, order[i - 1]!));
-  const sorted = Buffer.allocUnsafe(CHUNK_ID_BYTES * unique.length);
-  for (const [i, row] of unique.entries()) {
-    ids.copy(sorted, CHUNK_ID_BYTES * i, CHUNK_ID_BYTES * row, CHUNK_ID_BYTES * (row + 1));
+  const isFirst = (row: number, i: number): boolean => i === 0 || !sameId(ids, row, order[i - 1]!);
+  const unique = order.filter(isFirst);
+  const repeated = unique.length === total ? undefined : order.filter((row, i) => !isFirst(row, i));
+  return {
+    columns: pick(unsorted, unique),
+    repeated: repeated === undefined ? undefined : pick(unsorted, repeated),
+  };
+}
+
+/** Some rows, in the order given. */
+function pick({ ids, ...places }: ChunkColumns, rows: Uint32Array): ChunkColumns {
+  const picked = Buffer.allocUnsafe(CHUNK_ID_BYTES * rows.length);
+  for (const [i, row] of rows.entries()) {
+    ids.copy(picked, CHUNK_ID_BYTES * i, CHUNK_ID_BYTES * row, CHUNK_ID_BYTES * (row + 1));
   }
   return {
-    count: unique.length,
-    ids: sorted,
-    packs: unique.map((row) => places.packs[row]!),
-    blocks: Uint16Array.from(unique, (row) => places.blocks[row]!),
-    ordinals: Uint16Array.from(unique, (row) => places.ordinals[row]!),
-    lengths: unique.map((row) => places.lengths[row]!),
+    count: rows.length,
+    ids: picked,
+    packs: rows.map((row) => places.packs[row]!),
+    blocks: Uint16Array.from(rows, (row) => places.blocks[row]!),
+    ordinals: Uint16Array.from(rows, (row) => places.ordinals[row]!),
+    lengths: rows.map((row) => places.lengths[row]!),
   };
 }
 

@@ -36,6 +36,8 @@ export interface RepositoryView {
   readonly segments: ReadonlyMap<ObjectDigest, number>;
   /** Lease records of prune, by number. */
   readonly leases: ReadonlyMap<number, LeaseRecord>;
+  /** Those that could not be opened: which segments they list is unknown. */
+  readonly unreadableLeases: ReadonlyMap<number, CbrError>;
 }
 
 export async function listNames(
@@ -59,9 +61,13 @@ async function readOutcomes(
   memory: RecordMemory,
 ): Promise<Map<SessionId, OutcomeRecord | CbrError>> {
   const outcomes = new Map<SessionId, OutcomeRecord | CbrError>();
-  for (const name of await listNames(backend, 'snapshots')) {
+  const listed: { readonly name: string; readonly size: number }[] = [];
+  for await (const object of backend.list('snapshots')) listed.push(object);
+  for (const { name, size } of listed) {
     const sid = name as SessionId;
-    const kept = memory.get('snapshots', name);
+    const remembered = memory.get('snapshots', name);
+    // Of another length: somebody removed the record, and another outcome took its name.
+    const kept = remembered?.byteLength === size ? remembered : undefined;
     try {
       const stored = kept ?? (await backend.read('snapshots', name));
       outcomes.set(sid, decodeRecord('snapshots', name, outcomeRecord, stored, its));
@@ -103,9 +109,19 @@ export async function readView(
   const condemned = new Set([...marks.values()].flat());
   const segments = new Map<ObjectDigest, number>();
   for await (const { name, size } of backend.list('index')) segments.set(name as ObjectDigest, size);
-  const leases = await readLeases(backend, its, memory);
+  const { leases, unreadable: unreadableLeases } = await readLeases(backend, its, memory);
   const vanished = vanishedSnapshots(outcomes, forgotten);
-  return { outcomes, forgotten, vanished, condemned, marks, unreadableMarks, segments, leases };
+  return {
+    outcomes,
+    forgotten,
+    vanished,
+    condemned,
+    marks,
+    unreadableMarks,
+    segments,
+    leases,
+    unreadableLeases,
+  };
 }
 
 function vanishedSnapshots(
@@ -127,8 +143,9 @@ async function readLeases(
   backend: ObjectReader,
   its: RecordContext,
   memory: RecordMemory,
-): Promise<Map<number, LeaseRecord>> {
+): Promise<{ leases: Map<number, LeaseRecord>; unreadable: Map<number, CbrError> }> {
   const leases = new Map<number, LeaseRecord>();
+  const unreadable = new Map<number, CbrError>();
   for (const name of await listNames(backend, 'leases')) {
     const number = /^prune\/([0-9]+)$/.exec(name)?.[1];
     if (number === undefined) continue;
@@ -138,11 +155,10 @@ async function readLeases(
       leases.set(Number(number), decodeRecord('leases', name, leaseRecord, stored, its));
       if (kept === undefined) memory.put('leases', name, stored);
     } catch (error) {
-      // Unreadable: the segments it would list count as not listed, which costs space and never data.
-      if (!(error instanceof ObjectNotFoundError)) asDamage(error);
+      if (!(error instanceof ObjectNotFoundError)) unreadable.set(Number(number), asDamage(error));
     }
   }
-  return leases;
+  return { leases, unreadable };
 }
 
 /** Whether a segment counts (rules 5 and 6): its author is decided, for ever. */
@@ -159,13 +175,19 @@ export function segmentCounts(name: ObjectDigest, author: Author, view: Reposito
 }
 
 /**
- * Whether a segment counts or may count: because the outcome of its session is there and cannot be opened, or because it is
- * not there although snapshots have vanished, and whose are gone with those nobody can tell. Readers use such segments too,
- * for what they name is verified as it is read; writers must not rely on them.
+ * Whether a segment counts or may count: because the record that decides it is there and cannot be opened, or is not there
+ * although it must have been: the outcome of a session when snapshots have vanished, the record that follows an epoch when
+ * there are later ones. Readers use such segments too, for what they name is verified as it is read; writers must not rely on
+ * them.
  */
 export function segmentMayCount(name: ObjectDigest, author: Author, view: RepositoryView): boolean {
   if (segmentCounts(name, author, view)) return true;
-  if (author.kind !== 'session') return false;
+  if (author.kind === 'prune') {
+    const next = author.epoch + 1;
+    if (view.leases.has(next)) return false;
+    const isLater = (number: number): boolean => number > next;
+    return view.unreadableLeases.has(next) || [...view.leases.keys()].some(isLater);
+  }
   const outcome = view.outcomes.get(author.session);
   return outcome instanceof CbrError || (outcome === undefined && view.vanished.size > 0);
 }

@@ -45,8 +45,9 @@ export class Writer {
     if (this.kept.size > MOST_KEPT) await this.forgetByPolicy();
     else if (what === 0) await this.forgetSome();
     else if (what === 1) await this.restoreOne();
-    else if (what === 2) await this.turmoil.run(['check'], this.turn([0]));
+    else if (what === 2) await this.checkAll();
     else if (what === 3) await prune(this.turmoil, this.turn([0, 11]), []);
+    else if (what === 4) await this.forgetByPolicy('--prune');
   }
 
   async snapshot({ mayDie }: Pick<Turn, 'mayDie'>): Promise<void> {
@@ -76,15 +77,21 @@ export class Writer {
     await this.forget(ids, ids);
   }
 
-  private async forgetByPolicy(): Promise<void> {
+  /** Where a prune follows, it may find another one at work. */
+  private async forgetByPolicy(...flags: readonly '--prune'[]): Promise<void> {
     const all = [...this.kept.keys()];
-    await this.forget(['--keep-last', String(1 + below(3)), '--path', this.source], all);
+    const policy = ['--keep-last', String(1 + below(3)), '--path', this.source];
+    await this.forget([...policy, ...flags], all, flags.length > 0 ? [0, 11] : [0]);
   }
 
-  /** Whether those are still there that a forget was to look at when it died, nobody knows. */
-  private async forget(what: readonly string[], affected: readonly string[]): Promise<void> {
-    const { summary } = await this.turmoil.run(['forget', ...what], this.turn([0]));
-    if (summary === undefined) {
+  /** Whether those are still there that a forget was to look at when it died or was stopped, nobody knows. */
+  private async forget(
+    what: readonly string[],
+    affected: readonly string[],
+    allowed: readonly number[] = [0],
+  ): Promise<void> {
+    const { summary, code } = await this.turmoil.run(['forget', ...what], this.turn(allowed));
+    if (summary === undefined || code !== 0) {
       for (const id of affected) this.kept.delete(id);
       return;
     }
@@ -92,6 +99,12 @@ export class Writer {
       this.kept.delete(id);
       this.forgotten.add(id);
     }
+  }
+
+  /** Busy: prunes kept moving what it looked for. */
+  private async checkAll(): Promise<void> {
+    const { code } = await this.turmoil.run(['check'], this.turn([0, 11]));
+    if (code === 11) this.turmoil.add('check busy');
   }
 
   private async restoreOne(): Promise<void> {

@@ -49,10 +49,7 @@ export function factsOf(root, starts) {
         // Seconds since 1970, rounded down, and nanoseconds.
         mtime: [Number(BigInt.asIntN(64, floorDivide(stats.mtimeNs))), Number(modulo(stats.mtimeNs))],
       };
-      if (type === 'file') {
-        const content = readFileSync(raw(`${root}/${path}`));
-        Object.assign(facts, { size: content.length, sha256: createHash('sha256').update(content).digest('hex') });
-      }
+      if (type === 'file') Object.assign(facts, { size: Number(stats.size), ...digestOf(`${root}/${path}`) });
       if (type === 'symlink') facts.target = readlinkSync(raw(`${root}/${path}`), 'latin1');
       if (type.endsWith('device')) facts.device = deviceText(stats.rdev);
       if (type !== 'folder' && stats.nlink > 1n) {
@@ -65,6 +62,20 @@ export function factsOf(root, starts) {
       return [path, facts];
     }),
   );
+}
+
+/** Nothing of what this user may not read. */
+function digestOf(path) {
+  try {
+    return {
+      sha256: createHash('sha256')
+        .update(readFileSync(raw(path)))
+        .digest('hex'),
+    };
+  } catch (error) {
+    if (error.code !== 'EACCES') throw error;
+    return {};
+  }
 }
 
 const BILLION = 1_000_000_000n;

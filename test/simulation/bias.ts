@@ -45,7 +45,7 @@ export const EVERYDAY: Bias = {
   sessions: [1, 2],
   forgetters: [1, 1],
   forgets: [1, 2],
-  pruners: [2, 2],
+  pruners: [1, 2],
   prunes: [1, 2],
   crowdRate: 0.005,
   beatRate: 0.06,
@@ -80,11 +80,11 @@ export const SLEEPY: Bias = {
 /** Writers that need again what was forgotten, beside prunes that sleep. */
 export const RETURNING: Bias = {
   ...EVERYDAY,
-  writers: [3, 3],
+  writers: [2, 3],
   sessions: [2, 2],
   forgets: [2, 3],
   pruners: [1, 2],
-  prunes: [2, 2],
+  prunes: [1, 2],
   parentRate: 0.5,
   changeRate: 0.7,
   sleepRate: 0.04,
@@ -96,8 +96,8 @@ export const RETURNING: Bias = {
 /** Short-lived snapshots that others build upon. */
 export const SHORT_LIVED: Bias = {
   ...EVERYDAY,
-  writers: [3, 4],
-  sessions: [2, 2],
+  writers: [2, 4],
+  sessions: [1, 2],
   forgetters: [2, 2],
   forgets: [3, 4],
   pruners: [1, 2],

@@ -137,7 +137,8 @@ function commitByOverwriting({ world, inner }: Wrapped): Backend {
       try {
         await inner.write(kind, name, data);
       } catch (error) {
-        const isOwn = kind === 'snapshots' && data instanceof Uint8Array && error instanceof ObjectExistsError;
+        const isOwn =
+          kind === 'snapshots' && data instanceof Uint8Array && error instanceof ObjectExistsError;
         if (!isOwn) throw error;
         const record = decodeRecord('snapshots', name, outcomeRecord, data, world.its.records);
         if (record.outcome !== 'commit') throw error;
@@ -193,7 +194,8 @@ function undecidedCount({ world, cache, inner }: Wrapped): Backend {
       try {
         return await inner.read(kind, name, range);
       } catch (error) {
-        const isIt = kind === 'snapshots' && error instanceof ObjectNotFoundError && isUndecided(name as SessionId);
+        const isIt =
+          kind === 'snapshots' && error instanceof ObjectNotFoundError && isUndecided(name as SessionId);
         if (!isIt) throw error;
         const fence = fenceOf(world, name);
         made.add(fence);
@@ -322,7 +324,8 @@ class LostNumbers {
     read: async (kind, name, range) => {
       const [sid, number] = name.split('/');
       const kept = kind === 'sessions' && number === '0' ? this.of(world).get(sid!) : undefined;
-      const lives = kept !== undefined && [...world.oracle.sessions].some((each) => each.startsWith(`${sid}/`));
+      const lives =
+        kept !== undefined && [...world.oracle.sessions].some((each) => each.startsWith(`${sid}/`));
       return lives ? kept : inner.read(kind, name, range);
     },
   });

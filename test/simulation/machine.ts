@@ -3,7 +3,7 @@ import type { ProcessIdentity } from '../../dist/core/index.js';
 import { RepositoryCache } from '../../dist/repo/cache/repository-cache.js';
 import type { Repository } from '../../dist/repo/index.js';
 import { actorBackend } from './actor-backend.js';
-import { MemoryDatabase } from './memory-database.js';
+import type { MemoryDatabase } from './memory-database.js';
 import { Actor } from './scheduler.js';
 import type { World } from './world.js';
 

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
   type Algorithms,
+  type Blake3,
   type ConfigRecord,
   checkConfig,
-  type Blake3,
   type Keys,
   keysFrom,
   loadAlgorithms,

@@ -14,8 +14,8 @@ import {
   decodeRecord,
   decodeSegment,
   type IndexSegment,
-  leaseRecord,
   type LeaseRecord,
+  leaseRecord,
   markRecord,
   type OutcomeRecord,
   outcomeRecord,
@@ -60,7 +60,10 @@ export class Oracle {
   readonly packs = new Map<ObjectDigest, PackContent>();
   readonly marks = new Map<string, ReadonlySet<string>>();
   readonly sessions = new Set<string>();
-  private readonly leases = new Map<number, { readonly record: LeaseRecord; readonly lists: ReadonlySet<string> }>();
+  private readonly leases = new Map<
+    number,
+    { readonly record: LeaseRecord; readonly lists: ReadonlySet<string> }
+  >();
   private readonly otherLeases = new Set<string>();
   private mayHaveLost = false;
 
@@ -120,7 +123,13 @@ export class Oracle {
       if (number === undefined) this.otherLeases.delete(name);
       else this.leases.delete(Number(number));
     }
-    if (kind === 'index' || kind === 'packs' || kind === 'snapshots' || kind === 'forgotten' || kind === 'leases')
+    if (
+      kind === 'index' ||
+      kind === 'packs' ||
+      kind === 'snapshots' ||
+      kind === 'forgotten' ||
+      kind === 'leases'
+    )
       this.mayHaveLost = true;
   }
 
@@ -213,7 +222,8 @@ export class Oracle {
       for (const [i, pack] of segment.packs.entries()) {
         if (!segment.rows[i]!.some((row) => row.id === id)) continue;
         const { author } = segment;
-        const by = author.kind === 'prune' ? `prune ${author.epoch}` : `session ${author.session.slice(0, 8)}`;
+        const by =
+          author.kind === 'prune' ? `prune ${author.epoch}` : `session ${author.session.slice(0, 8)}`;
         const counts = this.counts(name, segment) ? 'counts' : 'does not count';
         const there = this.packs.has(pack) ? '' : ', gone';
         places.push(`index/${name.slice(0, 8)} of ${by} ${counts}: packs/${pack.slice(0, 8)}${there}`);
@@ -222,8 +232,14 @@ export class Oracle {
     return `${kind} ${chunkIdHex(id).slice(0, 8)} in ${places.join(', ') || 'no segment'}`;
   }
 
-  /** Throws when something is left that nothing needs. For a repository nobody uses, after it was pruned. */
-  checkNoGarbage(nothingUnused: boolean): void {
+  /** Throws when something is left that nothing needs. */
+  checkNoGarbage(): void {
+    const left = this.garbage();
+    if (left.length > 0) throw new ViolationError('left', `left at the end: ${left.join('; ')}`);
+  }
+
+  /** What nothing needs in a repository that nobody uses, and that was pruned without leaving any waste. */
+  garbage(): string[] {
     const left: string[] = [];
     for (const name of this.sessions) left.push(`sessions/${name}`);
     for (const name of this.marks.keys()) left.push(`marks/${name}`);
@@ -237,15 +253,12 @@ export class Oracle {
       }
     }
     const reached = new Set(this.valid().flatMap((sid) => this.rootOf(sid)!.reached.map(({ id }) => id)));
-    const holders = new Map<ChunkId, number>();
     for (const [name, content] of this.packs) {
+      const unused = [...content.values()].filter((id) => !reached.has(id)).length;
       if (!named.has(name)) left.push(`packs/${name}, which no segment names`);
-      for (const id of content.values()) holders.set(id, (holders.get(id) ?? 0) + 1);
-      const used = [...content.values()].filter((id) => reached.has(id)).length;
-      if (used === 0) left.push(`packs/${name}, of which nothing is used`);
-      else if (nothingUnused && used < content.size) left.push(`packs/${name}, partly unused`);
+      if (unused > 0) left.push(`packs/${name}, ${unused} of ${content.size} chunks unused`);
     }
-    if (left.length > 0) throw new ViolationError('left', `left at the end: ${left.join('; ')}`);
+    return left;
   }
 }
 

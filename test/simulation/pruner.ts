@@ -1,6 +1,6 @@
 import { CbrError } from '../../dist/core/index.js';
-import type { WalkTrees } from '../../dist/repo/prune/prune-options.js';
 import { prune } from '../../dist/repo/prune/prune.js';
+import type { WalkTrees } from '../../dist/repo/prune/prune-options.js';
 import { walkReachable } from '../../dist/snapshot/reach.js';
 import type { SimulatedProcess } from './machine.js';
 

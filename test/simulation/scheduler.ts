@@ -48,19 +48,21 @@ export class Actor {
   ) {}
 
   /** Waits until the scheduler lets this call happen. */
-  turn<T>(
-    operation: TurnOperation,
-    kind: ObjectKind | undefined,
-    name: string,
-    action: () => T,
-  ): Promise<T> {
+  turn<T>(operation: TurnOperation, kind: ObjectKind | undefined, name: string, action: () => T): Promise<T> {
     if (this.stopped) {
       // Whoever tries again for ever must not keep this process from ending.
       if (++this.refusals > 1000) return new Promise(() => undefined);
       return Promise.reject(new StoppedError());
     }
     return new Promise<T>((resolve, reject) => {
-      this.waiting.push({ operation, kind, name, action, resolve: resolve as (value: unknown) => void, reject });
+      this.waiting.push({
+        operation,
+        kind,
+        name,
+        action,
+        resolve: resolve as (value: unknown) => void,
+        reject,
+      });
     });
   }
 

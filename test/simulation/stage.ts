@@ -1,3 +1,4 @@
+import { forgetSnapshot } from '../../dist/repo/index.js';
 import { EVERYDAY } from './bias.js';
 import { Machine } from './machine.js';
 import { MemoryDatabase } from './memory-database.js';
@@ -12,7 +13,6 @@ import { Scheduler } from './scheduler.js';
 import { SimulatedStore } from './simulated-store.js';
 import type { Beginning, World } from './world.js';
 import { writeSnapshot } from './writer.js';
-import { forgetSnapshot } from '../../dist/repo/index.js';
 
 /** Different histories that schedules begin with. */
 const BEGINNINGS = 24;
@@ -39,7 +39,10 @@ export async function openStage(): Promise<Stage & { close(): void }> {
 }
 
 /** Some snapshots taken one after another, some of them forgotten, some prunes; the last run may have been killed. */
-async function makeBeginning({ its, trees, decoded, bytes, system }: Stage, number: number): Promise<Beginning> {
+async function makeBeginning(
+  { its, trees, decoded, bytes, system }: Stage,
+  number: number,
+): Promise<Beginning> {
   const random = new Random(number, 3);
   bytes.use(new Random(number, 4));
   const store = new SimulatedStore('name');

@@ -1,7 +1,8 @@
 // Prunes (or forgets in) one repository after the other, each cut off at one call to it or at one transaction of the cache,
 // and is then killed with all of them open.
 import { readFileSync } from 'node:fs';
-import { failAt, withFaults } from '../../dist/backends/index.js';
+import { forwardTo } from '../../dist/backends/forward.js';
+import { withFaults } from '../../dist/backends/index.js';
 import { isAlive } from '../../dist/core/index.js';
 import { Database } from '../../dist/repo/cache/database.js';
 import { forgetSnapshot, openRepository } from '../../dist/repo/index.js';
@@ -36,9 +37,11 @@ const timing = {
 
 for (const order of orders) {
   isDead = false;
+  let faulty;
+  let opening = Number.POSITIVE_INFINITY;
   const plan = (call) => {
     if (isDead) return { when: 'before', stop: true };
-    return order.call === undefined ? undefined : failAt(order.call, { when: order.when, stop: true })(call);
+    return call.number === opening + order.call ? { when: order.when, stop: true } : undefined;
   };
   [transactions, last] = [0, Number.POSITIVE_INFINITY];
   const repository = await openRepository({
@@ -50,9 +53,12 @@ for (const order of orders) {
     now: () => Date.now() + 3_600_000,
     report: () => undefined,
     // The reserve is nothing that a dead process makes again.
-    wrapBackend: (medium) => ({ ...withFaults(medium, plan), room: undefined }),
-  }).catch(() => undefined);
-  if (repository === undefined) continue;
+    wrapBackend: (medium) => {
+      faulty = withFaults({ ...forwardTo(medium), room: undefined }, plan);
+      return faulty;
+    },
+  });
+  opening = faulty.calls;
   [transactions, last, when] = [0, order.transaction ?? Number.POSITIVE_INFINITY, order.when];
   const run =
     order.forget === undefined

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { BackendError } from '../../dist/core/index.js';
 import { countTransactions, type Order, Prunable, recordCalls, runAndKill } from './prune-faults.js';
 import { forget, prune } from './prune-subject.js';
@@ -7,18 +7,24 @@ import { isSoak } from './scratch-repository.js';
 
 const CHANGING = new Set(['write', 'remove', 'removeMany']);
 
+let original: Prunable;
+beforeAll(async () => {
+  original = await Prunable.make();
+});
+afterAll(() => original.remove());
+
 const DEEDS = [
   {
     deed: 'prune',
     forgets: false,
-    calls: () => recordCalls((its, plan) => its.pruneFailing(plan)),
-    transactions: () => countTransactions((its) => prune(its)),
+    calls: () => recordCalls(original, (its, plan) => its.pruneFailing(plan)),
+    transactions: () => countTransactions(original, (its) => prune(its)),
   },
   {
     deed: 'forget',
     forgets: true,
-    calls: () => recordCalls((its, plan) => its.forgetFailing(plan)),
-    transactions: () => countTransactions((its) => forget(its, its.victim)),
+    calls: () => recordCalls(original, (its, plan) => its.forgetFailing(plan)),
+    transactions: () => countTransactions(original, (its) => forget(its, its.victim)),
   },
 ] as const;
 
@@ -26,7 +32,7 @@ const DEEDS = [
 async function killAtAll(orders: readonly Order[], forgets: boolean, isCaseOfAll: boolean): Promise<void> {
   const cases: (Order & { readonly its: Prunable })[] = [];
   try {
-    for (const order of orders) cases.push({ ...order, its: await Prunable.make() });
+    for (const order of orders) cases.push({ ...order, its: original.copy() });
     const endings = runAndKill(cases, forgets);
     const stopped = [...endings.values()].filter((ending) => ending.includes('injected stop'));
     expect(endings.size).toBe(cases.length);
@@ -35,7 +41,7 @@ async function killAtAll(orders: readonly Order[], forgets: boolean, isCaseOfAll
       const isNew = i % 3 === 2;
       const opening = isNew ? { cacheRoot: join(its.root, 'another cache') } : {};
       try {
-        await its.expectRecovery(opening, isSoak || i % 7 === 0);
+        await its.expectRecovery(opening, isSoak || i % 10 === 0);
       } catch (error) {
         const cache = isNew ? 'a new cache' : 'the same cache';
         throw new Error(`${JSON.stringify(order)}, ${cache}: ${endings.get(its.repo)}`, { cause: error });
@@ -73,7 +79,7 @@ describe.each(DEEDS)('one call of a $deed fails', ({ deed, forgets, calls }) => 
     for (const { number, operation } of await calls()) {
       for (const when of ['before', 'after'] as const) {
         if (when === 'after' && !CHANGING.has(operation)) continue;
-        const its = await Prunable.make();
+        const its = original.copy();
         try {
           const error = new BackendError('the store has hiccups', sort === 'retryable');
           const plan = (call: { number: number }) => (call.number === number ? { when, error } : undefined);

@@ -69,6 +69,8 @@ export function objectsIn(its: Scratch, kind: string): string[] {
 }
 
 export interface Account {
+  /** Ids of the valid snapshots; all that they reach was there. */
+  readonly snapshots: readonly string[];
   /** Packs that no counting segment names. */
   readonly strays: readonly string[];
   /** Plain bytes of chunks that no snapshot reaches, or that are there twice. */
@@ -80,7 +82,7 @@ export interface Account {
 
 /** What the repository holds and how much of it is of use, by a reader that shares no line with the program. */
 export function accountOf(its: Scratch): Account {
-  const { packs, reached } = openIndependently(its.repo, undefined);
+  const { packs, reached, snapshots } = openIndependently(its.repo, undefined);
   const counted = new Set<string>();
   let [unused, storedUnused, stored] = [0, 0, 0];
   for (const [name, chunks] of packs) {
@@ -96,7 +98,7 @@ export function accountOf(its: Scratch): Account {
     stored += size;
   }
   const strays = objectsIn(its, 'packs').filter((name) => !packs.has(name));
-  return { strays, unused, storedUnused, stored };
+  return { snapshots: snapshots.map(({ id }) => id), strays, unused, storedUnused, stored };
 }
 
 /** Nothing that no snapshot reaches, and nothing left of prunes and sessions. */

@@ -23,6 +23,10 @@ export const prune: CommandModule = {
       .option('--wait', 'wait for running snapshots and prunes')
       .option('--status', 'show what is under way or waits, and change nothing')
       .option('--dry-run', 'show what would be done, and change nothing')
+      .option(
+        '--accept-vanished',
+        'go on although snapshots are gone that nobody forgot: what only they need is removed for good',
+      )
       .addHelpText(
         'after',
         `

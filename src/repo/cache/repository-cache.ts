@@ -105,6 +105,11 @@ export class RepositoryCache {
     return this.packs.counters().nextChunk;
   }
 
+  /** Whether some chunk has more than one place. */
+  get hasCopies(): boolean {
+    return this.database.tables.copies.count > 0;
+  }
+
   counts(): CacheCounts {
     return {
       chunks: this.chunks.count,

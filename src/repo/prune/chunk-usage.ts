@@ -2,11 +2,33 @@ import { chunkIdHex, DamagedError } from '../../core/index.js';
 import type { CachedPack, ChunkPlace, RepositoryCache } from '../cache/index.js';
 import type { Reference } from './prune-options.js';
 
-/** How much of a pack is in use. */
+/** What is in use of a pack. */
 export interface PackUse {
   chunks: number;
   /** Plain bytes in use, block by block. */
   readonly plain: Float64Array;
+  /** A bit for each chunk of the pack, in stored order. */
+  readonly bits: ChunkBits;
+}
+
+/** A set of chunks of one pack, by their position in it. */
+export class ChunkBits {
+  private readonly bytes: Uint8Array;
+
+  constructor(chunks: number) {
+    this.bytes = new Uint8Array((chunks >>> 3) + 1);
+  }
+
+  has(position: number): boolean {
+    return (this.bytes[position >>> 3]! & (1 << (position & 7))) !== 0;
+  }
+
+  /** False if it was there before. */
+  add(position: number): boolean {
+    if (this.has(position)) return false;
+    this.bytes[position >>> 3]! |= 1 << (position & 7);
+    return true;
+  }
 }
 
 /**
@@ -16,20 +38,17 @@ export interface PackUse {
 export type PackRank = (pack: CachedPack) => number;
 
 /**
- * Which chunks are reached: a bit for each place that the chunk index knows. A chunk with several places is counted at one of
+ * Which chunks are reached: a bit for each place of the packs that hold any of them. A chunk with several places is counted at one of
  * them, of the lowest rank.
  */
 export class ChunkUsage {
-  private bits: Uint8Array;
   /** By pack number; packs of which nothing is in use are not in it. */
   private readonly uses = new Map<number, PackUse>();
 
   constructor(
     private readonly cache: RepositoryCache,
     private readonly rankOf: PackRank,
-  ) {
-    this.bits = new Uint8Array((cache.chunkNumberLimit >> 3) + 1);
-  }
+  ) {}
 
   /**
    * Notes that a chunk is reached; false if it was before. Rejects (damaged) when no place is known for it: whoever walks on
@@ -54,10 +73,8 @@ export class ChunkUsage {
         [place, pack, rank] = [other, otherPack, this.rankOf(otherPack)];
       }
     }
-    const number = numberIn(pack, place.block, place.ordinal);
-    if (this.test(number)) return false;
-    this.set(number);
     const use = this.useOf(pack);
+    if (!use.bits.add(pack.blockStarts[place.block]! + place.ordinal)) return false;
     use.chunks++;
     use.plain[place.block]! += length;
     return true;
@@ -65,7 +82,7 @@ export class ChunkUsage {
 
   /** Whether the chunk at that place is reached, and counted there. */
   isUsed(pack: CachedPack, block: number, ordinal: number): boolean {
-    return this.test(numberIn(pack, block, ordinal));
+    return this.uses.get(pack.number)?.bits.has(pack.blockStarts[block]! + ordinal) ?? false;
   }
 
   /** What is in use of a pack; undefined if nothing is. */
@@ -76,30 +93,12 @@ export class ChunkUsage {
   private useOf(pack: CachedPack): PackUse {
     let use = this.uses.get(pack.number);
     if (use === undefined) {
-      use = { chunks: 0, plain: new Float64Array(pack.blocks.length) };
+      const chunks = pack.blocks.reduce((sum, block) => sum + block.chunks, 0);
+      use = { chunks: 0, plain: new Float64Array(pack.blocks.length), bits: new ChunkBits(chunks) };
       this.uses.set(pack.number, use);
     }
     return use;
   }
-
-  private test(number: number): boolean {
-    return ((this.bits[number >>> 3] ?? 0) & (1 << (number & 7))) !== 0;
-  }
-
-  private set(number: number): void {
-    const at = number >>> 3;
-    if (at >= this.bits.length) {
-      const grown = new Uint8Array(Math.max(at + 1, Math.ceil(1.2 * this.bits.length)));
-      grown.set(this.bits);
-      this.bits = grown;
-    }
-    this.bits[at]! |= 1 << (number & 7);
-  }
-}
-
-/** Numbers of 2^35 and above cannot be: 100 million chunks are 10^8. */
-export function numberIn(pack: CachedPack, block: number, ordinal: number): number {
-  return pack.firstChunk + pack.blockStarts[block]! + ordinal;
 }
 
 /** Stored bytes of a pack that nothing uses, estimated block by block; all of it if nothing does. */

@@ -8,6 +8,7 @@ import {
   type ObjectDigest,
   toLatin1,
 } from '../../core/index.js';
+import { judgePack } from '../bad-packs.js';
 import { decodeBlock } from '../block.js';
 import type { CachedPack } from '../cache/index.js';
 import type { PackKind } from '../index-segment.js';
@@ -19,6 +20,7 @@ import { PackWriter } from '../pack-writer.js';
 import { readPayload } from '../payload.js';
 import type { Repository } from '../repository.js';
 import type { ChunkUsage } from './chunk-usage.js';
+import { ifDamaged } from './prove-places.js';
 import { type PruneRun, stopIfAborted } from './prune-run.js';
 
 /** Tree packs have small blocks: looking at one directory opens little (docs/design.md section 2). */
@@ -38,7 +40,8 @@ export interface Copied {
 
 /**
  * P4: copies those chunks of the given packs that are in use and that no pack holds which may be relied on. Resolves when
- * all copies are durable and named by segments of the epoch, or when there is no more room: then with those that are.
+ * all copies are durable and named by segments of the epoch, which are added to `own`, or when there is no more room: then
+ * with those that are. A pack that turns out damaged is remembered as such.
  */
 export async function copyUsed(
   run: PruneRun,
@@ -46,6 +49,7 @@ export async function copyUsed(
   packs: readonly CachedPack[],
   usage: ChunkUsage,
   isAvoided: (pack: CachedPack) => boolean,
+  own: Set<ObjectDigest>,
 ): Promise<Copied> {
   const { repository } = run;
   const { cache, backend, records } = repository;
@@ -66,17 +70,25 @@ export async function copyUsed(
     for (const [done, pack] of packs.entries()) {
       stopIfAborted(run);
       run.options.onProgress?.({ step: 'rewriting packs', done, total: packs.length });
-      await copyPack(repository, pack, usage, store, writers[pack.kind]);
+      await copyPack(repository, pack, usage, store, writers[pack.kind]).catch((error: unknown) => {
+        ifDamaged(error);
+        judgePack(cache, pack.name, false);
+        throw error;
+      });
     }
     for (const writer of [writers.data, writers.tree]) {
       const finished = writer.finish();
       if (finished !== undefined) store.store(finished);
     }
-    return { segments: await store.finish(), totals: store.totals, uncopied: [] };
+    const segments = await store.finish();
+    for (const name of segments) own.add(name);
+    return { segments, totals: store.totals, uncopied: [] };
   } catch (error) {
     writers.data.abandon();
     writers.tree.abandon();
+    // What is durable by now need not be copied again, whatever becomes of this prune.
     const segments = await store.salvage();
+    for (const name of segments) own.add(name);
     if (!isOutOfRoom(error)) throw error;
     // A pack that is stored and that no segment names goes with the next prune.
     const uncopied: CachedPack[] = [];

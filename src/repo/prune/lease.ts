@@ -60,14 +60,15 @@ export async function readLeaseState(
   return { highest, held: { epoch: highest, holder: record?.holder, beat: Math.max(0, ...beats) } };
 }
 
-/** P1. Rejects (busy) while another prune runs, unless this one shall wait. */
-export async function takeLease(run: PruneRun): Promise<PruneLease> {
+/** P1. Rejects (busy) while another prune runs, unless this one shall wait. `beforeWriting` is called when none does. */
+export async function takeLease(run: PruneRun, beforeWriting: () => void): Promise<PruneLease> {
   const { repository, options } = run;
   for (;;) {
     stopIfAborted(run);
     const { highest, held } = await readLeaseState(repository);
     if (held === undefined || mayTakeOver(run, held)) {
       const segments = held === undefined ? [] : await segmentsOfEpoch(repository, held.epoch);
+      beforeWriting();
       const lease = await createLease(run, highest + 1, segments);
       if (lease !== undefined) return lease;
     }
@@ -75,6 +76,7 @@ export async function takeLease(run: PruneRun): Promise<PruneLease> {
       run.silence.save();
       throw busy(held?.holder);
     }
+    options.onProgress?.({ step: 'waiting', done: 0, total: 1 });
     await options.timing.sleep(options.timing.pollMs, options.signal);
   }
 }

@@ -1,16 +1,18 @@
 import { CHUNK_ID_BYTES, LIMITS, type ObjectDigest } from '../../core/index.js';
-import type { CachedPack } from '../cache/index.js';
-import type { Author, IndexSegment, PackSummary } from '../index-segment.js';
+import type { Author, ChunkColumns, IndexSegment, PackSummary } from '../index-segment.js';
 import { sortColumns } from '../segment-builder.js';
+import { ChunkBits } from './chunk-usage.js';
 
-/** Which rows stay. */
-export interface KeptRows {
-  /** Undefined: no row of this pack stays. */
-  readonly pack: (summary: PackSummary) => CachedPack | undefined;
-  readonly row: (pack: CachedPack, block: number, ordinal: number) => boolean;
+/** A pack that merged segments name, and which of its chunks they list. */
+interface MergedPack {
+  readonly blockStarts: readonly number[];
+  readonly listed: ChunkBits;
 }
 
-/** Gathers the rows of segments into fewer ones. */
+/**
+ * Gathers the rows of segments into fewer ones. Every row of a pack that stays is kept, those of a chunk that lies in two packs
+ * in two segments: a cache that knows a row which no segment has any more would let the next snapshot rely on it.
+ */
 export class MergedRows {
   private packs = new Map<ObjectDigest, { readonly summary: PackSummary; readonly position: number }>();
   private ids: Buffer[] = [];
@@ -21,53 +23,71 @@ export class MergedRows {
     lengths: new Uint32Array(LIMITS.segmentChunks),
   };
   private count = 0;
+  private readonly merged = new Map<ObjectDigest, MergedPack>();
 
   constructor(private readonly author: Author) {}
 
-  /** Takes what stays of a segment. Returns a merged one when there is no room for it beside what waits. */
-  add(segment: IndexSegment, kept: KeptRows): IndexSegment | undefined {
-    const full = this.count + segment.chunks.count > LIMITS.segmentChunks ? this.finish() : undefined;
-    const { chunks } = segment;
-    const packs = segment.packs.map((summary) => kept.pack(summary));
-    const positions = segment.packs.map((summary, i) =>
-      packs[i] === undefined ? undefined : this.positionOf(summary),
-    );
+  /** Takes the rows of those packs of a segment that stay. Returns the merged segments that had to make room for them. */
+  add({ packs, chunks }: IndexSegment, stays: (pack: ObjectDigest) => boolean): IndexSegment[] {
+    const full: IndexSegment[] = [];
+    while (this.count + chunks.count > LIMITS.segmentChunks) full.push(this.finish()!);
+    const kept = packs.map((summary) => (stays(summary.name) ? this.mergedPack(summary) : undefined));
+    for (const [i, summary] of packs.entries()) if (kept[i] !== undefined) this.positionOf(summary);
     for (let row = 0; row < chunks.count; row++) {
       const at = chunks.packs[row]!;
-      const position = positions[at];
-      const [block, ordinal] = [chunks.blocks[row]!, chunks.ordinals[row]!];
-      if (position === undefined || !kept.row(packs[at]!, block, ordinal)) continue;
-      const { columns, count } = this;
-      columns.packs[count] = position;
-      columns.blocks[count] = block;
-      columns.ordinals[count] = ordinal;
-      columns.lengths[count] = chunks.lengths[row]!;
-      this.ids.push(chunks.ids.subarray(CHUNK_ID_BYTES * row, CHUNK_ID_BYTES * (row + 1)));
-      this.count++;
+      const pack = kept[at];
+      if (pack === undefined) continue;
+      if (pack.listed.add(pack.blockStarts[chunks.blocks[row]!]! + chunks.ordinals[row]!)) {
+        this.addRow(packs[at]!, chunks, row);
+      }
     }
     return full;
   }
 
-  /** What waits as one segment; undefined when there is nothing. */
+  /** What waits as one segment; to be called until there is nothing any more. */
   finish(): IndexSegment | undefined {
     if (this.packs.size === 0) return undefined;
     const { columns, count } = this;
-    const segment: IndexSegment = {
-      author: this.author,
-      packs: [...this.packs.values()].map(({ summary }) => summary),
-      chunks: sortColumns({
-        count,
-        ids: Buffer.concat(this.ids, CHUNK_ID_BYTES * count),
-        packs: columns.packs.slice(0, count),
-        blocks: columns.blocks.slice(0, count),
-        ordinals: columns.ordinals.slice(0, count),
-        lengths: columns.lengths.slice(0, count),
-      }),
-    };
+    const packs = [...this.packs.values()].map(({ summary }) => summary);
+    const { columns: chunks, repeated } = sortColumns({
+      count,
+      ids: Buffer.concat(this.ids, CHUNK_ID_BYTES * count),
+      packs: columns.packs.slice(0, count),
+      blocks: columns.blocks.slice(0, count),
+      ordinals: columns.ordinals.slice(0, count),
+      lengths: columns.lengths.slice(0, count),
+    });
     this.packs = new Map();
     this.ids = [];
     this.count = 0;
-    return segment;
+    for (let row = 0; row < (repeated?.count ?? 0); row++) {
+      this.addRow(packs[repeated!.packs[row]!]!, repeated!, row);
+    }
+    return { author: this.author, packs, chunks };
+  }
+
+  private addRow(pack: PackSummary, from: ChunkColumns, row: number): void {
+    const { columns, count } = this;
+    columns.packs[count] = this.positionOf(pack);
+    columns.blocks[count] = from.blocks[row]!;
+    columns.ordinals[count] = from.ordinals[row]!;
+    columns.lengths[count] = from.lengths[row]!;
+    this.ids.push(from.ids.subarray(CHUNK_ID_BYTES * row, CHUNK_ID_BYTES * (row + 1)));
+    this.count++;
+  }
+
+  private mergedPack({ name, blocks }: PackSummary): MergedPack {
+    const known = this.merged.get(name);
+    if (known !== undefined) return known;
+    let chunks = 0;
+    const blockStarts = blocks.map((block) => {
+      const start = chunks;
+      chunks += block.chunks;
+      return start;
+    });
+    const pack = { blockStarts, listed: new ChunkBits(chunks) };
+    this.merged.set(name, pack);
+    return pack;
   }
 
   private positionOf(summary: PackSummary): number {

@@ -33,6 +33,8 @@ export interface PrunePlan {
   readonly rewritten: readonly number[];
   /** Condemned by an earlier prune and in use still: not to be copied now, and so not to be removed. */
   readonly left: readonly number[];
+  /** How many packs should go and cannot, for want of room. */
+  readonly forgone: number;
   readonly bytesUnused: number;
   readonly bytesRewritten: number;
   /** Of the packs that stay, and what nothing uses of them. */
@@ -55,6 +57,7 @@ export function planPrune(packs: readonly PlannedPack[], limits: PlanLimits): Pr
   const rewritten = new Set<PlannedPack>();
   let roomLeft = limits.roomBytes;
   let repackLeft = limits.maxRepackBytes;
+  let forgone = 0;
   const fits = (pack: PlannedPack): boolean => inUseOf(pack) <= roomLeft && pack.size <= repackLeft;
   const take = (pack: PlannedPack): void => {
     rewritten.add(pack);
@@ -71,7 +74,10 @@ export function planPrune(packs: readonly PlannedPack[], limits: PlanLimits): Pr
     .sort((a, b) => b.waste / b.size - a.waste / a.size);
   for (const pack of byWaste) {
     if (waste <= allowed) break;
-    if (!fits(pack)) continue;
+    if (!fits(pack)) {
+      if (pack.size <= repackLeft) forgone++;
+      continue;
+    }
     take(pack);
     waste -= pack.waste;
   }
@@ -79,14 +85,20 @@ export function planPrune(packs: readonly PlannedPack[], limits: PlanLimits): Pr
     const small = choosable.filter(
       (pack) => pack.kind === kind && !rewritten.has(pack) && pack.size < limits.packBytes / SMALL_PART,
     );
-    if (small.length < MANY_SMALL) continue;
-    for (const pack of small) if (fits(pack)) take(pack);
+    const room = { in: roomLeft, repack: repackLeft };
+    const fitting = small.filter((pack) => {
+      room.in -= inUseOf(pack);
+      room.repack -= pack.size;
+      return room.in >= 0 && room.repack >= 0;
+    });
+    if (fitting.length >= MANY_SMALL) fitting.forEach(take);
   }
   const kept = used.filter((pack) => !rewritten.has(pack));
   return {
     unused: unused.map(({ number }) => number),
     rewritten: [...rewritten].map(({ number }) => number),
     left: marked.filter((pack) => !rewritten.has(pack)).map(({ number }) => number),
+    forgone: forgone + marked.filter((pack) => !rewritten.has(pack)).length,
     bytesUnused: sum(unused, ({ size }) => size),
     bytesRewritten: sum([...rewritten], ({ size }) => size),
     bytesKept: sum(kept, ({ size }) => size),
@@ -99,20 +111,30 @@ function inUseOf({ size, waste }: PlannedPack): number {
   return size - waste;
 }
 
-/** The plan when some packs could not be rewritten after all: those that are marked are left, others are not condemned. */
-export function withoutCopies(
-  plan: PrunePlan,
-  uncopied: readonly Pick<PlannedPack, 'number' | 'size' | 'waste' | 'isMarked'>[],
-): PrunePlan {
-  const numbers = new Set(uncopied.map(({ number }) => number));
-  const bytes = sum(uncopied, ({ size }) => size);
+/** The plan without some packs that cannot go after all: those that are marked are left, others are not condemned. */
+export function leaveOut(plan: PrunePlan, packs: readonly PlannedPack[]): PrunePlan {
+  if (packs.length === 0) return plan;
+  const numbers = new Set(packs.map(({ number }) => number));
+  const size = (pack: PlannedPack): number => pack.size;
   return {
-    ...plan,
+    unused: plan.unused.filter((number) => !numbers.has(number)),
     rewritten: plan.rewritten.filter((number) => !numbers.has(number)),
-    left: [...plan.left, ...uncopied.filter(({ isMarked }) => isMarked).map(({ number }) => number)],
-    bytesRewritten: plan.bytesRewritten - bytes,
-    bytesKept: plan.bytesKept + bytes,
-    wasteKept: plan.wasteKept + sum(uncopied, ({ waste }) => waste),
+    left: [...plan.left, ...packs.filter(({ isMarked }) => isMarked).map(({ number }) => number)],
+    forgone: plan.forgone + packs.length,
+    bytesUnused:
+      plan.bytesUnused -
+      sum(
+        packs.filter(({ isUsed }) => !isUsed),
+        size,
+      ),
+    bytesRewritten:
+      plan.bytesRewritten -
+      sum(
+        packs.filter(({ isUsed }) => isUsed),
+        size,
+      ),
+    bytesKept: plan.bytesKept + sum(packs, size),
+    wasteKept: plan.wasteKept + sum(packs, ({ waste }) => waste),
   };
 }
 

@@ -52,6 +52,8 @@ export interface PruneOptions {
   readonly wait: boolean;
   /** Only plan. */
   readonly dryRun: boolean;
+  /** Go on although records of snapshots are gone that nobody forgot: what only they need is removed. */
+  readonly acceptVanished?: boolean;
   readonly signal: AbortSignal;
   readonly timing: PruneTiming;
   /** What is known of another process: `isAlive`, but in simulations. */
@@ -73,6 +75,8 @@ export interface PruneSummary {
   readonly epoch: number | undefined;
   readonly pending: readonly PendingSession[];
   readonly snapshots: number;
+  /** What a later prune removes; stored bytes. */
+  readonly condemned: { readonly packs: number; readonly bytes: number };
   /** Packs with nothing in use, and mixed or small ones that are rewritten. */
   readonly packsRemoved: number;
   readonly packsRewritten: number;

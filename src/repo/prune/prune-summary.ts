@@ -20,6 +20,7 @@ export function plannedSummary({ plan, snapshots, orphans }: Planned): PruneSumm
     epoch: undefined,
     pending: [],
     snapshots,
+    condemned: { packs: 0, bytes: 0 },
     packsRemoved: plan.unused.length + orphans.size,
     packsRewritten: plan.rewritten.length,
     packsAdded: 0,
@@ -51,7 +52,18 @@ export function pendingSummary(
   epoch: number,
   pending: readonly PendingSession[],
 ): PruneSummary {
-  return { ...withCopies(planned, [copied]), state: 'pending', epoch, pending };
+  const summary = withCopies(planned, [copied]);
+  return {
+    ...summary,
+    state: 'pending',
+    epoch,
+    pending,
+    packsRemoved: 0,
+    packsRewritten: 0,
+    bytesFreed: 0,
+    bytesKept: summary.bytesKept + summary.bytesFreed,
+    condemned: { packs: summary.packsRemoved + summary.packsRewritten, bytes: summary.bytesFreed },
+  };
 }
 
 /** A prune that has removed what it condemned; `droppedBytes`: of index segments. */

@@ -3,7 +3,7 @@ import { type SyncReport, syncIndex } from '../index-sync.js';
 import { recordMemory } from '../repository.js';
 import { type RepositoryView, readView, segmentCounts } from '../view.js';
 import type { PruneRun } from './prune-run.js';
-import { endUnregistered } from './settle-sessions.js';
+import { fenceVanished, unregistered } from './settle-sessions.js';
 
 /** What a prune knows of the repository after one reading: P2 and P8. */
 export interface PruneView {
@@ -18,8 +18,8 @@ const MOST_READINGS = 5;
 
 /**
  * Reads as rule 8 says, with the packs listed between marks and index, and brings the chunk index in line with exactly the
- * segments that count, those of the own epoch among them. Rejects (damaged) when a record cannot be opened without which
- * nobody can tell what is needed.
+ * segments that count, those of the own epoch among them. Rejects (damaged) when a record is gone or cannot be opened without
+ * which nobody can tell what is needed.
  */
 export async function readPruneView(
   run: PruneRun,
@@ -36,47 +36,71 @@ export async function readPruneView(
       const isOwn = author.kind === 'prune' && author.epoch === own?.epoch;
       return isOwn ? own.segments.has(name) : segmentCounts(name, author, view);
     });
-    const lost = missingSegments(view, sync, run);
-    if (lost && readings < MOST_READINGS) continue;
-    // Only with a lease: a dry run changes nothing.
-    if (own !== undefined && (await endUnregistered(run, undecidedAuthors(view, sync)))) continue;
-    return { view, sync, packs };
+    if (sync.gone > 0) {
+      if (readings < MOST_READINGS) continue;
+      throw new CbrError('backend', 'index segments are listed again and again that are not there', {
+        hint: HINT,
+      });
+    }
+    const lost = await lostOutcomes(run, view, sync);
+    if (lost.length === 0) return { view, sync, packs };
+    if (!run.options.acceptVanished) throw vanished(lost);
+    // A dry run changes nothing, and so cannot go on from here.
+    if (own === undefined) return { view, sync, packs };
+    await fenceVanished(run, lost);
   }
 }
 
-/** Whether a segment that was listed was gone when it was to be read. */
-function missingSegments(
+/** Outcomes that were there and are not: snapshots that others saw, and authors of segments that are not registered. */
+async function lostOutcomes(
+  run: PruneRun,
   view: RepositoryView,
-  { damaged, uncounted }: SyncReport,
-  { repository }: PruneRun,
-): boolean {
-  const known = repository.cache.segments();
-  const unread = [...view.segments.keys()].filter((name) => !known.has(name) && !uncounted.has(name));
-  return unread.length > damaged.length;
-}
-
-function undecidedAuthors(view: RepositoryView, { uncounted }: SyncReport): Set<SessionId> {
+  { uncounted }: SyncReport,
+): Promise<SessionId[]> {
   const authors = new Set<SessionId>();
   for (const author of uncounted.values()) {
     if (author.kind === 'session' && !view.outcomes.has(author.session)) authors.add(author.session);
   }
-  return authors;
+  return [...new Set([...view.vanished, ...(await unregistered(run, authors))])];
 }
 
-function refuseUnreadable({ outcomes, unreadableMarks }: RepositoryView): void {
-  const hint = 'Nothing was removed. Run: cbr check';
+const HINT = 'Nothing was removed. Run: cbr check';
+
+function vanished(lost: readonly SessionId[]): DamagedError {
+  const names = lost.slice(0, 3).map((sid) => `snapshots/${sid}`);
+  const more = lost.length > names.length ? ` and ${lost.length - names.length} more` : '';
+  return new DamagedError(
+    `${names.join(', ')}${more}`,
+    'gone, though nobody forgot it: what it needs would be removed',
+    {
+      hint: 'Put it back from a copy, if there is one. If it is to stay away: cbr prune --accept-vanished',
+    },
+  );
+}
+
+function refuseUnreadable({ outcomes, forgotten, unreadableMarks, unreadableLeases }: RepositoryView): void {
   for (const [sid, outcome] of outcomes) {
-    if (!(outcome instanceof CbrError)) continue;
+    if (!(outcome instanceof CbrError) || forgotten.has(sid)) continue;
     throw new DamagedError(`snapshots/${sid}`, 'cannot be opened, so nobody can tell what it needs', {
       cause: outcome,
-      hint,
+      hint: 'Put it back from a copy, if there is one. If not, remove this object, then: cbr prune --accept-vanished',
     });
+  }
+  for (const [number, lease] of unreadableLeases) {
+    throw new DamagedError(
+      `leases/prune/${number}`,
+      'cannot be opened, so nobody can tell which segments count',
+      {
+        cause: lease,
+        hint: HINT,
+      },
+    );
   }
   const mark = unreadableMarks[0];
   if (mark !== undefined) {
     throw new CbrError('damaged', `${mark.message}; nobody can tell which packs it condemns`, {
       cause: mark,
-      hint,
+      hint: 'If no prune runs anywhere, remove this object and prune again.',
     });
   }
 }

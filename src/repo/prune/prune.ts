@@ -1,24 +1,23 @@
 import { removeStaleTemporaries } from '../../backends/index.js';
 import type { ObjectDigest, SessionId } from '../../core/index.js';
-import { badPacks } from '../bad-packs.js';
-import type { CachedPack, RepositoryCache } from '../cache/index.js';
+import type { CachedPack } from '../cache/index.js';
 import { droppedPacks } from '../dropped-packs.js';
 import type { Author } from '../index-segment.js';
 import { createRecord } from '../record-store.js';
 import { markRecord } from '../records.js';
 import { loadRepository, type Repository } from '../repository.js';
 import { type FoundSession, listSessions } from '../session.js';
-import { type ChunkUsage, type PackRank, wasteOf } from './chunk-usage.js';
+import { choosePacks, packsOf, plannedPacks } from './choose-packs.js';
 import { CondemnedPacks } from './condemned-packs.js';
 import { type Copied, copyUsed } from './copy-used.js';
 import { type PruneLease, takeLease } from './lease.js';
 import { type MergedSegments, mergeSegments } from './merge-segments.js';
-import { type PlannedPack, type PrunePlan, planPrune, withoutCopies } from './plan-prune.js';
+import { leaveOut, type PrunePlan } from './plan-prune.js';
 import type { PruneOptions, PruneSummary, WalkTrees } from './prune-options.js';
 import { digestBytes, newPruneRun, type PruneRun } from './prune-run.js';
 import { pendingSummary, plannedSummary, sweptSummary } from './prune-summary.js';
 import { type PruneView, readPruneView } from './prune-view.js';
-import { forgottenRoots, ReachedChunks, useCounts, validRoots } from './reach-snapshots.js';
+import { forgottenRoots, useCounts, validRoots } from './reach-snapshots.js';
 import { settleSessions } from './settle-sessions.js';
 import { neverCounts, sweepAway } from './sweep.js';
 
@@ -35,16 +34,14 @@ export async function prune(
   const run = newPruneRun(repository, walk, options);
   if (options.dryRun) return planOnly(run);
   const { room } = repository.backend;
-  room?.release();
-  let lease: PruneLease | undefined;
+  await removeLeftovers(repository);
+  const lease = await takeLease(run, () => room?.release());
   try {
-    await removeLeftovers(repository);
-    lease = await takeLease(run);
     // Copies must not eat what their records need.
     room?.reserve();
     return await pruneEpoch(run, lease);
   } finally {
-    await lease?.stop();
+    await lease.stop();
     room?.reserve();
   }
 }
@@ -56,11 +53,12 @@ async function removeLeftovers({ backend, now }: Repository): Promise<void> {
 
 async function planOnly(run: PruneRun): Promise<PruneSummary> {
   const first = await readPruneView(run, undefined);
-  const reached = new ReachedChunks(run, rankIn(run.repository.cache, first.view.condemned));
   const roots = validRoots(first.view);
-  await reached.walk(roots);
-  const plan = choose(run, first, reached.usage);
-  return plannedSummary({ plan, snapshots: roots.size, orphans: orphansOf(run, first, first, undefined) });
+  const { plan } = await choosePacks(run, first, roots, first.view.condemned);
+  // What running snapshots have stored so far is nobody's yet, and no waste.
+  const isQuiet = (await listSessions(run.repository)).length === 0;
+  const orphans = isQuiet ? orphansOf(run, first, first, undefined) : new Map();
+  return plannedSummary({ plan, snapshots: roots.size, orphans });
 }
 
 /** The epoch up to its close, and what follows from it. */
@@ -72,22 +70,21 @@ async function pruneEpoch(run: PruneRun, lease: PruneLease): Promise<PruneSummar
     await finishForgets(run, first);
     const { cache, backend } = run.repository;
     const condemned = new CondemnedPacks(first.view.condemned);
-    const rankOf = rankIn(cache, condemned.names);
-    const reached = new ReachedChunks(run, rankOf);
     const roots = validRoots(first.view);
-    await reached.walk(roots);
-    let plan = choose(run, first, reached.usage); // P3
+    const chosen = await choosePacks(run, first, roots, condemned.names); // P3
+    const { reached, rankOf } = chosen;
+    let { plan } = chosen;
     for (const number of [...plan.unused, ...plan.rewritten]) condemned.add(cache.pack(number)!.name);
     for (const number of plan.left) condemned.leave(cache.pack(number)!.name);
     const counts = useCounts(reached.usage, packsOf(cache, condemned.names));
     const copy = async (packs: readonly CachedPack[]): Promise<Copied> => {
-      const copied = await copyUsed(run, lease.epoch, packs, reached.usage, (pack) => rankOf(pack) > 0);
-      for (const name of copied.segments) own.add(name);
+      const isAvoided = (pack: CachedPack): boolean => rankOf(pack) > 0;
+      const copied = await copyUsed(run, lease.epoch, packs, reached.usage, isAvoided, own);
       for (const { name } of copied.uncopied) condemned.leave(name);
       return copied;
     };
     const copied = await copy(plan.rewritten.map((number) => cache.pack(number)!)); // P4
-    plan = withoutCopies(plan, plannedPacks(run, first, reached.usage, copied.uncopied));
+    plan = leaveOut(plan, plannedPacks(run, first, reached.usage, copied.uncopied));
     backend.room?.release();
     await writeMark(run, lease.epoch, condemned.names); // P5
     condemned.setMarked();
@@ -102,11 +99,11 @@ async function pruneEpoch(run: PruneRun, lease: PruneLease): Promise<PruneSummar
     const late = await lateRoots(run, first, second);
     await reached.walk(late);
     const more = packsOf(cache, condemned.swept).filter(
-      (pack) => (reached.usage.use(pack)?.chunks ?? 0) > (counts.get(pack.name) ?? 0),
+      (pack) => (reached.usage.use(pack)?.chunks ?? 0) > (counts.get(pack.number) ?? 0),
     );
     const copiedLate = await copy(more);
-    const merged = await mergeSegments(run, lease.epoch, second.view.segments, condemned); // P9
-    tellLeft(run, plan, [copied, copiedLate]);
+    const merged = await mergeSegments(run, lease.epoch, second.view.segments, condemned.swept); // P9
+    tellForgone(run, plan, [copiedLate]);
     for (const name of merged.dropped) own.delete(name);
     for (const name of merged.written) own.add(name);
     await lease.close(own);
@@ -128,61 +125,16 @@ async function finishForgets({ repository }: PruneRun, { view }: PruneView): Pro
   await repository.backend.removeMany('snapshots', half);
 }
 
-/** P3. Room on the medium limits what is rewritten: the copies come before anything is removed. */
-function choose(run: PruneRun, first: PruneView, usage: ChunkUsage): PrunePlan {
-  const { cache, config, backend } = run.repository;
-  const { maxUnused, maxRepackBytes = Number.POSITIVE_INFINITY } = run.options;
-  const free = backend.room?.free() ?? Number.POSITIVE_INFINITY;
-  return planPrune(plannedPacks(run, first, usage, packsOf(cache, cache.packNames())), {
-    maxUnused,
-    maxRepackBytes,
-    roomBytes: free / 2,
-    packBytes: config.packBytes,
-  });
-}
-
-function plannedPacks(
-  { repository }: PruneRun,
-  { view }: PruneView,
-  usage: ChunkUsage,
-  packs: readonly CachedPack[],
-): PlannedPack[] {
-  const bad = badPacks(repository.cache);
-  return packs.map((pack) => {
-    const use = usage.use(pack);
-    const { number, kind, size } = pack;
-    return {
-      number,
-      kind,
-      size,
-      waste: wasteOf(pack, use),
-      isUsed: use !== undefined,
-      isMarked: view.condemned.has(pack.name),
-      isBad: bad.has(pack.name),
-    };
-  });
-}
-
-/** What only a condemned pack holds is to be copied; what a damaged one holds is relied on only where there is no other. */
-function rankIn(cache: RepositoryCache, condemned: ReadonlySet<ObjectDigest>): PackRank {
-  const bad = badPacks(cache);
-  return ({ name }) => (bad.has(name) ? 2 : 0) + (condemned.has(name) ? 1 : 0);
-}
-
 /** A prune that frees less than it was asked to says so. */
-function tellLeft({ repository }: PruneRun, { left }: PrunePlan, copies: readonly Copied[]): void {
-  const uncopied = copies.flatMap((copied) => copied.uncopied.map(({ number }) => number));
-  const count = new Set([...left, ...uncopied]).size;
+function tellForgone({ repository }: PruneRun, { forgone }: PrunePlan, copies: readonly Copied[]): void {
+  const count = forgone + copies.reduce((sum, { uncopied }) => sum + uncopied.length, 0);
   if (count === 0) return;
-  const what = count === 1 ? '1 pack was' : `${count} packs were`;
+  const what =
+    count === 1 ? '1 pack stays that should have gone' : `${count} packs stay that should have gone`;
   repository.report(
-    `${what} not rewritten, for want of room or because of damage. Run prune again to go on.`,
+    `${what}: there was no room to write anew what is needed of it. Prune again to go on.`,
     'notice',
   );
-}
-
-function packsOf(cache: RepositoryCache, names: Iterable<ObjectDigest>): CachedPack[] {
-  return [...names].map((name) => cache.packNamed(name)).filter((pack) => pack !== undefined);
 }
 
 /** P5: from now on whoever reads the marks stores again what lies only in these packs. */

@@ -1,11 +1,4 @@
-import {
-  type ChunkId,
-  DamagedError,
-  decode,
-  type ObjectDigest,
-  type SessionId,
-  toLatin1,
-} from '../../core/index.js';
+import { type ChunkId, DamagedError, decode, type SessionId, toLatin1 } from '../../core/index.js';
 import type { CachedPack } from '../cache/index.js';
 import { ChunkReader } from '../chunk-reader.js';
 import { readRecord } from '../record-store.js';
@@ -85,7 +78,7 @@ function rootOf(sid: SessionId, { root }: OutcomeRecord): Reference {
   return { id: toLatin1(root.id) as ChunkId, length: root.length };
 }
 
-/** How many chunks of each pack are in use, to see later which have become more. */
-export function useCounts(usage: ChunkUsage, packs: Iterable<CachedPack>): Map<ObjectDigest, number> {
-  return new Map([...packs].map((pack) => [pack.name, usage.use(pack)?.chunks ?? 0]));
+/** How many chunks of each pack, by its number, are in use, to see later which have become more. */
+export function useCounts(usage: ChunkUsage, packs: Iterable<CachedPack>): Map<number, number> {
+  return new Map([...packs].map((pack) => [pack.number, usage.use(pack)?.chunks ?? 0]));
 }

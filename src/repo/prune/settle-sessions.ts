@@ -29,6 +29,7 @@ export async function settleSessions(
       return pending.map(described);
     }
     open = pending;
+    options.onProgress?.({ step: 'waiting', done: listed.length - pending.length, total: listed.length });
     await options.timing.sleep(options.timing.pollMs, options.signal);
   }
 }
@@ -52,20 +53,24 @@ export function described({ id, record }: FoundSession): PendingSession {
 }
 
 /**
- * Gives those authors of segments an outcome that have none and are not registered: somebody removed it by hand, since a
- * session is cleared away only after it has one. What they stored counts then, and nothing of it is lost. True if there were
- * any.
+ * Those of some authors of segments that have no outcome and are not registered. A session is cleared away only after it has
+ * one, so somebody removed it.
  */
-export async function endUnregistered(run: PruneRun, authors: ReadonlySet<SessionId>): Promise<boolean> {
-  if (authors.size === 0) return false;
-  const { repository } = run;
+export async function unregistered(
+  { repository }: PruneRun,
+  authors: ReadonlySet<SessionId>,
+): Promise<SessionId[]> {
+  if (authors.size === 0) return [];
   const registered = new Set((await listSessions(repository)).map(({ id }) => id));
-  let ended = false;
+  const found: SessionId[] = [];
   for (const id of authors) {
     // They may have ended since their segments were read.
-    if (registered.has(id) || (await hasOutcome(repository.backend, id))) continue;
-    await createFence(repository, id, (each) => segmentsOfSession(repository, each));
-    ended = true;
+    if (!registered.has(id) && !(await hasOutcome(repository.backend, id))) found.push(id);
   }
-  return ended;
+  return found;
+}
+
+/** Gives vanished snapshots a fence for an outcome: they stay away, and what they stored counts for those that need it. */
+export async function fenceVanished({ repository }: PruneRun, lost: readonly SessionId[]): Promise<void> {
+  for (const id of lost) await createFence(repository, id, (each) => segmentsOfSession(repository, each));
 }

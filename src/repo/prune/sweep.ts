@@ -17,8 +17,9 @@ export interface Sweep {
 }
 
 /** Removes: segments before the packs they name, packs before the marks that condemn them. Done again, it goes on. */
-export async function sweepAway({ repository }: PruneRun, sweep: Sweep): Promise<void> {
+export async function sweepAway({ repository, options }: PruneRun, sweep: Sweep): Promise<void> {
   const { backend } = repository;
+  options.onProgress?.({ step: 'removing', done: 0, total: 1 });
   await backend.removeMany('index', sweep.segments);
   await backend.removeMany('packs', sweep.packs);
   await backend.removeMany('marks', sweep.marks);

@@ -95,11 +95,12 @@ async function giveUp(session: RunningSession, store: PackStore | undefined, err
   }
 }
 
-function reportSync(repository: Repository, { sync }: LoadedRepository): void {
+function reportSync(repository: Repository, { sync, view }: LoadedRepository): void {
   for (const damage of sync.damaged) {
     repository.report(`${damage.message}; what it names is stored again. Run: cbr check`, 'notice');
   }
-  const missing = sync.missingPacks.length;
+  // What a prune is just removing is not missed.
+  const missing = sync.missingPacks.filter((name) => !view.condemned.has(name)).length;
   if (missing > 0) {
     repository.report(
       `${missing === 1 ? '1 pack that the index names is' : `${missing} packs that the index names are`} missing; what was in there is stored again if it still exists. Run: cbr check`,
