@@ -1,5 +1,7 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { chunkReader, loadRepository, readSegment } from '../../dist/repo/index.js';
+import { listSnapshots, walkReachable } from '../../dist/snapshot/index.js';
 import type { Facts } from '../snapshot/tree-facts.js';
 import { type Ended, type JsonLine, type Program, signalWhen } from './program.js';
 
@@ -99,4 +101,26 @@ export function namesIn(its: Program, kind: string): string[] {
   return found
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name).slice(its.repo.length + 1));
+}
+
+/** Ids, raw, of the chunks that index segments name and no snapshot reaches. */
+export function unreached(its: Program): Promise<string[]> {
+  return its.use(async (repository) => {
+    const loaded = await loadRepository(repository);
+    const reader = chunkReader(repository, loaded);
+    const reached = new Set<string>();
+    const { snapshots } = await listSnapshots(repository);
+    for (const { root } of snapshots) {
+      await walkReachable(root, {
+        see: (_, { id }) => !reached.has(id) && reached.add(id) !== undefined,
+        read: ({ id, length }) => reader.read('tree', id, length),
+      });
+    }
+    const named: string[] = [];
+    for (const name of loaded.view.segments.keys()) {
+      const { ids, count } = (await readSegment(repository, name, []))!.chunks;
+      for (let row = 0; row < count; row++) named.push(ids.toString('latin1', 32 * row, 32 * (row + 1)));
+    }
+    return named.filter((id) => !reached.has(id));
+  });
 }

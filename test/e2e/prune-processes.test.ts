@@ -4,7 +4,7 @@ import { isSoak } from '../snapshot/scratch-repository.js';
 import { factsOf } from '../snapshot/tree-facts.js';
 import { program } from './program.js';
 import { goThroughDays, Writer } from './prune-processes-actors.js';
-import { namesIn, Turmoil } from './prune-processes-turmoil.js';
+import { namesIn, Turmoil, unreached } from './prune-processes-turmoil.js';
 
 const WRITERS = 4;
 const MINUTES = isSoak ? 10 : 1;
@@ -55,8 +55,10 @@ test('writers, forgets and prunes at the same time, any of them killed: no snaps
   expect(await its.waste()).toEqual({ twice: 0, orphans: 0 });
   const status = await its.succeed(['prune', '--status']);
   expect(status.stdout).toBe('Nothing is under way, and nothing waits.\n');
+  // Ten packs that have become small may be gathered by the next one: that is no garbage.
   const { summary: plan } = await its.json(['prune', '--dry-run', '--max-unused', '0']);
-  expect(plan).toMatchObject({ packs: { removed: 0, rewritten: 0 }, bytes: { freed: 0, unused: 0 } });
+  expect(plan).toMatchObject({ packs: { removed: 0 }, bytes: { unused: 0 } });
+  expect(await unreached(its)).toEqual([]);
   expect(await its.run(['check', '--read-data'])).toMatchObject({ code: 0 });
   await expectAll();
 });

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { accessSync, constants, lstatSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
 /**
  * What a tree is, told by Node's own calls, getfattr and lsattr: for expected.json, and for what is restored. Names and link
@@ -132,11 +132,21 @@ function xattrsOf(root, paths) {
   return found;
 }
 
+/** lsattr opens what it tells of. */
+function isReadable(path) {
+  try {
+    accessSync(raw(path), constants.R_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** Letters of lsattr, but those that tell how a file system lays out content. */
 function flagsOf(root, paths) {
   const asked = paths.filter((path) => {
     const stats = lstatSync(raw(`${root}/${path}`));
-    return stats.isFile() || stats.isDirectory();
+    return (stats.isFile() || stats.isDirectory()) && isReadable(`${root}/${path}`);
   });
   const found = new Map();
   const output = said(root, ['lsattr', '-d'], asked);

@@ -1,9 +1,17 @@
-import { CbrError, FormatError, type ObjectDigest, ObjectExistsError, PROGRAM } from '../../core/index.js';
+import {
+  CbrError,
+  DamagedError,
+  type ObjectDigest,
+  ObjectExistsError,
+  ObjectNotFoundError,
+  PROGRAM,
+} from '../../core/index.js';
 import { readSegment } from '../index-sync.js';
 import { createRecord, readRecord } from '../record-store.js';
 import { heartbeatRecord, type LeaseRecord, leaseRecord, type SessionRecord } from '../records.js';
 import type { Repository } from '../repository.js';
 import { listNames } from '../view.js';
+import { ifDamaged } from './prove-places.js';
 import { digestBytes, type PruneRun, stopIfAborted } from './prune-run.js';
 
 /** One prune at a time: docs/protocol.md rules 4, 6, 15 and 23. */
@@ -24,15 +32,17 @@ export interface PruneLease {
 const LEASE = /^prune\/([1-9][0-9]*)$/;
 const ALIVE = /^prune-alive\/([1-9][0-9]*)\.([1-9][0-9]*)$/;
 
-/** Undefined when the record cannot be opened: then its holder is known by its signs of life only. */
-async function readLease({ backend, records }: Repository, number: number): Promise<LeaseRecord | undefined> {
+/** Rejects (damaged) when it cannot be opened: which segments of the epoch before count, nobody can tell then. */
+async function readLease({ backend, records }: Repository, number: number): Promise<LeaseRecord> {
+  const name = `prune/${number}`;
   try {
-    return await readRecord(backend, 'leases', `prune/${number}`, leaseRecord, records);
+    return await readRecord(backend, 'leases', name, leaseRecord, records);
   } catch (error) {
-    const isUnreadable =
-      error instanceof FormatError || (error instanceof CbrError && error.code === 'damaged');
-    if (!isUnreadable || error.code === 'newer-format') throw error;
-    return undefined;
+    if (ifDamaged(error) === undefined && error instanceof ObjectNotFoundError) throw error;
+    throw new DamagedError(`leases/${name}`, 'cannot be opened, so nobody can tell which segments count', {
+      cause: error,
+      hint: 'Nothing was removed. Put it back from a copy, if there is one, and run: cbr check',
+    });
   }
 }
 
@@ -52,12 +62,12 @@ export async function readLeaseState(
   const highest = Math.max(0, ...names.map((name) => Number(LEASE.exec(name)?.[1] ?? 0)));
   if (highest === 0) return { highest, held: undefined };
   const record = await readLease(repository, highest);
-  if (record?.role === 'closing') return { highest, held: undefined };
+  if (record.role === 'closing') return { highest, held: undefined };
   const beats = names.map((name) => {
     const [, epoch, beat] = ALIVE.exec(name) ?? [];
     return Number(epoch) === highest ? Number(beat) : 0;
   });
-  return { highest, held: { epoch: highest, holder: record?.holder, beat: Math.max(0, ...beats) } };
+  return { highest, held: { epoch: highest, holder: record.holder, beat: Math.max(0, ...beats) } };
 }
 
 /** P1. Rejects (busy) while another prune runs, unless this one shall wait. `beforeWriting` is called when none does. */
