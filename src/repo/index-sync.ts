@@ -98,7 +98,9 @@ export async function syncIndex(
   const isBack = dropped.some((name) => listed.has(name));
   const stale: ObjectDigest[] = [];
   for (const [name, { author }] of its.cache.segments()) {
-    if (isBack || !view.segments.has(name) || !counts(name, author)) stale.push(name);
+    const isListed = view.segments.has(name);
+    if (isListed && !counts(name, author)) uncounted.set(name, author);
+    if (isBack || !isListed || uncounted.has(name)) stale.push(name);
   }
   if (stale.length > 0) raiseIndexGeneration(its.cache);
   // All are read again when a pack is back; else what a prune merged takes over the packs of what it dropped.

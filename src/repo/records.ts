@@ -58,6 +58,7 @@ export const keyRecord = record({
   commitment: bytesOf(32),
   /** The master key with its tag. */
   wrapped: bytesOf(48),
+  extensions: optional(extensions),
 });
 export type KeyRecord = Decoded<typeof keyRecord>;
 
@@ -74,6 +75,7 @@ export const outcomeRecord = record({
   seen: ids(16),
   /** A commit: the snapshot's own record. */
   about: optional(encoded),
+  extensions: optional(extensions),
 });
 export type OutcomeRecord = Decoded<typeof outcomeRecord>;
 
@@ -88,6 +90,7 @@ export const sessionRecord = record({
   pidNamespace: optional(size),
   started: seconds,
   program: text(256),
+  extensions: optional(extensions),
 });
 export type SessionRecord = Decoded<typeof sessionRecord>;
 
@@ -98,15 +101,17 @@ export const forgottenRecord = record({
   outcome: encoded,
   by: text(1024),
   time: seconds,
+  extensions: optional(extensions),
 });
 
-export const markRecord = record({ packs: ids(32) });
+export const markRecord = record({ packs: ids(32), extensions: optional(extensions) });
 
 /** A holder of an epoch, or the closing record of the one before it; both list the segments of that one that count. */
 export const leaseRecord = record({
   role: word('holder', 'closing'),
   holder: optional(sessionRecord),
   segments: ids(32),
+  extensions: optional(extensions),
 });
 export type LeaseRecord = Decoded<typeof leaseRecord>;
 
@@ -120,6 +125,7 @@ export const noteRecord = record({
   pinnedUntil: optional(seconds),
   by: text(1024),
   time: seconds,
+  extensions: optional(extensions),
 });
 export type NoteRecord = Decoded<typeof noteRecord>;
 
@@ -131,5 +137,6 @@ export const policiesRecord = record({
   anchors: list(record({ group: list(rawText(LIMITS.name + 16)), date: text(10) })),
   by: text(1024),
   time: seconds,
+  extensions: optional(extensions),
 });
 export type PoliciesRecord = Decoded<typeof policiesRecord>;

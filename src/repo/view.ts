@@ -147,7 +147,7 @@ async function readLeases(
   const leases = new Map<number, LeaseRecord>();
   const unreadable = new Map<number, CbrError>();
   for (const name of await listNames(backend, 'leases')) {
-    const number = /^prune\/([0-9]+)$/.exec(name)?.[1];
+    const number = /^prune\/([1-9][0-9]{0,8})$/.exec(name)?.[1];
     if (number === undefined) continue;
     const kept = memory.get('leases', name);
     try {

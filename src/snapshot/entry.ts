@@ -92,6 +92,10 @@ const FIELD = Object.freeze({
   tree: 21,
 });
 
+/** What later versions may say of an entry: who does not know it passes over it. Nothing in it names a chunk. */
+const FIRST_OPTIONAL_FIELD = 64;
+const LAST_OPTIONAL_FIELD = 127;
+
 /** Items an entry holds itself; longer contents go into list pages. */
 export const MAX_INLINE_ITEMS = 64;
 /** Linux lists at most 64 KiB of names, each of two bytes at least. */
@@ -218,7 +222,7 @@ export function readEntry(reader: MessagePackReader): Entry {
   let ids: string | undefined;
   let last = -1;
   for (let i = 0; i < count; i++) {
-    const field = reader.int(0, FIELD.tree);
+    const field = reader.int(0, LAST_OPTIONAL_FIELD);
     if (field <= last) reader.fail(`field ${field} out of order`);
     last = field;
     switch (field) {
@@ -294,8 +298,12 @@ export function readEntry(reader: MessagePackReader): Entry {
           minor: reader.int(0, 0xffffffff),
         };
         break;
-      default:
+      case FIELD.tree:
         entry.tree = readReference(reader);
+        break;
+      default:
+        if (field < FIRST_OPTIONAL_FIELD) reader.fail(`field ${field} is not known`);
+        reader.skip();
     }
   }
   return complete(entry, ids, reader);

@@ -43,7 +43,8 @@ export async function annotateSnapshot(
     const before = withNote(snapshotOf(id, commit), counting);
     const note = noteOf(changed(before, change, nowSeconds), by, nowSeconds);
     const isSame = sameBytes(encode(noteRecord, note), encode(noteRecord, noteOf(before, by, nowSeconds)));
-    return isSame ? undefined : note;
+    const { extensions } = counting ?? {};
+    return isSame ? undefined : { ...note, ...(extensions === undefined ? {} : { extensions }) };
   });
   return { snapshot: withNote(snapshotOf(id, outcome), note), isChanged: isWritten };
 }

@@ -31,14 +31,18 @@ ${DURATION_HELP}`,
   },
 
   async run(context: CommandContext, command: Command): Promise<Outcome> {
-    const rules = policyRules(command);
+    const given = policyRules(command);
     const isRemoved = command.opts<Flags>().remove === true;
-    if (isRemoved && rules.length > 0) {
-      throw new CbrError('usage', `--remove and --${rules[0]!.name} exclude each other`, {
+    if (isRemoved && given.length > 0) {
+      throw new CbrError('usage', `--remove and --${given[0]!.name} exclude each other`, {
         hint: 'A policy that is set replaces the stored one.',
       });
     }
-    if (!isRemoved) refuseWithoutRule(policyOf(command).policy);
+    const { policy, zone } = policyOf(command);
+    if (!isRemoved) refuseWithoutRule(policy);
+    // Whoever applies it shall mean the same days, wherever that is.
+    const isZoned = isRemoved || given.some(({ name }) => name === 'timezone');
+    const rules = isZoned ? given : [...given, { name: 'timezone', value: zone.name }];
     return withRepository(context, async (repository) => {
       const { number } = await changeStoredPolicies(
         repository,

@@ -29,8 +29,8 @@ export interface PruneLease {
   stop(): Promise<void>;
 }
 
-const LEASE = /^prune\/([1-9][0-9]*)$/;
-const ALIVE = /^prune-alive\/([1-9][0-9]*)\.([1-9][0-9]*)$/;
+const LEASE = /^prune\/([1-9][0-9]{0,8})$/;
+const ALIVE = /^prune-alive\/([1-9][0-9]{0,8})\.([1-9][0-9]{0,14})$/;
 
 /** Rejects (damaged) when it cannot be opened: which segments of the epoch before count, nobody can tell then. */
 async function readLease({ backend, records }: Repository, number: number): Promise<LeaseRecord> {
