@@ -49,11 +49,11 @@ export function parseUnused(text: string): UnusedLimit {
 
 /** Prunes, and says what was done. Exit code 0 also when something had to be left to the next prune. */
 export async function runPrune(
-  { output, signal }: CommandContext,
+  { options, output, signal }: CommandContext,
   repository: Repository,
   { maxUnused = USUAL_UNUSED, maxRepack, wait = false, dryRun = false, acceptVanished = false }: PruneFlags,
 ): Promise<Outcome> {
-  const summary = await pruneRepository(repository, {
+  const request: Parameters<typeof pruneRepository>[1] = {
     maxUnused,
     ...(maxRepack === undefined ? {} : { maxRepackBytes: maxRepack }),
     wait,
@@ -72,7 +72,8 @@ export async function runPrune(
         current: step,
       });
     },
-  });
+  };
+  const summary = await pruneRepository(repository, request, options.threads);
   for (const line of summaryLines(summary)) output.line(line);
   for (const session of summary.pending) {
     output.problem({

@@ -24,6 +24,13 @@ export * from './pack-reader.js';
 export * from './pack-store.js';
 export type { PackTable } from './pack-table.js';
 export * from './pack-writer.js';
+export {
+  type BlockSealer,
+  type BlockToSeal,
+  type BlockWriterOptions,
+  BlockWriters,
+  blockWriterSettings,
+} from './prune/block-sealer.js';
 export { prune } from './prune/prune.js';
 export * from './prune/prune-options.js';
 export { type PruneStatus, pruneStatus } from './prune/prune-status.js';

@@ -277,7 +277,9 @@ export function chunkReader(repository: Repository, loaded: LoadedRepository): C
   let known = fingerprint(loaded.view.segments.keys(), loaded.view.leases.keys());
   const reloadOnce = async (): Promise<boolean> => {
     // Two short lists first: a lost pack makes this ask once for each of its chunks.
-    const leases = (await listNames(backend, 'leases')).map((name) => /^prune\/([1-9][0-9]{0,8})$/.exec(name)?.[1]);
+    const leases = (await listNames(backend, 'leases')).map(
+      (name) => /^prune\/([1-9][0-9]{0,8})$/.exec(name)?.[1],
+    );
     const now = fingerprint(
       await listNames(backend, 'index'),
       leases.filter((number) => number !== undefined),

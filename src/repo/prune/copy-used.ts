@@ -1,34 +1,28 @@
-import { newStagingPath } from '../../backends/index.js';
 import {
   CHUNK_ID_BYTES,
   type ChunkId,
   DamagedError,
   errnoOf,
-  LIMITS,
   type ObjectDigest,
   toLatin1,
 } from '../../core/index.js';
 import { judgePack } from '../bad-packs.js';
-import { decodeBlock } from '../block.js';
 import type { CachedPack } from '../cache/index.js';
-import type { PackKind } from '../index-segment.js';
 import { HEADER_BYTES } from '../object-header.js';
-import { blockOffsets, type OpenedPack, openPackHeader, readPackTable } from '../pack-reader.js';
+import { blockOffsets, readPackTable } from '../pack-reader.js';
 import { PackStore, type StoredTotals } from '../pack-store.js';
 import type { PackTable } from '../pack-table.js';
-import { PackWriter } from '../pack-writer.js';
-import { readPayload } from '../payload.js';
+import type { FinishedPack } from '../pack-writer.js';
 import type { Repository } from '../repository.js';
+import { type BlockSealer, type BlockToSeal, sealerHere } from './block-sealer.js';
 import type { ChunkUsage } from './chunk-usage.js';
-import { ifDamaged } from './prove-places.js';
+import { isDamage } from './prove-places.js';
 import { type PruneRun, stopIfAborted } from './prune-run.js';
 
-/** Tree packs have small blocks: looking at one directory opens little (docs/design.md section 2). */
-const TREE_BLOCK_BYTES = 256 * 1024;
 /** Blocks that stand one behind the other are read at once, up to so many bytes. */
 const READ_BYTES = 16 * 2 ** 20;
-/** A block below this part of a usual one is better compressed with others than taken over as it is. */
-const SMALL_PART = 2;
+/** Below so many stored bytes threads of their own would take longer to start than to work. */
+const FEW_BYTES = 16 * 2 ** 20;
 
 export interface Copied {
   /** Names of the segments that list the copies: durable, as all they name. */
@@ -65,27 +59,24 @@ export async function copyUsed(
     author: { kind: 'prune', epoch },
     clock: () => performance.now(),
   });
-  const writers = { data: writerOf(repository, 'data'), tree: writerOf(repository, 'tree') };
+  const bytes = packs.reduce((sum, { size }) => sum + size, 0);
+  const { startSealer } = run.options;
+  const sealer =
+    bytes < FEW_BYTES || startSealer === undefined ? sealerHere(repository) : startSealer(repository);
+  const copying = new Copying(sealer, store);
   try {
     for (const [done, pack] of packs.entries()) {
       stopIfAborted(run);
       run.options.onProgress?.({ step: 'rewriting packs', done, total: packs.length });
-      await copyPack(repository, pack, usage, store, writers[pack.kind]).catch((error: unknown) => {
-        ifDamaged(error);
-        judgePack(cache, pack.name, false);
-        throw error;
-      });
+      await copyPack(repository, pack, usage, store, copying);
     }
-    for (const writer of [writers.data, writers.tree]) {
-      const finished = writer.finish();
-      if (finished !== undefined) store.store(finished);
-    }
+    await copying.finish();
     const segments = await store.finish();
     for (const name of segments) own.add(name);
     return { segments, totals: store.totals, uncopied: [] };
   } catch (error) {
-    writers.data.abandon();
-    writers.tree.abandon();
+    await copying.abandon();
+    if (copying.damaged !== undefined) judgePack(cache, copying.damaged, false);
     // What is durable by now need not be copied again, whatever becomes of this prune.
     const segments = await store.salvage();
     for (const name of segments) own.add(name);
@@ -117,22 +108,49 @@ function isHeldBy(pack: CachedPack | undefined, isAvoided: (pack: CachedPack) =>
   return pack !== undefined && !isAvoided(pack);
 }
 
-function writerOf({ backend, config, keys, algorithms }: Repository, kind: PackKind): PackWriter {
-  return new PackWriter({
-    kind,
-    keys,
-    algorithms,
-    compressionLevel: config.compression,
-    pad: config.pad,
-    blockBytes: blockBytesOf(kind, config.blockBytes),
-    packBytes: config.packBytes,
-    verify: true,
-    stagingPath: () => newStagingPath(backend.stagingFolder!),
-  });
-}
+/** Blocks under way to new packs, and those to the store. */
+class Copying {
+  /** The pack of which a block is not what the index says. */
+  damaged: ObjectDigest | undefined;
+  private readonly underWay = new Set<Promise<void>>();
+  private failure: { readonly error: unknown } | undefined;
 
-function blockBytesOf(kind: PackKind, dataBytes: number): number {
-  return kind === 'tree' ? TREE_BLOCK_BYTES : dataBytes;
+  constructor(
+    private readonly sealer: BlockSealer,
+    private readonly store: PackStore,
+  ) {}
+
+  /** Resolves when a further block may follow; rejects when one has failed. */
+  async add(pack: ObjectDigest, block: BlockToSeal): Promise<void> {
+    const work = this.sealer
+      .seal(block)
+      .then((packs) => this.keep(packs))
+      .catch((error: unknown) => {
+        if (isDamage(error)) this.damaged = pack;
+        this.failure ??= { error };
+      })
+      .finally(() => this.underWay.delete(work));
+    this.underWay.add(work);
+    while (this.failure === undefined && this.underWay.size > this.sealer.concurrency)
+      await Promise.race(this.underWay);
+    if (this.failure !== undefined) throw this.failure.error;
+    await this.store.room();
+  }
+
+  async finish(): Promise<void> {
+    await Promise.all(this.underWay);
+    if (this.failure !== undefined) throw this.failure.error;
+    this.keep(await this.sealer.finish());
+  }
+
+  async abandon(): Promise<void> {
+    await Promise.all(this.underWay);
+    await this.sealer.abandon();
+  }
+
+  private keep(packs: readonly FinishedPack[]): void {
+    for (const pack of packs) this.store.store(pack);
+  }
 }
 
 /** The chunks to copy of one block. */
@@ -146,35 +164,42 @@ interface BlockCopy {
 }
 
 async function copyPack(
-  { backend, config, keys, algorithms }: Repository,
+  { backend, keys, algorithms }: Repository,
   pack: CachedPack,
   usage: ChunkUsage,
   store: PackStore,
-  writer: PackWriter,
+  copying: Copying,
 ): Promise<void> {
   const object = `packs/${pack.name}`;
-  const { table } = await readPackTable(backend, pack.name, keys, algorithms.zstd);
-  // From here on what was claimed must be stored, or the pack is not copied.
-  const copies = wantedBlocks(pack, table, usage, (id) => store.claim(id));
-  if (copies.length === 0) return;
-  const header = openPackHeader(
-    await backend.read('packs', pack.name, { offset: 0, length: HEADER_BYTES }),
-    keys,
-    object,
-  );
-  const offsets = blockOffsets(pack.blocks);
-  const blockBytes = blockBytesOf(pack.kind, config.blockBytes);
-  for (const run of neighbours(copies, pack)) {
-    const start = offsets[run[0]!.block]!;
-    const last = run.at(-1)!.block;
-    const length = offsets[last]! + pack.blocks[last]!.stored - start;
-    const bytes = await backend.read('packs', pack.name, { offset: start, length });
-    for (const copy of run) {
-      const from = offsets[copy.block]! - start;
-      const stored = bytes.subarray(from, from + pack.blocks[copy.block]!.stored);
-      await store.room();
-      copyBlock(stored, copy, header, table, object, { zstd: algorithms.zstd, blockBytes }, writer, store);
+  try {
+    const { table } = await readPackTable(backend, pack.name, keys, algorithms.zstd);
+    // From here on what was claimed must be stored, or the pack is not copied.
+    const copies = wantedBlocks(pack, table, usage, (id) => store.claim(id));
+    if (copies.length === 0) return;
+    const header = await backend.read('packs', pack.name, { offset: 0, length: HEADER_BYTES });
+    const offsets = blockOffsets(pack.blocks);
+    for (const group of neighbours(copies, pack)) {
+      const start = offsets[group[0]!.block]!;
+      const last = group.at(-1)!.block;
+      const length = offsets[last]! + pack.blocks[last]!.stored - start;
+      const bytes = await backend.read('packs', pack.name, { offset: start, length });
+      for (const { block, first, chunks, wanted } of group) {
+        const from = offsets[block]! - start;
+        await copying.add(pack.name, {
+          kind: pack.kind,
+          object,
+          header,
+          block,
+          stored: bytes.subarray(from, from + pack.blocks[block]!.stored),
+          ids: table.ids.slice(CHUNK_ID_BYTES * first, CHUNK_ID_BYTES * (first + chunks)),
+          lengths: table.lengths.slice(first, first + chunks),
+          wanted: Uint32Array.from(wanted),
+        });
+      }
     }
+  } catch (error) {
+    if (isDamage(error)) copying.damaged ??= pack.name;
+    throw error;
   }
 }
 
@@ -227,41 +252,4 @@ function neighbours(copies: readonly BlockCopy[], pack: CachedPack): BlockCopy[]
     }
   }
   return groups;
-}
-
-function copyBlock(
-  stored: Uint8Array,
-  { block, first, chunks, wanted }: BlockCopy,
-  pack: OpenedPack,
-  table: PackTable,
-  object: string,
-  { zstd, blockBytes }: { zstd: Repository['algorithms']['zstd']; blockBytes: number },
-  writer: PackWriter,
-  store: PackStore,
-): void {
-  const keep = (finished: ReturnType<PackWriter['finish']>): void => {
-    if (finished !== undefined) store.store(finished);
-  };
-  const payload = decodeBlock(stored, block, pack, object);
-  const lengths = Array.from(table.lengths.subarray(first, first + chunks));
-  const subject = `${object}, block ${block}`;
-  const plainBytes = lengths.reduce((total, length) => total + length, 0);
-  if (wanted.length === chunks && plainBytes >= blockBytes / SMALL_PART) {
-    const ids = table.ids.subarray(CHUNK_ID_BYTES * first, CHUNK_ID_BYTES * (first + chunks));
-    keep(writer.adopt(payload, ids, { chunkLengths: lengths, plainBytes }));
-    return;
-  }
-  const { plain, chunkLengths } = readPayload(payload, zstd, LIMITS.blockPlain, subject);
-  let at = 0;
-  let next = 0;
-  for (const [ordinal, length] of chunkLengths.entries()) {
-    if (length !== lengths[ordinal])
-      throw new DamagedError(object, `block ${block} is not what its table says`);
-    if (wanted[next] === ordinal) {
-      const row = CHUNK_ID_BYTES * (first + ordinal);
-      keep(writer.add(table.ids.subarray(row, row + CHUNK_ID_BYTES), plain.subarray(at, at + length)));
-      next++;
-    }
-    at += length;
-  }
 }

@@ -1,11 +1,4 @@
-import {
-  CHUNK_ID_BYTES,
-  type ChunkId,
-  DamagedError,
-  FormatError,
-  ObjectNotFoundError,
-  toLatin1,
-} from '../../core/index.js';
+import { CbrError, CHUNK_ID_BYTES, type ChunkId, toLatin1 } from '../../core/index.js';
 import { judgePack } from '../bad-packs.js';
 import { decodeBlock } from '../block.js';
 import type { CachedPack } from '../cache/index.js';
@@ -94,7 +87,11 @@ async function isWhole(
 
 /** Only damage; anything else is thrown. */
 export function ifDamaged(error: unknown): undefined {
-  if (error instanceof DamagedError || error instanceof FormatError || error instanceof ObjectNotFoundError)
-    return undefined;
-  throw error;
+  if (!isDamage(error)) throw error;
+  return undefined;
+}
+
+/** By its code: errors of other threads have no classes. */
+export function isDamage(error: unknown): boolean {
+  return error instanceof CbrError && ['damaged', 'format', 'object-not-found'].includes(error.code);
 }

@@ -1,5 +1,7 @@
 import type { ChunkId, ProcessIdentity } from '../../core/index.js';
 import type { PackKind } from '../index-segment.js';
+import type { Repository } from '../repository.js';
+import type { BlockSealer } from './block-sealer.js';
 
 /** The root tree of a snapshot, or any other chunk that a tree names. */
 export interface Reference {
@@ -44,6 +46,8 @@ export interface PruneProgress {
 }
 
 export interface PruneOptions {
+  /** Threads for what is rewritten; without it this thread does it. */
+  readonly startSealer?: (repository: Repository) => BlockSealer;
   readonly onProgress?: (progress: PruneProgress) => void;
   readonly maxUnused: UnusedLimit;
   /** Stored bytes of packs that are rewritten at most; without it as many as it takes. */
