@@ -26,6 +26,7 @@ import { type Keys, keysFrom } from './keys.js';
 import { checkModePin } from './mode-pin.js';
 import type { RecordContext } from './record-store.js';
 import type { ConfigRecord } from './records.js';
+import { hasOutcome } from './session.js';
 import { listNames, type RecordMemory, type RepositoryView, readView } from './view.js';
 
 export interface OpenOptions {
@@ -263,9 +264,34 @@ export async function loadRepository(repository: Repository): Promise<LoadedRepo
   for (let readings = 1; ; readings++) {
     const view = await readView(backend, records, recordMemory(cache));
     const sync = await syncIndex({ backend, records, cache }, view);
-    // A listed segment was gone when it was to be read: a prune has merged it into another one (rule 8).
-    if (sync.gone === 0 || readings === MOST_READINGS) return { view, sync };
+    if (readings === MOST_READINGS || !(await isOutdated(repository, view, sync))) return { view, sync };
   }
+}
+
+/**
+ * Whether something happened while it was read that has to be read again (rule 8): a listed segment was gone when it was to be
+ * read, since a prune has merged it into another one; or the author of a segment has ended that had not when the snapshots
+ * were listed, and those that were listed later may rely on it.
+ */
+export async function isOutdated(
+  { backend }: Pick<Repository, 'backend'>,
+  view: RepositoryView,
+  sync: SyncReport,
+): Promise<boolean> {
+  if (sync.gone > 0) return true;
+  for (const author of undecidedAuthors(view, sync)) if (await hasOutcome(backend, author)) return true;
+  return false;
+}
+
+/** Sessions that wrote segments and had no outcome when it was looked for. */
+export function undecidedAuthors(view: RepositoryView, { uncounted }: SyncReport): Set<SessionId> {
+  const authors = new Set<SessionId>();
+  for (const author of uncounted.values()) {
+    if (author.kind !== 'session') continue;
+    if (!view.outcomes.has(author.session) && !view.forgotten.has(author.session))
+      authors.add(author.session);
+  }
+  return authors;
 }
 
 /** What is listed so often and is not there is not there. */

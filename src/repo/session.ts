@@ -119,8 +119,14 @@ export async function removeSession(backend: Backend, id: SessionId): Promise<vo
   await backend.remove('sessions', `${id}/0`);
 }
 
-/** All sessions registered now. */
-export async function listSessions(its: SessionContext): Promise<FoundSession[]> {
+/**
+ * All sessions registered now; with `leftovers` also those of which only heartbeats are left: a session beats once more after
+ * it was cleared away, and dies.
+ */
+export async function listSessions(
+  its: SessionContext,
+  { leftovers = false }: { readonly leftovers?: boolean } = {},
+): Promise<FoundSession[]> {
   const beats = new Map<SessionId, number>();
   for (const name of await listNames(its.backend, 'sessions')) {
     const [id, number] = name.split('/');
@@ -133,7 +139,8 @@ export async function listSessions(its: SessionContext): Promise<FoundSession[]>
     try {
       record = await readRecord(its.backend, 'sessions', `${id}/0`, sessionRecord, its.records);
     } catch (error) {
-      if (error instanceof ObjectNotFoundError) continue;
+      const isGone = error instanceof ObjectNotFoundError;
+      if (isGone && !leftovers) continue;
       if (!(error instanceof CbrError) || error.code === 'backend') throw error;
     }
     found.push({ id, record, beat });

@@ -1,4 +1,4 @@
-import { type CbrError, DamagedError, type ObjectDigest } from '../../core/index.js';
+import { CbrError, type ObjectDigest } from '../../core/index.js';
 import type { CachedPack, CachedSegment } from '../cache/index.js';
 import type { IndexSegment } from '../index-segment.js';
 import { readSegment } from '../index-sync.js';
@@ -10,6 +10,13 @@ import { type PruneRun, stopIfAborted } from './prune-run.js';
 const SMALL_BYTES = 2 ** 20;
 /** So many small segments are merged though none of them has to go: fewer would be rewritten again every night. */
 const MANY_SMALL = 10;
+
+/** A segment that was counting is gone: the sweep of the epoch before goes on beside this prune (rule 27). */
+export class SegmentGone extends CbrError {
+  constructor(name: ObjectDigest) {
+    super('backend', `index/${name} is gone, and was there a moment ago`, { hint: 'Prune again.' });
+  }
+}
 
 export interface MergedSegments {
   /** To be removed after the close; all that counts of them is in those written, or swept. */
@@ -35,7 +42,10 @@ export function segmentsToDrop(
   return forced.length > 0 || small.length >= MANY_SMALL ? [...forced, ...small] : [];
 }
 
-/** P9: writes merged segments of the epoch, without the packs that are swept, for the counting segments that are to be dropped. */
+/**
+ * P9: writes merged segments of the epoch, without the packs that are swept, for the counting segments that are to be dropped.
+ * Rejects with SegmentGone when the repository has to be read again first.
+ */
 export async function mergeSegments(
   run: PruneRun,
   epoch: number,
@@ -68,5 +78,5 @@ async function wholeSegment({ repository }: PruneRun, name: ObjectDigest): Promi
   const damaged: CbrError[] = [];
   const segment = await readSegment(repository, name, damaged);
   if (segment !== undefined) return segment;
-  throw damaged[0] ?? new DamagedError(`index/${name}`, 'is gone, and was there a moment ago');
+  throw damaged[0] ?? new SegmentGone(name);
 }

@@ -1,6 +1,6 @@
 import { CbrError, DamagedError, type ObjectDigest, type SessionId } from '../../core/index.js';
 import { type SyncReport, syncIndex } from '../index-sync.js';
-import { recordMemory } from '../repository.js';
+import { isOutdated, recordMemory, undecidedAuthors } from '../repository.js';
 import { type RepositoryView, readView, segmentCounts } from '../view.js';
 import type { PruneRun } from './prune-run.js';
 import { fenceVanished, unregistered } from './settle-sessions.js';
@@ -36,8 +36,8 @@ export async function readPruneView(
       const isOwn = author.kind === 'prune' && author.epoch === own?.epoch;
       return isOwn ? own.segments.has(name) : segmentCounts(name, author, view);
     });
+    if (readings < MOST_READINGS && (await isOutdated(run.repository, view, sync))) continue;
     if (sync.gone > 0) {
-      if (readings < MOST_READINGS) continue;
       throw new CbrError('backend', 'index segments are listed again and again that are not there', {
         hint: HINT,
       });
@@ -52,16 +52,9 @@ export async function readPruneView(
 }
 
 /** Outcomes that were there and are not: snapshots that others saw, and authors of segments that are not registered. */
-async function lostOutcomes(
-  run: PruneRun,
-  view: RepositoryView,
-  { uncounted }: SyncReport,
-): Promise<SessionId[]> {
-  const authors = new Set<SessionId>();
-  for (const author of uncounted.values()) {
-    if (author.kind === 'session' && !view.outcomes.has(author.session)) authors.add(author.session);
-  }
-  return [...new Set([...view.vanished, ...(await unregistered(run, authors))])];
+async function lostOutcomes(run: PruneRun, view: RepositoryView, sync: SyncReport): Promise<SessionId[]> {
+  const authors = await unregistered(run, undecidedAuthors(view, sync));
+  return [...new Set([...view.vanished, ...authors])];
 }
 
 const HINT = 'Nothing was removed. Run: cbr check';

@@ -1,5 +1,5 @@
 import { removeStaleTemporaries } from '../../backends/index.js';
-import type { ObjectDigest, SessionId } from '../../core/index.js';
+import { CbrError, type ObjectDigest, type SessionId } from '../../core/index.js';
 import type { CachedPack } from '../cache/index.js';
 import { droppedPacks } from '../dropped-packs.js';
 import type { Author } from '../index-segment.js';
@@ -11,9 +11,9 @@ import { choosePacks, packsOf, plannedPacks } from './choose-packs.js';
 import { CondemnedPacks } from './condemned-packs.js';
 import { type Copied, copyUsed } from './copy-used.js';
 import { type PruneLease, takeLease } from './lease.js';
-import { type MergedSegments, mergeSegments } from './merge-segments.js';
+import { type MergedSegments, mergeSegments, SegmentGone } from './merge-segments.js';
 import { leaveOut, type PrunePlan } from './plan-prune.js';
-import type { PruneOptions, PruneSummary, WalkTrees } from './prune-options.js';
+import type { PruneOptions, PruneSummary, Reference, WalkTrees } from './prune-options.js';
 import { digestBytes, newPruneRun, type PruneRun } from './prune-run.js';
 import { pendingSummary, plannedSummary, sweptSummary } from './prune-summary.js';
 import { type PruneView, readPruneView } from './prune-view.js';
@@ -83,26 +83,36 @@ async function pruneEpoch(run: PruneRun, lease: PruneLease): Promise<PruneSummar
       for (const { name } of copied.uncopied) condemned.leave(name);
       return copied;
     };
+    const lookAgain = async (): Promise<LookedAgain> => {
+      for (let looks = 1; ; looks++) {
+        const second = await readPruneView(run, { epoch: lease.epoch, segments: own });
+        const late = await lateRoots(run, first, second);
+        await reached.walk(late);
+        const more = packsOf(cache, condemned.swept).filter(
+          (pack) => (reached.usage.use(pack)?.chunks ?? 0) > (counts.get(pack.number) ?? 0),
+        );
+        const copiedLate = await copy(more);
+        try {
+          const merged = await mergeSegments(run, lease.epoch, second.view.segments, condemned.swept);
+          return { second, late, copiedLate, merged };
+        } catch (error) {
+          if (!(error instanceof SegmentGone) || looks === MOST_LOOKS) throw error;
+        }
+      }
+    };
     const copied = await copy(plan.rewritten.map((number) => cache.pack(number)!)); // P4
     plan = leaveOut(plan, plannedPacks(run, first, reached.usage, copied.uncopied));
     backend.room?.release();
     await writeMark(run, lease.epoch, condemned.names); // P5
     condemned.setMarked();
-    const sessions = await listSessions(run.repository); // P6: only now
+    const sessions = await listSessions(run.repository, { leftovers: true }); // P6: only now
     const pending = await settleSessions(run, sessions); // P7
     if (pending.length > 0) {
       await lease.close(own);
       const planned = { plan, snapshots: roots.size, orphans: new Map() };
       return pendingSummary(planned, copied, lease.epoch, pending);
     }
-    const second = await readPruneView(run, { epoch: lease.epoch, segments: own }); // P8
-    const late = await lateRoots(run, first, second);
-    await reached.walk(late);
-    const more = packsOf(cache, condemned.swept).filter(
-      (pack) => (reached.usage.use(pack)?.chunks ?? 0) > (counts.get(pack.number) ?? 0),
-    );
-    const copiedLate = await copy(more);
-    const merged = await mergeSegments(run, lease.epoch, second.view.segments, condemned.swept); // P9
+    const { second, late, copiedLate, merged } = await lookAgain(); // P8, P9
     tellForgone(run, plan, [copiedLate]);
     for (const name of merged.dropped) own.delete(name);
     for (const name of merged.written) own.add(name);
@@ -114,9 +124,30 @@ async function pruneEpoch(run: PruneRun, lease: PruneLease): Promise<PruneSummar
     return sweptSummary(planned, [copied, copiedLate], lease.epoch, merged, droppedBytes);
   } catch (error) {
     // What is durable counts, the mark stays, and the next prune goes on; if even this fails it takes the epoch over.
-    if (!lease.isClosed) await lease.close(own).catch(() => undefined);
-    throw error;
+    throw lease.isClosed
+      ? error
+      : await lease.close(own).then(
+          () => error,
+          (closing) => whyItFailed(error, closing),
+        );
   }
+}
+
+/** P8 and P9. */
+interface LookedAgain {
+  readonly second: PruneView;
+  /** Roots that were walked since P2. */
+  readonly late: ReadonlyMap<SessionId, Reference>;
+  readonly copiedLate: Copied;
+  readonly merged: MergedSegments;
+}
+
+/** The sweep of the epoch before ends, and then nothing goes any more. */
+const MOST_LOOKS = 5;
+
+/** Of a prune that was taken over the other one may remove what it reads: that is no damage. */
+function whyItFailed(error: unknown, closing: unknown): unknown {
+  return closing instanceof CbrError && closing.code === 'busy' ? closing : error;
 }
 
 /** P2: a forget that was broken off has removed nothing yet. */
