@@ -1,23 +1,23 @@
 import { removeStaleTemporaries } from '../../backends/index.js';
 import { CbrError, type ObjectDigest, type SessionId } from '../../core/index.js';
-import type { CachedPack } from '../cache/index.js';
 import { droppedPacks } from '../dropped-packs.js';
 import type { Author } from '../index-segment.js';
 import { createRecord } from '../record-store.js';
 import { markRecord } from '../records.js';
 import { loadRepository, type Repository } from '../repository.js';
 import { type FoundSession, listSessions } from '../session.js';
-import { choosePacks, packsOf, plannedPacks } from './choose-packs.js';
+import { choosePacks } from './choose-packs.js';
 import { CondemnedPacks } from './condemned-packs.js';
-import { type Copied, copyUsed } from './copy-used.js';
+import type { Copied } from './copy-used.js';
+import { EpochWork } from './epoch-work.js';
 import { type PruneLease, takeLease } from './lease.js';
-import { type MergedSegments, mergeSegments, SegmentGone } from './merge-segments.js';
-import { leaveOut, type PrunePlan } from './plan-prune.js';
-import type { PruneOptions, PruneSummary, Reference, WalkTrees } from './prune-options.js';
+import type { MergedSegments } from './merge-segments.js';
+import type { PrunePlan } from './plan-prune.js';
+import type { PruneOptions, PruneSummary, WalkTrees } from './prune-options.js';
 import { digestBytes, newPruneRun, type PruneRun } from './prune-run.js';
 import { pendingSummary, plannedSummary, sweptSummary } from './prune-summary.js';
 import { type PruneView, readPruneView } from './prune-view.js';
-import { forgottenRoots, useCounts, validRoots } from './reach-snapshots.js';
+import { validRoots } from './reach-snapshots.js';
 import { settleSessions } from './settle-sessions.js';
 import { neverCounts, sweepAway } from './sweep.js';
 
@@ -68,86 +68,49 @@ async function pruneEpoch(run: PruneRun, lease: PruneLease): Promise<PruneSummar
   try {
     const first = await readPruneView(run, { epoch: lease.epoch, segments: own }); // P2
     await finishForgets(run, first);
-    const { cache, backend } = run.repository;
-    const condemned = new CondemnedPacks(first.view.condemned);
     const roots = validRoots(first.view);
+    const condemned = new CondemnedPacks(first.view.condemned);
     const chosen = await choosePacks(run, first, roots, condemned.names); // P3
-    const { reached, rankOf } = chosen;
-    let { plan } = chosen;
-    for (const number of [...plan.unused, ...plan.rewritten]) condemned.add(cache.pack(number)!.name);
-    for (const number of plan.left) condemned.leave(cache.pack(number)!.name);
-    const counts = useCounts(reached.usage, packsOf(cache, condemned.names));
-    const copy = async (packs: readonly CachedPack[]): Promise<Copied> => {
-      const isAvoided = (pack: CachedPack): boolean => rankOf(pack) > 0;
-      const copied = await copyUsed(run, lease.epoch, packs, reached.usage, isAvoided, own);
-      for (const { name } of copied.uncopied) condemned.leave(name);
-      return copied;
-    };
-    const lookAgain = async (): Promise<LookedAgain> => {
-      for (let looks = 1; ; looks++) {
-        const second = await readPruneView(run, { epoch: lease.epoch, segments: own });
-        const late = await lateRoots(run, first, second);
-        await reached.walk(late);
-        const more = packsOf(cache, condemned.swept).filter(
-          (pack) => (reached.usage.use(pack)?.chunks ?? 0) > (counts.get(pack.number) ?? 0),
-        );
-        const copiedLate = await copy(more);
-        try {
-          const merged = await mergeSegments(run, lease.epoch, second.view.segments, condemned.swept);
-          return { second, late, copiedLate, merged };
-        } catch (error) {
-          if (!(error instanceof SegmentGone) || looks === MOST_LOOKS) throw error;
-        }
-      }
-    };
-    const copied = await copy(plan.rewritten.map((number) => cache.pack(number)!)); // P4
-    plan = leaveOut(plan, plannedPacks(run, first, reached.usage, copied.uncopied));
-    backend.room?.release();
+    const epoch = new EpochWork(run, lease.epoch, own, first, chosen, condemned);
+    const copied = await epoch.copyChosen(); // P4
+    run.repository.backend.room?.release();
     await writeMark(run, lease.epoch, condemned.names); // P5
     condemned.setMarked();
     const sessions = await listSessions(run.repository, { leftovers: true }); // P6: only now
     const pending = await settleSessions(run, sessions); // P7
     if (pending.length > 0) {
       await lease.close(own);
-      const planned = { plan, snapshots: roots.size, orphans: new Map() };
+      const planned = { plan: epoch.plan, snapshots: roots.size, orphans: new Map() };
       return pendingSummary(planned, copied, lease.epoch, pending);
     }
-    const { second, late, copiedLate, merged } = await lookAgain(); // P8, P9
-    tellForgone(run, plan, [copiedLate]);
-    for (const name of merged.dropped) own.delete(name);
-    for (const name of merged.written) own.add(name);
+    const { second, late, copiedLate, merged } = await epoch.lookAgain(); // P8, P9
+    tellForgone(run, epoch.plan, [copiedLate]);
     await lease.close(own);
     const orphans = orphansOf(run, first, second, lease.epoch);
     await sweepAll(run, lease.epoch, { first, second, sessions, merged, condemned, orphans });
-    const planned = { plan, snapshots: roots.size + late.size, orphans };
+    const planned = { plan: epoch.plan, snapshots: roots.size + late.size, orphans };
     const droppedBytes = merged.dropped.reduce((sum, name) => sum + (second.view.segments.get(name) ?? 0), 0);
     return sweptSummary(planned, [copied, copiedLate], lease.epoch, merged, droppedBytes);
   } catch (error) {
-    // What is durable counts, the mark stays, and the next prune goes on; if even this fails it takes the epoch over.
-    throw lease.isClosed
-      ? error
-      : await lease.close(own).then(
-          () => error,
-          (closing) => whyItFailed(error, closing),
-        );
+    throw lease.isClosed ? error : await closeAfter(error, lease, own);
   }
 }
 
-/** P8 and P9. */
-interface LookedAgain {
-  readonly second: PruneView;
-  /** Roots that were walked since P2. */
-  readonly late: ReadonlyMap<SessionId, Reference>;
-  readonly copiedLate: Copied;
-  readonly merged: MergedSegments;
-}
-
-/** The sweep of the epoch before ends, and then nothing goes any more. */
-const MOST_LOOKS = 5;
-
-/** Of a prune that was taken over the other one may remove what it reads: that is no damage. */
-function whyItFailed(error: unknown, closing: unknown): unknown {
-  return closing instanceof CbrError && closing.code === 'busy' ? closing : error;
+/**
+ * What is durable counts, the mark stays, and the next prune goes on; if not even this succeeds it takes the epoch over.
+ * Returns why the prune failed: of one that was taken over the other one may have removed what it read, which is no damage.
+ */
+async function closeAfter(
+  error: unknown,
+  lease: PruneLease,
+  own: ReadonlySet<ObjectDigest>,
+): Promise<unknown> {
+  try {
+    await lease.close(own);
+  } catch (closing) {
+    if (closing instanceof CbrError && closing.code === 'busy') return closing;
+  }
+  return error;
 }
 
 /** P2: a forget that was broken off has removed nothing yet. */
@@ -177,17 +140,6 @@ async function writeMark(
   if (condemned.size === 0) return;
   const { backend, records } = repository;
   await createRecord(backend, 'marks', String(epoch), markRecord, { packs: digestBytes(condemned) }, records);
-}
-
-/** P8: what was committed or forgotten since P2 may rely on what is condemned. */
-async function lateRoots(run: PruneRun, first: PruneView, second: PruneView) {
-  const before = validRoots(first.view);
-  const late = new Map([...validRoots(second.view)].filter(([sid]) => !before.has(sid)));
-  const forgotten = [...second.view.forgotten].filter(
-    (sid) => !first.view.forgotten.has(sid) && !before.has(sid),
-  );
-  for (const [sid, root] of await forgottenRoots(run, forgotten)) late.set(sid, root);
-  return late;
 }
 
 /**

@@ -1,0 +1,107 @@
+import type { ObjectDigest, SessionId } from '../../core/index.js';
+import type { CachedPack } from '../cache/index.js';
+import { type ChosenPacks, packsOf, plannedPacks } from './choose-packs.js';
+import type { CondemnedPacks } from './condemned-packs.js';
+import { type Copied, copyUsed } from './copy-used.js';
+import { type MergedSegments, mergeSegments, SegmentGone } from './merge-segments.js';
+import { leaveOut, type PrunePlan } from './plan-prune.js';
+import type { Reference } from './prune-options.js';
+import type { PruneRun } from './prune-run.js';
+import { type PruneView, readPruneView } from './prune-view.js';
+import { forgottenRoots, useCounts, validRoots } from './reach-snapshots.js';
+
+/** What came of P8 and P9. */
+export interface LookedAgain {
+  readonly second: PruneView;
+  /** Roots that were walked since P2. */
+  readonly late: ReadonlyMap<SessionId, Reference>;
+  readonly copiedLate: Copied;
+  readonly merged: MergedSegments;
+}
+
+/** The sweep of the epoch before ends, and then nothing goes any more. */
+const MOST_LOOKS = 5;
+
+/** What an epoch writes before it is closed: copies of what is in use, and merged segments. */
+export class EpochWork {
+  private planned: PrunePlan;
+  /** Chunks in use of each condemned pack, as P4 copied them. */
+  private readonly counts: ReadonlyMap<number, number>;
+
+  constructor(
+    private readonly run: PruneRun,
+    private readonly epoch: number,
+    /** Segments of this epoch that shall count when it is closed. */
+    private readonly own: Set<ObjectDigest>,
+    private readonly first: PruneView,
+    private readonly chosen: ChosenPacks,
+    private readonly condemned: CondemnedPacks,
+  ) {
+    const { cache } = run.repository;
+    this.planned = chosen.plan;
+    const nameOf = (number: number): ObjectDigest => cache.pack(number)!.name;
+    for (const number of [...chosen.plan.unused, ...chosen.plan.rewritten]) condemned.add(nameOf(number));
+    for (const number of chosen.plan.left) condemned.leave(nameOf(number));
+    this.counts = useCounts(chosen.reached.usage, packsOf(cache, condemned.names));
+  }
+
+  /** Without what could not be copied. */
+  get plan(): PrunePlan {
+    return this.planned;
+  }
+
+  /** P4. */
+  async copyChosen(): Promise<Copied> {
+    const { cache } = this.run.repository;
+    const copied = await this.copy(this.planned.rewritten.map((number) => cache.pack(number)!));
+    const { usage } = this.chosen.reached;
+    this.planned = leaveOut(this.planned, plannedPacks(this.run, this.first, usage, copied.uncopied));
+    return copied;
+  }
+
+  private async copy(packs: readonly CachedPack[]): Promise<Copied> {
+    const { reached, rankOf } = this.chosen;
+    const isAvoided = (pack: CachedPack): boolean => rankOf(pack) > 0;
+    const copied = await copyUsed(this.run, this.epoch, packs, reached.usage, isAvoided, this.own);
+    for (const { name } of copied.uncopied) this.condemned.leave(name);
+    return copied;
+  }
+
+  /** P8 and P9, again when the sweep of the epoch before took away a segment meanwhile. */
+  async lookAgain(): Promise<LookedAgain> {
+    const { run, epoch, own, condemned } = this;
+    for (let looks = 1; ; looks++) {
+      const second = await readPruneView(run, { epoch, segments: own });
+      const late = await this.lateRoots(second);
+      await this.chosen.reached.walk(late);
+      const copiedLate = await this.copy(this.moreInUse());
+      try {
+        const merged = await mergeSegments(run, epoch, second.view.segments, condemned.swept);
+        for (const name of merged.dropped) own.delete(name);
+        for (const name of merged.written) own.add(name);
+        return { second, late, copiedLate, merged };
+      } catch (error) {
+        if (!(error instanceof SegmentGone) || looks === MOST_LOOKS) throw error;
+      }
+    }
+  }
+
+  /** What was committed or forgotten since P2: it may rely on what is condemned. */
+  private async lateRoots(second: PruneView): Promise<Map<SessionId, Reference>> {
+    const before = validRoots(this.first.view);
+    const late = new Map([...validRoots(second.view)].filter(([sid]) => !before.has(sid)));
+    const forgotten = [...second.view.forgotten].filter(
+      (sid) => !this.first.view.forgotten.has(sid) && !before.has(sid),
+    );
+    for (const [sid, root] of await forgottenRoots(this.run, forgotten)) late.set(sid, root);
+    return late;
+  }
+
+  /** Condemned packs of which more is in use than P4 knew. */
+  private moreInUse(): CachedPack[] {
+    const { usage } = this.chosen.reached;
+    return packsOf(this.run.repository.cache, this.condemned.swept).filter(
+      (pack) => (usage.use(pack)?.chunks ?? 0) > (this.counts.get(pack.number) ?? 0),
+    );
+  }
+}
