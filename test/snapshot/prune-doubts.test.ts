@@ -110,6 +110,21 @@ describe('a record that cannot be opened', () => {
     await expectRestored(its, next.id, next.facts, on(its, 'e'));
   });
 
+  test('that says a snapshot is forgotten is no reason to sweep it', async () => {
+    const its = await scratchRepository();
+    write(its, 'kept', 1);
+    const kept = await take(its);
+    write(its, 'further', 2);
+    await take(its);
+    mkdirSync(join(its.repo, 'forgotten'), { recursive: true });
+    const forged = join(its.repo, 'forgotten', kept.id);
+    writeFileSync(forged, randomContent(3, 400));
+    await expect(prune(its)).rejects.toThrow(/forgotten\/.*cannot be opened/);
+    rmSync(forged);
+    await prune(its);
+    await expectRestored(its, kept.id, kept.facts);
+  });
+
   test("of a snapshot that is forgotten is in nobody's way", async () => {
     const its = await scratchRepository();
     write(its, 'kept', 1);

@@ -17,7 +17,7 @@ import type { PruneOptions, PruneSummary, WalkTrees } from './prune-options.js';
 import { digestBytes, newPruneRun, type PruneRun } from './prune-run.js';
 import { pendingSummary, plannedSummary, sweptSummary } from './prune-summary.js';
 import { type PruneView, readPruneView } from './prune-view.js';
-import { validRoots } from './reach-snapshots.js';
+import { forgottenRoots, validRoots } from './reach-snapshots.js';
 import { settleSessions } from './settle-sessions.js';
 import { neverCounts, sweepAway } from './sweep.js';
 
@@ -113,10 +113,14 @@ async function closeAfter(
   return error;
 }
 
-/** P2: a forget that was broken off has removed nothing yet. */
-async function finishForgets({ repository }: PruneRun, { view }: PruneView): Promise<void> {
+/**
+ * P2: a forget that was broken off has removed nothing yet. Its record must open: a file of that name alone, which anybody can
+ * make who can write to the store, is no reason to sweep a snapshot that is there.
+ */
+async function finishForgets(run: PruneRun, { view }: PruneView): Promise<void> {
   const half = [...view.forgotten].filter((sid) => view.outcomes.has(sid));
-  await repository.backend.removeMany('snapshots', half);
+  await forgottenRoots(run, half);
+  await run.repository.backend.removeMany('snapshots', half);
 }
 
 /** A prune that frees less than it was asked to says so. */

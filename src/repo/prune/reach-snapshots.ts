@@ -5,6 +5,7 @@ import { readRecord } from '../record-store.js';
 import { forgottenRecord, type OutcomeRecord, outcomeRecord } from '../records.js';
 import { type RepositoryView, validSnapshots } from '../view.js';
 import { ChunkUsage, type PackRank } from './chunk-usage.js';
+import { ifDamaged } from './prove-places.js';
 import type { ReachVisitor, Reference } from './prune-options.js';
 import { type PruneRun, stopIfAborted } from './prune-run.js';
 
@@ -54,7 +55,7 @@ export function validRoots(view: RepositoryView): Map<SessionId, Reference> {
   return new Map([...validSnapshots(view)].map(([sid, outcome]) => [sid, rootOf(sid, outcome)]));
 }
 
-/** The roots of forgotten snapshots. Those whose session ended otherwise have none. */
+/** The roots of forgotten snapshots. Those whose session ended otherwise have none. Rejects when a record cannot be opened. */
 export async function forgottenRoots(
   { repository }: PruneRun,
   sids: readonly SessionId[],
@@ -62,7 +63,19 @@ export async function forgottenRoots(
   const { backend, records } = repository;
   const roots = new Map<SessionId, Reference>();
   for (const sid of sids) {
-    const { outcome } = await readRecord(backend, 'forgotten', sid, forgottenRecord, records);
+    const { outcome } = await readRecord(backend, 'forgotten', sid, forgottenRecord, records).catch(
+      (cause: unknown) => {
+        ifDamaged(cause);
+        throw new DamagedError(
+          `forgotten/${sid}`,
+          'cannot be opened, so nobody can tell whether it is meant',
+          {
+            cause,
+            hint: 'Nothing was removed. If the snapshot is to stay, remove this object. Run: cbr check',
+          },
+        );
+      },
+    );
     const decoded = decode(outcomeRecord, outcome, `forgotten/${sid}`);
     if (decoded.outcome === 'commit') roots.set(sid, rootOf(sid, decoded));
   }
