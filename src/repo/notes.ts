@@ -56,6 +56,19 @@ export async function readNotes(
   return notes;
 }
 
+/** Those of the snapshots whose last note cannot be opened: it may have pinned them. Rejects as `readNotes` does. */
+export async function doubtfulNotes(
+  its: NotesContext,
+  snapshots: { has(id: SessionId): boolean },
+): Promise<Set<SessionId>> {
+  const doubtful = new Set<SessionId>();
+  for (const [id, [last]] of await noteNumbers(its.backend)) {
+    if (!snapshots.has(id) || last === undefined) continue;
+    if ((await countingNote(its, id, [last])) === undefined) doubtful.add(id);
+  }
+  return doubtful;
+}
+
 /** The numbers of all notes by snapshot, the highest first. */
 async function noteNumbers(backend: ObjectReader): Promise<Map<SessionId, number[]>> {
   const found = new Map<SessionId, number[]>();

@@ -29,6 +29,9 @@ export interface PackWriterOptions {
   readonly stagingPath: () => string;
 }
 
+/** Plain bytes of a block of trees: small, so that looking at one directory opens little (docs/design.md section 2). */
+export const TREE_BLOCK_BYTES = 256 * 1024;
+
 /** A pack with more may not take another block: one index segment must be able to list all its chunks. */
 const MAX_CHUNKS = LIMITS.segmentChunks - LIMITS.blockChunks;
 

@@ -1,4 +1,4 @@
-import { rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { DamagedError, type SessionId } from '../../dist/core/index.js';
@@ -47,6 +47,20 @@ describe('by a policy', () => {
     expect((await its.snapshots()).map(({ id }) => id)).toEqual([a, c]);
     expect(objects(its, 'policies')).toEqual([]);
     await expect(plan(its, {})).rejects.toThrow(PolicyRefusedError);
+  });
+
+  test('what a note says that cannot be opened may be a pin', async () => {
+    const its = await small();
+    const [a, b] = [await takeAt(its, '2025-01-01T00:00'), await takeAt(its, '2025-01-02T00:00')];
+    mkdirSync(join(its.repo, 'notes', a), { recursive: true });
+    writeFileSync(join(its.repo, 'notes', a, '1'), 'not a note');
+    expect(reasonsOf(await plan(its, { last: 1 }))).toEqual([
+      [a, ['pinned']],
+      [b, ['last', 'newest']],
+    ]);
+    expect(its.reports.join()).toContain('cannot be opened, and may have pinned it');
+    await its.use((repository) => annotateSnapshot(repository, { id: a }, { comment: 'settled' }, 'x', 1));
+    expect((await plan(its, { last: 1 })).forget).toEqual([a]);
   });
 
   test('what was taken last is kept though the clock was slow, as long as it is the last', async () => {

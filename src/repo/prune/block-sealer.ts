@@ -5,7 +5,7 @@ import { decodeBlock } from '../block.js';
 import type { PackKind } from '../index-segment.js';
 import type { Keys } from '../keys.js';
 import { openPackHeader } from '../pack-reader.js';
-import { type FinishedPack, PackWriter } from '../pack-writer.js';
+import { type FinishedPack, PackWriter, TREE_BLOCK_BYTES } from '../pack-writer.js';
 import { readPayload } from '../payload.js';
 import type { Repository } from '../repository.js';
 
@@ -49,8 +49,6 @@ export interface BlockWriterOptions {
   readonly stagingFolder: string;
 }
 
-/** Tree packs have small blocks: looking at one directory opens little (docs/design.md section 2). */
-const TREE_BLOCK_BYTES = 256 * 1024;
 /** A block below this part of a usual one is better compressed with others than taken over as it is. */
 const SMALL_PART = 2;
 

@@ -16,7 +16,7 @@ import type { FinishedPack } from '../pack-writer.js';
 import type { Repository } from '../repository.js';
 import { type BlockSealer, type BlockToSeal, sealerHere } from './block-sealer.js';
 import type { ChunkUsage } from './chunk-usage.js';
-import { isDamage } from './prove-places.js';
+import { isDamage } from './damage.js';
 import { type PruneRun, stopIfAborted } from './prune-run.js';
 
 /** Blocks that stand one behind the other are read at once, up to so many bytes. */

@@ -11,7 +11,7 @@ import { createRecord, readRecord } from '../record-store.js';
 import { heartbeatRecord, type LeaseRecord, leaseRecord, type SessionRecord } from '../records.js';
 import type { Repository } from '../repository.js';
 import { listNames } from '../view.js';
-import { ifDamaged } from './prove-places.js';
+import { ifDamaged } from './damage.js';
 import { digestBytes, type PruneRun, stopIfAborted } from './prune-run.js';
 
 /** One prune at a time: docs/protocol.md rules 4, 6, 15 and 23. */

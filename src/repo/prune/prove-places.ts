@@ -1,4 +1,4 @@
-import { CbrError, CHUNK_ID_BYTES, type ChunkId, toLatin1 } from '../../core/index.js';
+import { CHUNK_ID_BYTES, type ChunkId, toLatin1 } from '../../core/index.js';
 import { judgePack } from '../bad-packs.js';
 import { decodeBlock } from '../block.js';
 import type { CachedPack } from '../cache/index.js';
@@ -6,6 +6,7 @@ import { HEADER_BYTES } from '../object-header.js';
 import { blockOffsets, openPackHeader, readPackTable } from '../pack-reader.js';
 import type { Repository } from '../repository.js';
 import type { ChunkUsage, PackRank } from './chunk-usage.js';
+import { ifDamaged } from './damage.js';
 import { type PruneRun, stopIfAborted } from './prune-run.js';
 
 /** Blocks of one pack, by number. */
@@ -83,15 +84,4 @@ async function isWhole(
     ifDamaged(error);
     return false;
   }
-}
-
-/** Only damage; anything else is thrown. */
-export function ifDamaged(error: unknown): undefined {
-  if (!isDamage(error)) throw error;
-  return undefined;
-}
-
-/** By its code: errors of other threads have no classes. */
-export function isDamage(error: unknown): boolean {
-  return error instanceof CbrError && ['damaged', 'format', 'object-not-found'].includes(error.code);
 }

@@ -5,7 +5,7 @@ import { readRecord } from '../record-store.js';
 import { forgottenRecord, type OutcomeRecord, outcomeRecord } from '../records.js';
 import { type RepositoryView, validSnapshots } from '../view.js';
 import { ChunkUsage, type PackRank } from './chunk-usage.js';
-import { ifDamaged } from './prove-places.js';
+import { ifDamaged } from './damage.js';
 import type { ReachVisitor, Reference } from './prune-options.js';
 import { type PruneRun, stopIfAborted } from './prune-run.js';
 

@@ -9,8 +9,15 @@ import {
   type PolicyTime,
   type TimeZone,
 } from '../../policy/index.js';
-import { type Repository, readStoredPolicies, readView, recordMemory } from '../../repo/index.js';
+import {
+  doubtfulNotes,
+  type Repository,
+  readStoredPolicies,
+  readView,
+  recordMemory,
+} from '../../repo/index.js';
 import { filterSnapshots, listSnapshots, type SnapshotFilter } from '../select-snapshot.js';
+import type { Snapshot } from '../snapshot-record.js';
 import { type ForgetOptions, forgetSnapshots } from './forget-snapshots.js';
 import { anchorsOf, storeAnchors, storedAnchors } from './group-anchors.js';
 import { type PlannedSnapshot, plannedSnapshot } from './planned-snapshot.js';
@@ -48,9 +55,11 @@ export async function planForget(repository: Repository, request: ForgetRequest)
   const listed = await listSnapshots(repository);
   const [damaged] = listed.damaged;
   if (damaged !== undefined) throw unknowable(damaged.id, damaged.error);
-  const snapshots = filterSnapshots(listed.snapshots, filter).map((each) =>
-    plannedSnapshot(each, now.seconds),
-  );
+  const doubtful = await doubtfulPins(repository, listed.snapshots);
+  const snapshots = filterSnapshots(listed.snapshots, filter).map((each) => {
+    const planned = plannedSnapshot(each, now.seconds);
+    return doubtful.has(each.id) ? { ...planned, pinned: true } : planned;
+  });
   const stored = policy.roundRobin?.anchor === 'oldest' ? await readStoredPolicies(repository) : undefined;
   const plan = applyPolicy(snapshots, policy, {
     now,
@@ -59,6 +68,20 @@ export async function planForget(repository: Repository, request: ForgetRequest)
     anchorOf: storedAnchors(stored?.record),
   });
   return { request, ...(await keepTakenLast(repository, plan)) };
+}
+
+/** Snapshots that are kept as if they were pinned: nobody can tell whether they are. */
+async function doubtfulPins(
+  { backend, records, cache, report }: Repository,
+  snapshots: readonly Snapshot[],
+): Promise<ReadonlySet<SessionId>> {
+  const its = { backend, records, memory: recordMemory(cache) };
+  const doubtful = await doubtfulNotes(its, new Set(snapshots.map(({ id }) => id)));
+  for (const id of doubtful) {
+    const what = `The last note of snapshot ${id.slice(0, 8)} cannot be opened, and may have pinned it`;
+    report(`${what}: it is kept. Settle it with: cbr pin, or cbr unpin`, 'notice');
+  }
+  return doubtful;
 }
 
 function unknowable(id: SessionId, error: Error): DamagedError {

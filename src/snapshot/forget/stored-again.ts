@@ -8,6 +8,7 @@ import {
   PackWriter,
   type Reference,
   type Repository,
+  TREE_BLOCK_BYTES,
 } from '../../repo/index.js';
 
 export interface WantedChunk {
@@ -15,8 +16,6 @@ export interface WantedChunk {
   readonly reference: Reference;
 }
 
-/** Small, so that looking at one directory opens little; docs/design.md section 2. */
-const TREE_BLOCK_BYTES = 256 * 1024;
 /** A reader keeps the blocks that it has opened, and those of content are 16 times as large as those of trees. */
 const BLOCKS_FOR_ONE_READER = 4;
 

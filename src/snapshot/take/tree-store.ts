@@ -1,5 +1,11 @@
 import { type ChunkId, toLatin1 } from '../../core/index.js';
-import { type Blake3, type PackStore, PackWriter, type PackWriterOptions } from '../../repo/index.js';
+import {
+  type Blake3,
+  type PackStore,
+  PackWriter,
+  type PackWriterOptions,
+  TREE_BLOCK_BYTES,
+} from '../../repo/index.js';
 import type { ChunkReference } from '../entry.js';
 
 /** Stores tree chunks (trees, content lists, large attributes) in packs of their own, on the main thread. */
@@ -35,6 +41,3 @@ export class TreeStore {
     this.packs.abandon();
   }
 }
-
-/** Small, so that looking at one directory opens little; design section 2. */
-const TREE_BLOCK_BYTES = 256 * 1024;
