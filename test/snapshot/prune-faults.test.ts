@@ -56,6 +56,8 @@ describe.each(DEEDS)('the process dies in a $deed', ({ forgets, calls, transacti
   test('at any call to the repository', { timeout: 1_800_000 }, async () => {
     const orders: Order[] = [];
     for (const { number, operation } of await calls()) {
+      // Between two changes the repository is the same, whichever look is the last one.
+      if (!isSoak && !CHANGING.has(operation) && number % 3 > 0) continue;
       // What is only looked at is the same before and after.
       for (const when of ['before', 'after'] as const) {
         if (when === 'before' || CHANGING.has(operation)) orders.push({ call: number, when });
@@ -77,6 +79,8 @@ describe.each(DEEDS)('the process dies in a $deed', ({ forgets, calls, transacti
 describe.each(DEEDS)('one call of a $deed fails', ({ deed, forgets, calls }) => {
   test.each(['retryable', 'final'] as const)('%s', { timeout: 1_800_000 }, async (sort) => {
     for (const { number, operation } of await calls()) {
+      // Looks fail in turns, one way or the other.
+      if (!isSoak && !CHANGING.has(operation) && number % 2 === Number(sort === 'final')) continue;
       for (const when of ['before', 'after'] as const) {
         if (when === 'after' && !CHANGING.has(operation)) continue;
         const its = original.copy();

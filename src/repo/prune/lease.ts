@@ -147,10 +147,13 @@ async function createLease(
         await createRecord(backend, 'leases', `prune/${epoch + 1}`, leaseRecord, closing, records);
       } catch (error) {
         if (!(error instanceof ObjectExistsError)) throw error;
-        throw new CbrError('busy', 'another prune took over, because this one seemed dead to it', {
-          cause: error,
-          hint: 'Nothing was lost, and the other one goes on. Nothing is to be done.',
-        });
+        // Only the holder of an epoch closes it: the answer to its own write was lost.
+        const isOwn = (await readLease(run.repository, epoch + 1)).role === 'closing';
+        if (!isOwn)
+          throw new CbrError('busy', 'another prune took over, because this one seemed dead to it', {
+            cause: error,
+            hint: 'Nothing was lost, and the other one goes on. Nothing is to be done.',
+          });
       }
       isClosed = true;
     },
