@@ -279,7 +279,9 @@ export async function isOutdated(
   sync: SyncReport,
 ): Promise<boolean> {
   if (sync.gone > 0) return true;
-  for (const author of undecidedAuthors(view, sync)) if (await hasOutcome(backend, author)) return true;
+  // A listing in pages may miss one that came meanwhile, and have another that saw it.
+  const missed = new Set([...undecidedAuthors(view, sync), ...view.vanished]);
+  for (const session of missed) if (await hasOutcome(backend, session)) return true;
   return false;
 }
 
