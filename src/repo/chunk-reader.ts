@@ -56,6 +56,8 @@ export class ChunkReader {
     private readonly places: ChunkPlaces,
     /** Called when an object is gone; true when the index was read again and another try makes sense (rule 28). */
     private readonly reload: () => Promise<boolean>,
+    /** How many opened blocks are kept at hand. */
+    private readonly keptBlocks = KEPT_BLOCKS,
   ) {
     this.hashers = { data: keys.chunkIds('data'), tree: keys.chunkIds('tree') };
   }
@@ -162,7 +164,7 @@ export class ChunkReader {
     this.blocks.delete(key);
     const opened = kept ?? this.openBlock(location);
     this.blocks.set(key, opened);
-    if (this.blocks.size > KEPT_BLOCKS) this.blocks.delete(this.blocks.keys().next().value!);
+    if (this.blocks.size > this.keptBlocks) this.blocks.delete(this.blocks.keys().next().value!);
     if (kept === undefined) {
       opened.catch(() => {
         if (this.blocks.get(key) === opened) this.blocks.delete(key);

@@ -90,14 +90,14 @@ describe('the plan', () => {
   test('gathers small packs of one kind where there are many', () => {
     const small = (count: number, kind: 'data' | 'tree') =>
       Array.from({ length: count }, (_, i) =>
-        packNumber(kind === 'data' ? i : 100 + i, { kind, size: 7 * MIB }),
+        packNumber(kind === 'data' ? i : 100 + i, { kind, size: 2 * MIB - 1 }),
       );
     expect(planPrune([...small(9, 'data'), ...small(9, 'tree')], NO_LIMITS).rewritten).toEqual([]);
     const packs = [...small(10, 'tree'), ...small(3, 'data'), packNumber(50, { kind: 'tree' })];
     expect(planPrune(packs, NO_LIMITS).rewritten).toEqual(Array.from({ length: 10 }, (_, i) => 100 + i));
     expect(
       planPrune(
-        small(10, 'data').map((pack) => ({ ...pack, size: 8 * MIB })),
+        small(10, 'data').map((pack) => ({ ...pack, size: 2 * MIB })),
         NO_LIMITS,
       ).rewritten,
     ).toEqual([]);

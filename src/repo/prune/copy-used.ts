@@ -190,7 +190,8 @@ async function copyPack(
           object,
           header,
           block,
-          stored: bytes.subarray(from, from + pack.blocks[block]!.stored),
+          // A copy: a part of a larger buffer would cross to another thread with all of it.
+          stored: Uint8Array.from(bytes.subarray(from, from + pack.blocks[block]!.stored)),
           ids: table.ids.slice(CHUNK_ID_BYTES * first, CHUNK_ID_BYTES * (first + chunks)),
           lengths: table.lengths.slice(first, first + chunks),
           wanted: Uint32Array.from(wanted),

@@ -43,7 +43,7 @@ export interface PrunePlan {
 }
 
 /** Packs below this part of a full one are small. */
-const SMALL_PART = 4;
+const SMALL_PART = 16;
 /** So many small packs of a kind are gathered into one: fewer would be rewritten again every night. */
 const MANY_SMALL = 10;
 

@@ -9,6 +9,12 @@ import { ifDamaged } from './damage.js';
 import type { ReachVisitor, Reference } from './prune-options.js';
 import { type PruneRun, stopIfAborted } from './prune-run.js';
 
+/**
+ * Blocks of trees kept open, 256 KiB each: the folders of a snapshot lie in the packs of all that changed them, and are met in
+ * the order of their names. With 64, each of them was read nine times where a hundred snapshots had changed 2 % each.
+ */
+const KEPT_BLOCKS = 512;
+
 /** What snapshots reach, as far as they were walked. */
 export class ReachedChunks {
   readonly usage: ChunkUsage;
@@ -20,7 +26,7 @@ export class ReachedChunks {
   ) {
     const { backend, keys, algorithms, cache } = run.repository;
     const usage = new ChunkUsage(cache, rankOf);
-    const reader = new ChunkReader(backend, keys, algorithms, cache, async () => false);
+    const reader = new ChunkReader(backend, keys, algorithms, cache, async () => false, KEPT_BLOCKS);
     this.usage = usage;
     this.visitor = {
       see: (_, reference) => usage.see(reference),

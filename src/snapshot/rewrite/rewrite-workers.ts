@@ -17,7 +17,7 @@ export function startRewriteWorkers(repository: Repository, threads: number): Bl
   return {
     // One for each thread to work on, and one each that waits for it.
     concurrency: 2 * count,
-    seal: (block) => pool.run('seal', block),
+    seal: (block) => pool.run('seal', block, { transfer: [block.stored.buffer as ArrayBuffer] }),
     finish: async () => {
       const finished = await pool.runOnEach('finish', {});
       await pool.close();
