@@ -11,7 +11,8 @@ import { type PruneRun, stopIfAborted } from './prune-run.js';
 
 /**
  * Blocks of trees kept open, 256 KiB each: the folders of a snapshot lie in the packs of all that changed them, and are met in
- * the order of their names. With 64, each of them was read nine times where a hundred snapshots had changed 2 % each.
+ * the order of their names. Of a hundred snapshots with 2 % changes each, forgotten but for ten, a prune made 7,023 reads with
+ * 64 blocks and 4,197 with 512.
  */
 const KEPT_BLOCKS = 512;
 
