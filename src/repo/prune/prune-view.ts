@@ -44,7 +44,8 @@ export async function readPruneView(
     }
     const lost = await lostOutcomes(run, view, sync);
     if (lost.length === 0) return { view, sync, packs };
-    if (!run.options.acceptVanished) throw vanished(lost);
+    // Fenced once, they are there: a store that goes on hiding them cannot be pruned.
+    if (!run.options.acceptVanished || readings > 2 * MOST_READINGS) throw vanished(lost);
     // A dry run changes nothing, and so cannot go on from here.
     if (own === undefined) return { view, sync, packs };
     await fenceVanished(run, lost);
