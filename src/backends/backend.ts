@@ -75,6 +75,7 @@ export interface ObjectReader {
   list(kind: ObjectKind, options?: CallOptions): AsyncIterable<ListedObject>;
   /** Rejects with ObjectNotFoundError if there is no such object. */
   stat(kind: ObjectKind, name: string, options?: CallOptions): Promise<ListedObject>;
+  /** The bytes belong to the caller. */
   read(kind: ObjectKind, name: string, range?: ByteRange, options?: CallOptions): Promise<Uint8Array>;
   close(): Promise<void>;
 }

@@ -4,5 +4,6 @@ export * from './ids.js';
 export * from './limits.js';
 export * from './messagepack.js';
 export * from './process-identity.js';
+export * from './read-ahead.js';
 export * from './record.js';
 export * from './version.js';

@@ -351,11 +351,12 @@ export class MessagePackReader {
   /** Skips one value of any allowed type and returns its bytes. */
   skip(): Buffer {
     const start = this.position;
-    this.pass(0);
+    this.pass();
     return this.buffer.subarray(start, this.position);
   }
 
-  private pass(depth: number): void {
+  /** Passes over one value of any allowed type. */
+  pass(depth = 0): void {
     if (depth > MAX_DEPTH) this.fail('nested too deeply');
     const tag = this.buffer[this.position];
     if (tag === undefined) this.fail('a value expected');

@@ -26,7 +26,7 @@ export type { PackTable } from './pack-table.js';
 export * from './pack-writer.js';
 export {
   type BlockSealer,
-  type BlockToSeal,
+  type BlocksToSeal,
   type BlockWriterOptions,
   BlockWriters,
   blockWriterSettings,

@@ -66,13 +66,21 @@ function openTable(sealed: Uint8Array, pack: OpenedPack, zstd: Zstd, object: str
 /** Bytes read from the end at first: the table of a pack of the default size fits. */
 const SUFFIX_BYTES = 64 * 1024;
 
+/** A pack as its end tells. */
+export interface ReadTable {
+  readonly kind: PackKind;
+  readonly table: PackTable;
+  /** The header of the pack, from its copy at the end: blocks open with no other. */
+  readonly header: Uint8Array;
+}
+
 /** Reads only the table of a pack: one read, two for packs with very many chunks. */
 export async function readPackTable(
   backend: ObjectReader,
   name: string,
   keys: Keys,
   zstd: Zstd,
-): Promise<{ kind: PackKind; table: PackTable }> {
+): Promise<ReadTable> {
   const object = `packs/${name}`;
   let end = await backend.read('packs', name, { suffix: SUFFIX_BYTES });
   const tableBytes = decodeTail(end.subarray(Math.max(0, end.byteLength - TAIL_BYTES)), object);
@@ -82,5 +90,5 @@ export async function readPackTable(
   const headerStart = end.byteLength - TAIL_BYTES - HEADER_BYTES;
   const pack = openPackHeader(end.subarray(headerStart), keys, object);
   const sealed = end.subarray(headerStart - tableBytes, headerStart);
-  return { kind: pack.kind, table: openTable(sealed, pack, zstd, object) };
+  return { kind: pack.kind, table: openTable(sealed, pack, zstd, object), header: pack.header };
 }

@@ -67,7 +67,7 @@ export interface Entry {
 }
 
 /** Field numbers, in the order in which they are written. */
-const FIELD = Object.freeze({
+export const FIELD = Object.freeze({
   name: 0,
   type: 1,
   mode: 2,
@@ -93,13 +93,13 @@ const FIELD = Object.freeze({
 });
 
 /** What later versions may say of an entry: who does not know it passes over it. Nothing in it names a chunk. */
-const FIRST_OPTIONAL_FIELD = 64;
-const LAST_OPTIONAL_FIELD = 127;
+export const FIRST_OPTIONAL_FIELD = 64;
+export const LAST_OPTIONAL_FIELD = 127;
 
 /** Items an entry holds itself; longer contents go into list pages. */
 export const MAX_INLINE_ITEMS = 64;
 /** Linux lists at most 64 KiB of names, each of two bytes at least. */
-const MAX_XATTRS = 32_768;
+export const MAX_XATTRS = 32_768;
 const MAX_XATTR_VALUE = 64 * 1024;
 const ROOT_SECONDS = Number.MAX_SAFE_INTEGER;
 

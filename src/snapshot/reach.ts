@@ -1,8 +1,8 @@
 import { type ChunkId, FormatError } from '../core/index.js';
 import type { ReachVisitor, Reference, WalkTrees } from '../repo/index.js';
 import { readListPage } from './content-list.js';
-import type { ContentItem, Entry } from './entry.js';
-import { readDecodedPage } from './tree.js';
+import type { ContentItem } from './entry.js';
+import { type NamedByTree, readTreeReferences } from './page-references.js';
 
 /** Pages are nested no deeper than this (docs/format.md, "Tree" and "Content list"). */
 const MOST_LEVEL = 8;
@@ -25,14 +25,16 @@ export function treeWalk(): WalkTrees {
   const attributes = new Set<ChunkId>();
   return async (root, visitor) => {
     const steps: Step[] = [{ kind: 'tree', chunk: root, mostLevel: MOST_LEVEL }];
+    const walk: Walk = { visitor, steps };
+    const named = takerOf(walk, attributes);
     let taken = 0;
     for (let step = steps.pop(); step !== undefined; step = steps.pop()) {
       const { chunk } = step;
       if (!visitor.see('tree', chunk) && !attributes.delete(chunk.id)) continue;
       const plain = await visitor.read(chunk);
       const waiting = steps.length;
-      if (step.kind === 'tree') takeTree(step, plain, { visitor, steps, attributes });
-      else takeList(step, plain, { visitor, steps, attributes });
+      if (step.kind === 'tree') readTreeReferences(plain, step.mostLevel, named);
+      else takeList(step, plain, walk);
       // What was named first is taken first: that is the order in which it was stored.
       for (let from = waiting, to = steps.length - 1; from < to; from++, to--) {
         [steps[from], steps[to]] = [steps[to]!, steps[from]!];
@@ -48,39 +50,28 @@ export const walkReachable: WalkTrees = (root, visitor) => treeWalk()(root, visi
 interface Walk {
   readonly visitor: ReachVisitor;
   readonly steps: Step[];
-  readonly attributes: Set<ChunkId>;
 }
 
-function takeTree({ mostLevel }: Step, plain: Uint8Array, walk: Walk): void {
-  const page = readDecodedPage(plain, 'tree');
-  if (page.level > mostLevel) throw new FormatError('tree: pages are nested wrongly');
-  if ('entries' in page) for (const entry of page.entries) takeEntry(entry, walk);
-  else
-    for (const below of page.pages)
-      walk.steps.push({ kind: 'tree', chunk: below, mostLevel: page.level - 1 });
+/** Notes what a page names as seen, or as steps still to be taken. */
+function takerOf({ visitor, steps }: Walk, attributes: Set<ChunkId>): NamedByTree {
+  return {
+    page: (chunk, mostLevel) => steps.push({ kind: 'tree', chunk, mostLevel }),
+    tree: (chunk) => steps.push({ kind: 'tree', chunk, mostLevel: MOST_LEVEL }),
+    list: (chunk) => steps.push({ kind: 'list', chunk, mostLevel: MOST_LEVEL }),
+    attribute: (value) => {
+      if (visitor.see('tree', value)) attributes.add(value.id);
+    },
+    content: (item) => takeItem(item, visitor),
+  };
 }
 
-function takeEntry({ content, tree, xattrs }: Entry, walk: Walk): void {
-  if (xattrs !== undefined) {
-    for (const { value } of xattrs) {
-      if (!(value instanceof Uint8Array) && walk.visitor.see('tree', value)) walk.attributes.add(value.id);
-    }
-  }
-  if (tree !== undefined) walk.steps.push({ kind: 'tree', chunk: tree, mostLevel: MOST_LEVEL });
-  if (content === undefined) return;
-  if (content.kind === 'items') takeItems(content.items, walk);
-  else walk.steps.push({ kind: 'list', chunk: content.root, mostLevel: MOST_LEVEL });
-}
-
-function takeList({ mostLevel }: Step, plain: Uint8Array, walk: Walk): void {
+function takeList({ mostLevel }: Step, plain: Uint8Array, { visitor, steps }: Walk): void {
   const page = readListPage(plain, 'content list');
   if (page.level > mostLevel) throw new FormatError('content list: pages are nested wrongly');
-  if ('items' in page) takeItems(page.items, walk);
-  else
-    for (const below of page.pages)
-      walk.steps.push({ kind: 'list', chunk: below, mostLevel: page.level - 1 });
+  if ('items' in page) for (const item of page.items) takeItem(item, visitor);
+  else for (const below of page.pages) steps.push({ kind: 'list', chunk: below, mostLevel: page.level - 1 });
 }
 
-function takeItems(items: readonly ContentItem[], { visitor }: Walk): void {
-  for (const item of items) if (item.id !== undefined) visitor.see('data', item);
+function takeItem(item: ContentItem, visitor: ReachVisitor): void {
+  if (item.id !== undefined) visitor.see('data', item);
 }

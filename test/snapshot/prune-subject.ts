@@ -73,6 +73,8 @@ export interface Account {
   readonly snapshots: readonly string[];
   /** Packs that no counting segment names. */
   readonly strays: readonly string[];
+  /** Packs of which no snapshot reaches anything. */
+  readonly idle: readonly string[];
   /** Plain bytes of chunks that no snapshot reaches, or that are there twice. */
   readonly unused: number;
   /** The same, as a part of the stored bytes of their packs. */
@@ -84,21 +86,23 @@ export interface Account {
 export function accountOf(its: Scratch): Account {
   const { packs, reached, snapshots } = openIndependently(its.repo, undefined);
   const counted = new Set<string>();
+  const idle: string[] = [];
   let [unused, storedUnused, stored] = [0, 0, 0];
   for (const [name, chunks] of packs) {
     const { size } = statSync(join(its.repo, 'packs', name.slice(0, 2), name));
-    let [all, idle] = [0, 0];
+    let [all, lying] = [0, 0];
     for (const [id, length] of chunks) {
       all += length;
-      if (!reached.has(id) || counted.has(id)) idle += length;
+      if (!reached.has(id) || counted.has(id)) lying += length;
       counted.add(id);
     }
-    unused += idle;
-    storedUnused += (size * idle) / all;
+    if (![...chunks.keys()].some((id) => reached.has(id))) idle.push(name);
+    unused += lying;
+    storedUnused += (size * lying) / all;
     stored += size;
   }
   const strays = objectsIn(its, 'packs').filter((name) => !packs.has(name));
-  return { snapshots: snapshots.map(({ id }) => id), strays, unused, storedUnused, stored };
+  return { snapshots: snapshots.map(({ id }) => id), strays, idle, unused, storedUnused, stored };
 }
 
 /** Nothing that no snapshot reaches, and nothing left of prunes and sessions. */

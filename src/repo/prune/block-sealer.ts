@@ -1,5 +1,5 @@
 import { newStagingPath } from '../../backends/index.js';
-import { CHUNK_ID_BYTES, DamagedError, LIMITS } from '../../core/index.js';
+import { CHUNK_ID_BYTES, DamagedError, LIMITS, type ObjectDigest } from '../../core/index.js';
 import type { Algorithms } from '../algorithms/algorithms.js';
 import { decodeBlock } from '../block.js';
 import type { PackKind } from '../index-segment.js';
@@ -9,15 +9,22 @@ import { type FinishedPack, PackWriter, TREE_BLOCK_BYTES } from '../pack-writer.
 import { readPayload } from '../payload.js';
 import type { Repository } from '../repository.js';
 
-/** A block of a pack that is to go, as it is stored, and which of its chunks are needed. */
-export interface BlockToSeal {
+/** Blocks of a pack that is to go, from one read, and which of their chunks are needed. */
+export interface BlocksToSeal {
   readonly kind: PackKind;
-  /** The pack, for messages. */
-  readonly object: string;
+  readonly pack: ObjectDigest;
   /** The header of the pack. */
   readonly header: Uint8Array;
+  /** What was read of the pack. */
+  readonly bytes: Uint8Array;
+  readonly blocks: readonly BlockToSeal[];
+}
+
+export interface BlockToSeal {
   readonly block: number;
-  readonly stored: Uint8Array;
+  /** Where its stored bytes begin in what was read, and their number. */
+  readonly offset: number;
+  readonly stored: number;
   /** Of all its chunks: ids of 32 bytes, and plain lengths. */
   readonly ids: Uint8Array;
   readonly lengths: Uint32Array;
@@ -27,10 +34,10 @@ export interface BlockToSeal {
 
 /** Puts what is needed of blocks into new packs, which it hands over as they are finished. */
 export interface BlockSealer {
-  /** How many blocks it works on at the same time. */
+  /** How many calls of `seal` may be under way at the same time. */
   readonly concurrency: number;
-  /** Takes over the stored bytes. Rejects (damaged) when the block is not what the index says. */
-  seal(block: BlockToSeal): Promise<readonly FinishedPack[]>;
+  /** Takes over what was read. Rejects (damaged) when a block is not what the index says. */
+  seal(blocks: BlocksToSeal): Promise<readonly FinishedPack[]>;
   /** When all is sealed. */
   finish(): Promise<readonly FinishedPack[]>;
   /** Throws away what is not handed over. */
@@ -55,6 +62,8 @@ const SMALL_PART = 2;
 /** The work of a BlockSealer, in the thread that calls it. */
 export class BlockWriters {
   private readonly writers: Readonly<Record<PackKind, PackWriter>>;
+  /** Blocks are opened into the same memory, one after the other. */
+  private readonly plainBuffer: Buffer;
 
   constructor(private readonly options: BlockWriterOptions) {
     const { stagingFolder } = options;
@@ -67,16 +76,29 @@ export class BlockWriters {
         stagingPath: () => newStagingPath(stagingFolder),
       });
     this.writers = { data: writer('data'), tree: writer('tree') };
+    this.plainBuffer = Buffer.allocUnsafeSlow(options.blockBytes);
   }
 
   private blockBytes(kind: PackKind): number {
     return kind === 'tree' ? TREE_BLOCK_BYTES : this.options.blockBytes;
   }
 
+  seal({ kind, pack, header, bytes, blocks }: BlocksToSeal): FinishedPack[] {
+    const object = `packs/${pack}`;
+    const opened = openPackHeader(header, this.options.keys, object);
+    return blocks.flatMap((block) => {
+      const stored = bytes.subarray(block.offset, block.offset + block.stored);
+      return this.sealBlock(kind, block, decodeBlock(stored, block.block, opened, object), object);
+    });
+  }
+
   /** A block that is needed whole keeps its compressed bytes and is only sealed anew; of others the chunks are taken out. */
-  seal({ kind, object, header, block, stored, ids, lengths, wanted }: BlockToSeal): FinishedPack[] {
-    const { keys, algorithms } = this.options;
-    const payload = decodeBlock(stored, block, openPackHeader(header, keys, object), object);
+  private sealBlock(
+    kind: PackKind,
+    { block, ids, lengths, wanted }: BlockToSeal,
+    payload: Uint8Array,
+    object: string,
+  ): FinishedPack[] {
     const writer = this.writers[kind];
     const plainBytes = lengths.reduce((total, length) => total + length, 0);
     if (wanted.length === lengths.length && plainBytes >= this.blockBytes(kind) / SMALL_PART) {
@@ -84,7 +106,8 @@ export class BlockWriters {
       return listed(writer.adopt(payload, ids, adopted));
     }
     const subject = `${object}, block ${block}`;
-    const { plain, chunkLengths } = readPayload(payload, algorithms.zstd, LIMITS.blockPlain, subject);
+    const { zstd } = this.options.algorithms;
+    const { plain, chunkLengths } = readPayload(payload, zstd, LIMITS.blockPlain, subject, this.plainBuffer);
     const finished: FinishedPack[] = [];
     let at = 0;
     let next = 0;
@@ -138,7 +161,7 @@ export function sealerHere(repository: Repository): BlockSealer {
   const writers = new BlockWriters({ ...blockWriterSettings(repository), keys, algorithms });
   return {
     concurrency: 1,
-    seal: async (block) => writers.seal(block),
+    seal: async (blocks) => writers.seal(blocks),
     finish: async () => writers.finish(),
     abandon: async () => writers.abandon(),
   };

@@ -8,6 +8,7 @@ import { ChunkUsage, type PackRank } from './chunk-usage.js';
 import { ifDamaged } from './damage.js';
 import type { ReachVisitor, Reference } from './prune-options.js';
 import { type PruneRun, stopIfAborted } from './prune-run.js';
+import { RecentChunks } from './recent-chunks.js';
 
 /**
  * Blocks of trees kept open, 256 KiB each: the folders of a snapshot lie in the packs of all that changed them, and are met in
@@ -28,9 +29,10 @@ export class ReachedChunks {
     const { backend, keys, algorithms, cache } = run.repository;
     const usage = new ChunkUsage(cache, rankOf);
     const reader = new ChunkReader(backend, keys, algorithms, cache, async () => false, KEPT_BLOCKS);
+    const recent = new RecentChunks();
     this.usage = usage;
     this.visitor = {
-      see: (_, reference) => usage.see(reference),
+      see: (_, reference) => recent.add(reference.id) && usage.see(reference),
       read: (reference) => {
         stopIfAborted(run);
         return reader.read('tree', reference.id, reference.length);

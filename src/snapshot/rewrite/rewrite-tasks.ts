@@ -1,8 +1,8 @@
-import type { BlockToSeal, BlockWriterOptions, FinishedPack, KeyMaterial } from '../../repo/index.js';
+import type { BlocksToSeal, BlockWriterOptions, FinishedPack, KeyMaterial } from '../../repo/index.js';
 
 /** The tasks of the workers that put what is needed of old packs into new ones. */
 export type RewriteTasks = {
-  seal: { input: BlockToSeal; output: readonly FinishedPack[] };
+  seal: { input: BlocksToSeal; output: readonly FinishedPack[] };
   finish: { input: Record<never, never>; output: readonly FinishedPack[] };
   /** Throws away what is not stored yet, its staged files too. */
   abandon: { input: Record<never, never>; output: Record<never, never> };

@@ -12,7 +12,7 @@ serveTasks<RewriteTasks, RewriteWorkerData>(async ({ keys: material, portable, s
   const algorithms = await loadAlgorithms(portable);
   const writers = new BlockWriters({ ...settings, algorithms, keys: keysFrom(material, algorithms) });
   return {
-    seal: (block) => handOver(writers.seal(block)),
+    seal: (blocks) => handOver(writers.seal(blocks)),
     finish: () => handOver(writers.finish()),
     abandon: () => {
       writers.abandon();

@@ -17,7 +17,12 @@ export function startRewriteWorkers(repository: Repository, threads: number): Bl
   return {
     // One for each thread to work on, and one each that waits for it.
     concurrency: 2 * count,
-    seal: (block) => pool.run('seal', block, { transfer: [block.stored.buffer as ArrayBuffer] }),
+    seal: (blocks) => {
+      // Handed over, not copied. A part of a larger buffer would take all of it along.
+      const isWhole = blocks.bytes.byteLength === blocks.bytes.buffer.byteLength;
+      const bytes = isWhole ? blocks.bytes : Uint8Array.from(blocks.bytes);
+      return pool.run('seal', { ...blocks, bytes }, { transfer: [bytes.buffer as ArrayBuffer] });
+    },
     finish: async () => {
       const finished = await pool.runOnEach('finish', {});
       await pool.close();
