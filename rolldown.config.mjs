@@ -26,6 +26,6 @@ export default [
   bundle('intake-worker', 'snapshot/intake/intake-worker'),
   bundle('restore-worker', 'snapshot/restore/restore-worker'),
   bundle('check-worker', 'snapshot/check/check-worker'),
-  bundle('rewrite-worker', 'snapshot/rewrite/rewrite-worker'),
+  bundle('prune-worker', 'snapshot/prune/prune-worker'),
   bundle('walk', 'repo/cache/walk'),
 ];

@@ -73,7 +73,7 @@ async function measureRound(round, kept, tools, keep, results) {
 
   for (const tool of order) {
     const { commands } = usedCopy(kept, tool);
-    await measure(commands.list);
+    await measure(commands.settle);
     await measure(commands.forget(keep));
     const { seconds, peakBytes, cpuSeconds } = await measure(commands.prune);
     const into = results.get(tool.name);
@@ -86,7 +86,7 @@ async function measureRound(round, kept, tools, keep, results) {
     const { place, commands } = usedCopy(kept, tool);
     const into = results.get(tool.name);
     into.before.push(repositoryBytes(place));
-    await measure(commands.list);
+    await measure(commands.settle);
     const { seconds, peakBytes, cpuSeconds } = await measure(commands.forgetAndPrune(keep));
     into.together.push(seconds);
     into.togetherPeak.push(peakBytes);

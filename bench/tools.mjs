@@ -8,10 +8,11 @@ const PASSWORD = 'correct horse battery staple';
 
 /**
  * The commands of one tool on one repository. `snapshot` is run as 'first' and as 'second'; `restore` restores the second.
+ * `settle` is run on a copy of repository and cache before anything is measured.
  * Those of retention (prune.mjs) are there for the tools that it compares.
  * @typedef {import('./measure.mjs').Command} Command
  * @typedef {{init: Command, snapshot: (name: string) => Command, restore: (target: string) => Command, check: Command,
- *   list?: Command, forget?: (keep: number) => Command, prune?: Command, forgetAndPrune?: (keep: number) => Command,
+ *   settle?: Command, forget?: (keep: number) => Command, prune?: Command, forgetAndPrune?: (keep: number) => Command,
  *   pruneDryRun?: Command, rawStats?: Command}} Commands
  * @typedef {{name: string, version: string, commands: (place: string, source: string) => Commands}} Tool
  */
@@ -35,7 +36,8 @@ export function cbr() {
         snapshot: () => command('snapshot', source, '--json', '--no-progress'),
         restore: (target) => command('restore', 'latest', '--target', target),
         check: command('check', '--read-data'),
-        list: command('snapshots', '--json'),
+        // A cache that was copied is taken for changed, and built anew: not in what is measured.
+        settle: command('stats', '--json'),
         forget: (keep) => command('forget', '--keep-last', String(keep)),
         prune: command('prune', '--json', '--no-progress'),
         forgetAndPrune: (keep) => command('forget', '--keep-last', String(keep), '--prune'),
@@ -63,7 +65,7 @@ function restic(file) {
         snapshot: () => command('backup', source),
         restore: (target) => command('restore', 'latest', '--target', target),
         check: command('check', '--read-data'),
-        list: command('snapshots', '--json'),
+        settle: command('snapshots', '--json'),
         forget: (keep) => command('forget', '--keep-last', String(keep)),
         prune: command('prune'),
         forgetAndPrune: (keep) => command('forget', '--keep-last', String(keep), '--prune'),

@@ -51,6 +51,7 @@ export {
 } from './repo/index.js';
 export {
   type AboutSnapshot,
+  type AppliedForgetPlan,
   applyForgetPlan,
   type CheckOptions,
   type CheckReport,

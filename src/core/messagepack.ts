@@ -355,6 +355,14 @@ export class MessagePackReader {
     return this.buffer.subarray(start, this.position);
   }
 
+  /** Whether the next value is a short string of so many bytes that need no decoding to be known as valid. */
+  private isAscii(size: number): boolean {
+    const end = this.position + 1 + size;
+    if (end > this.buffer.length) return false;
+    for (let at = this.position + 1; at < end; at++) if (this.buffer[at]! >= 0x80) return false;
+    return true;
+  }
+
   /** Passes over one value of any allowed type. */
   pass(depth = 0): void {
     if (depth > MAX_DEPTH) this.fail('nested too deeply');
@@ -367,7 +375,8 @@ export class MessagePackReader {
     } else if (tag <= 0x9f || tag === 0xdc || tag === 0xdd) {
       const count = this.array();
       for (let i = 0; i < count; i++) this.pass(depth + 1);
-    } else if (tag <= 0xbf || (tag >= 0xd9 && tag <= 0xdb)) this.str(0xffffffff);
+    } else if (tag <= 0xbf && this.isAscii(tag & 0x1f)) this.advance(1 + (tag & 0x1f));
+    else if (tag <= 0xbf || (tag >= 0xd9 && tag <= 0xdb)) this.str(0xffffffff);
     else if (tag >= 0xc4 && tag <= 0xc6) this.advance(this.binSize());
     else this.bool();
   }

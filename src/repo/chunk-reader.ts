@@ -1,21 +1,15 @@
 import type { ObjectReader } from '../backends/index.js';
-import {
-  type ChunkId,
-  chunkIdBytes,
-  chunkIdHex,
-  DamagedError,
-  FormatError,
-  ObjectNotFoundError,
-  sameBytes,
-} from '../core/index.js';
+import { type ChunkId, chunkIdBytes, chunkIdHex, DamagedError, sameBytes } from '../core/index.js';
 import type { Algorithms } from './algorithms/algorithms.js';
 import type { Blake3 } from './algorithms/blake3.js';
 import { openBlock } from './block.js';
 import type { ChunkPlace } from './cache/index.js';
+import { isDamage } from './damage.js';
 import type { PackKind, PackSummary } from './index-segment.js';
 import type { Keys } from './keys.js';
 import { HEADER_BYTES } from './object-header.js';
 import { blockOffsets, type OpenedPack, openPackHeader } from './pack-reader.js';
+import type { PlainBlock, StoredBlock } from './stored-block.js';
 
 /** Where chunks are: the chunk index in LMDB. */
 export interface ChunkPlaces {
@@ -42,6 +36,13 @@ interface OpenBlockContent {
 /** Tree blocks kept open: 64 of 256 KiB. */
 const KEPT_BLOCKS = 64;
 
+export interface ChunkReaderOptions {
+  /** How many opened blocks are kept at hand. */
+  readonly keptBlocks?: number;
+  /** Opens a block elsewhere, and takes over its stored bytes; default: in this thread. */
+  readonly open?: (block: StoredBlock) => Promise<PlainBlock>;
+}
+
 /** Reads single chunks (trees, content lists, attributes), keeping recently opened blocks at hand. */
 export class ChunkReader {
   private readonly blocks = new Map<string, Promise<OpenBlockContent>>();
@@ -56,8 +57,7 @@ export class ChunkReader {
     private readonly places: ChunkPlaces,
     /** Called when an object is gone; true when the index was read again and another try makes sense (rule 28). */
     private readonly reload: () => Promise<boolean>,
-    /** How many opened blocks are kept at hand. */
-    private readonly keptBlocks = KEPT_BLOCKS,
+    private readonly options: ChunkReaderOptions = {},
   ) {
     this.hashers = { data: keys.chunkIds('data'), tree: keys.chunkIds('tree') };
   }
@@ -90,11 +90,7 @@ export class ChunkReader {
       try {
         return await this.readOnce(kind, id, length);
       } catch (error) {
-        const isBad =
-          error instanceof ObjectNotFoundError ||
-          error instanceof DamagedError ||
-          error instanceof FormatError;
-        if (!isBad || isLast) throw error;
+        if (!isDamage(error) || isLast) throw error;
         isLast = !(await this.refresh());
         this.forgetPlaces(id);
       }
@@ -164,7 +160,8 @@ export class ChunkReader {
     this.blocks.delete(key);
     const opened = kept ?? this.openBlock(location);
     this.blocks.set(key, opened);
-    if (this.blocks.size > this.keptBlocks) this.blocks.delete(this.blocks.keys().next().value!);
+    if (this.blocks.size > (this.options.keptBlocks ?? KEPT_BLOCKS))
+      this.blocks.delete(this.blocks.keys().next().value!);
     if (kept === undefined) {
       opened.catch(() => {
         if (this.blocks.get(key) === opened) this.blocks.delete(key);
@@ -176,13 +173,11 @@ export class ChunkReader {
   private async openBlock({ pack, block, offset, length }: BlockLocation): Promise<OpenBlockContent> {
     const opened = await this.packHeader(pack);
     const stored = await this.backend.read('packs', pack.name, { offset, length });
-    const { plain, chunkLengths } = openBlock(
-      stored,
-      block,
-      opened,
-      this.algorithms.zstd,
-      `packs/${pack.name}`,
-    );
+    const { open } = this.options;
+    const { plain, chunkLengths } =
+      open === undefined
+        ? openBlock(stored, block, opened, this.algorithms.zstd, `packs/${pack.name}`)
+        : await open({ pack: pack.name, header: opened.header, block, stored });
     const starts = [0];
     for (const each of chunkLengths) starts.push(starts.at(-1)! + each);
     return { plain, starts };

@@ -7,7 +7,7 @@ import {
   ObjectNotFoundError,
   type SessionId,
 } from '../core/index.js';
-import { badPacks } from './bad-packs.js';
+import { badPacks, judgePack } from './bad-packs.js';
 import type { RepositoryCache } from './cache/index.js';
 import { droppedPacks, setDroppedPacks } from './dropped-packs.js';
 import { indexGeneration, raiseIndexGeneration } from './index-generation.js';
@@ -92,8 +92,8 @@ export async function syncIndex(
 ): Promise<SyncReport> {
   const found = { damaged: [] as CbrError[], uncounted: new Map<ObjectDigest, Author>(), gone: 0 };
   const { damaged, uncounted } = found;
-  const listed = new Set<string>();
-  for await (const { name } of its.backend.list('packs')) listed.add(name);
+  const listed = new Map<string, number>();
+  for await (const { name, size } of its.backend.list('packs')) listed.set(name, size);
   const dropped = droppedPacks(its.cache);
   const isBack = dropped.some((name) => listed.has(name));
   const stale: ObjectDigest[] = [];
@@ -103,12 +103,15 @@ export async function syncIndex(
     if (isBack || !isListed || uncounted.has(name)) stale.push(name);
   }
   if (stale.length > 0) raiseIndexGeneration(its.cache);
-  // All are read again when a pack is back; else what a prune merged takes over the packs of what it dropped.
-  if (isBack) await its.cache.removeSegments(stale);
-  const known = its.cache.segments();
-  const fresh = [...view.segments.keys()].filter((name) => !known.has(name));
-  if (fresh.length > 0) await its.cache.addSegments(counting(its, fresh, counts, found));
-  if (stale.length > 0 && !isBack) await its.cache.removeSegments(stale);
+  if (isBack || (stale.length > 0 && mostRowsAreGone(its.cache, listed))) {
+    await its.cache.replaceSegments(counting(its, [...view.segments.keys()], counts, found));
+  } else {
+    const known = its.cache.segments();
+    const fresh = [...view.segments.keys()].filter((name) => !known.has(name));
+    if (fresh.length > 0) await its.cache.addSegments(counting(its, fresh, counts, found));
+    // Only now: what a prune merged takes over the packs of what it dropped.
+    if (stale.length > 0) await its.cache.removeSegments(stale);
+  }
   const missingPacks = its.cache.packNames().filter((name) => !listed.has(name));
   // Before they are dropped: killed in between, they are still known to be missed.
   setDroppedPacks(its.cache, [...new Set([...(isBack ? [] : dropped), ...missingPacks])].filter(Boolean));
@@ -116,6 +119,7 @@ export async function syncIndex(
     raiseIndexGeneration(its.cache);
     await its.cache.dropPacks(missingPacks);
   }
+  judgeBySize(its.cache, listed);
   const unreliable = unreliablePacks(its.cache, view);
   const isSound = damaged.length === 0 && unreliable.size === 0;
   return {
@@ -127,6 +131,36 @@ export async function syncIndex(
     uncounted,
     gone: found.gone,
   };
+}
+
+/** Half of the index, or more: then it is quicker to read all segments again than to remove rows one by one. */
+function mostRowsAreGone(cache: RepositoryCache, listed: ReadonlyMap<string, number>): boolean {
+  let [all, gone] = [0, 0];
+  for (const { name, tally } of cache.allPacks()) {
+    all += tally.rows;
+    if (!listed.has(name)) gone += tally.rows;
+  }
+  return 2 * gone >= all;
+}
+
+/**
+ * A pack of another length than its segments say is damaged: what it holds is stored again. Ones that are known as damaged,
+ * and that are gone for good, need not be remembered.
+ */
+function judgeBySize(cache: RepositoryCache, listed: ReadonlyMap<string, number>): void {
+  const packs = [...cache.packSizes()];
+  for (const { name, size } of packs) {
+    const found = listed.get(name);
+    if (found !== undefined && found !== size) judgePack(cache, name, false);
+  }
+  const bad = badPacks(cache);
+  if (bad.size === 0) return;
+  const remembered = new Set<string>([
+    ...packs.map(({ name }) => name),
+    ...listed.keys(),
+    ...droppedPacks(cache),
+  ]);
+  for (const name of bad) if (!remembered.has(name)) judgePack(cache, name, true);
 }
 
 /** What marks condemn (rule 10), what a check found damaged, and what only segments name that may not count. */

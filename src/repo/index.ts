@@ -34,11 +34,13 @@ export {
 export { prune } from './prune/prune.js';
 export * from './prune/prune-options.js';
 export { type PruneStatus, pruneStatus } from './prune/prune-status.js';
+export type { PruneWorkers } from './prune/prune-workers.js';
 export * from './record-store.js';
 export * from './records.js';
 export * from './repository.js';
 export * from './running-session.js';
 export * from './segment-codec.js';
 export * from './session.js';
+export * from './stored-block.js';
 export * from './stored-policies.js';
 export * from './view.js';

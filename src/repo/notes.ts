@@ -7,6 +7,7 @@ import {
   ObjectNotFoundError,
   type SessionId,
 } from '../core/index.js';
+import { nextNumber, parseNumber } from './object-number.js';
 import { createRecord, decodeRecord, type RecordContext, readRecord } from './record-store.js';
 import { type NoteRecord, noteRecord, type OutcomeRecord, outcomeRecord } from './records.js';
 import type { SessionContext } from './session.js';
@@ -17,9 +18,6 @@ import { listNames, type RecordMemory } from './view.js';
 /** Every one that is lost was won by another writer; so many at the same moment there are not. */
 const MOST_TRIES = 20;
 
-/** Safe integers only. */
-const NUMBER = /^[1-9][0-9]{0,14}$/;
-
 export interface NoteName {
   readonly snapshot: SessionId;
   readonly number: number;
@@ -28,8 +26,9 @@ export interface NoteName {
 /** What an object of the kind `notes` is called; undefined for names that cbr does not give. */
 export function parseNoteName(name: string): NoteName | undefined {
   const [snapshot = '', number = '', ...more] = name.split('/');
-  if (!isSessionId(snapshot) || !NUMBER.test(number) || more.length > 0) return undefined;
-  return { snapshot, number: Number(number) };
+  const parsed = parseNumber(number);
+  if (!isSessionId(snapshot) || parsed === undefined || more.length > 0) return undefined;
+  return { snapshot, number: parsed };
 }
 
 /** What is read with: `memory` spares reading again what cannot change. */
@@ -121,7 +120,8 @@ export interface NoteResult {
 }
 
 /**
- * Writes the next note of a snapshot: what `revise` makes of the counting one, or nothing where it returns undefined. When
+ * Writes the next note of a snapshot: what `revise` makes of the counting one, or nothing where it returns undefined; it is
+ * told when there is a later one that cannot be opened. When
  * another writer takes the number first, `revise` is asked again with what that one wrote, so that no change is lost.
  *
  * The snapshot was valid when the note was written. Rejects with `not-found` when it is not, also when it was forgotten while
@@ -132,16 +132,22 @@ export async function writeNote(
   { backend, records }: SessionContext,
   memory: RecordMemory,
   id: SessionId,
-  revise: (outcome: OutcomeRecord, counting: NoteRecord | undefined) => NoteRecord | undefined,
+  revise: (
+    outcome: OutcomeRecord,
+    counting: NoteRecord | undefined,
+    isDoubtful: boolean,
+  ) => NoteRecord | undefined,
 ): Promise<NoteResult> {
   for (let tries = 0; tries < MOST_TRIES; tries++) {
     const numbers = (await noteNumbers(backend)).get(id) ?? [];
-    const counting = await countingNote({ backend, records, memory }, id, numbers);
+    const its: NotesContext = { backend, records, memory };
+    const counting = await countingNote(its, id, numbers);
+    const isDoubtful = numbers.length > 0 && (await countingNote(its, id, [numbers[0]!])) === undefined;
     const outcome = await validOutcome({ backend, records }, id);
-    const note = revise(outcome, counting);
+    const note = revise(outcome, counting, isDoubtful);
     if (note === undefined) return { outcome, note: counting, isWritten: false };
     // Above damaged ones too: a number is given once.
-    const name = `${id}/${(numbers[0] ?? 0) + 1}`;
+    const name = `${id}/${nextNumber(numbers[0] ?? 0, `notes/${id}`)}`;
     try {
       await createRecord(backend, 'notes', name, noteRecord, note, records);
     } catch (error) {

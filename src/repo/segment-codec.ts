@@ -86,12 +86,16 @@ function encodeBlocks(pack: PackSummary): Buffer {
 
 function decodeBlocks(from: Uint8Array, subject: string): PackSummary['blocks'] {
   if (from.byteLength % BLOCK_BYTES !== 0) throw new FormatError(`${subject}: torn block list`);
+  const count = from.byteLength / BLOCK_BYTES;
+  if (count > LIMITS.packBlocks) throw new FormatError(`${subject}: pack of ${count} blocks`);
   const view = asBuffer(from);
-  return Array.from({ length: from.byteLength / BLOCK_BYTES }, (_, i) => ({
-    stored: view.readUInt32LE(BLOCK_BYTES * i),
-    plain: view.readUInt32LE(BLOCK_BYTES * i + 4),
-    chunks: view.readUInt32LE(BLOCK_BYTES * i + 8),
-  }));
+  return Array.from({ length: count }, (_, i) => {
+    const plain = view.readUInt32LE(BLOCK_BYTES * i + 4);
+    const chunks = view.readUInt32LE(BLOCK_BYTES * i + 8);
+    if (plain > LIMITS.blockPlain || chunks > LIMITS.blockChunks)
+      throw new FormatError(`${subject}: block of ${plain} bytes in ${chunks} chunks`);
+    return { stored: view.readUInt32LE(BLOCK_BYTES * i), plain, chunks };
+  });
 }
 
 /** Every row must point at a chunk that its pack table has, and the ids must be sorted and unique. */
@@ -169,6 +173,7 @@ export function decodeSegment(stored: Uint8Array, name: string, keys: Keys, zstd
   const payload = seal.open(RECORD_NONCE, [headerBytes], stored.subarray(HEADER_BYTES), object);
   const content = decode(segmentCodec, readPayload(payload, zstd, LIMITS.record, object).plain, object);
   const { count } = content;
+  if (count > LIMITS.segmentChunks) throw new FormatError(`${object}: ${count} chunks`);
   if (content.ids.byteLength !== CHUNK_ID_BYTES * count) throw new FormatError(`${object}: torn id column`);
   const packs = content.packs.map((pack) => ({
     name: toHex(pack.name) as ObjectDigest,

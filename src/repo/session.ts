@@ -119,6 +119,15 @@ export async function removeSession(backend: Backend, id: SessionId): Promise<vo
   await backend.remove('sessions', `${id}/0`);
 }
 
+/** What an object of the kind `sessions` is called; undefined for names that cbr does not give. */
+export function parseSessionName(
+  name: string,
+): { readonly session: SessionId; readonly number: number } | undefined {
+  const [session = '', number = '', ...more] = name.split('/');
+  if (!isSessionId(session) || !/^(0|[1-9][0-9]{0,14})$/.test(number) || more.length > 0) return undefined;
+  return { session, number: Number(number) };
+}
+
 /**
  * All sessions registered now; with `leftovers` also those of which only heartbeats are left: a session beats once more after
  * it was cleared away, and dies.
@@ -129,9 +138,9 @@ export async function listSessions(
 ): Promise<FoundSession[]> {
   const beats = new Map<SessionId, number>();
   for (const name of await listNames(its.backend, 'sessions')) {
-    const [id, number] = name.split('/');
-    if (id === undefined || !isSessionId(id)) continue;
-    beats.set(id, Math.max(beats.get(id) ?? 0, Number(number ?? 0)));
+    const parsed = parseSessionName(name);
+    if (parsed !== undefined)
+      beats.set(parsed.session, Math.max(beats.get(parsed.session) ?? 0, parsed.number));
   }
   const found: FoundSession[] = [];
   for (const [id, beat] of beats) {

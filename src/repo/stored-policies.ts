@@ -5,6 +5,7 @@ import {
   ObjectExistsError,
   ObjectNotFoundError,
 } from '../core/index.js';
+import { nextNumber, parseNumber } from './object-number.js';
 import { createRecord, readRecord } from './record-store.js';
 import { type PoliciesRecord, policiesRecord } from './records.js';
 import type { SessionContext } from './session.js';
@@ -43,8 +44,8 @@ const RULES: ReadonlySet<string> = new Set([
 const MOST_ATTEMPTS = 100;
 
 async function highestNumber({ backend }: SessionContext): Promise<number> {
-  const numbers = (await listNames(backend, 'policies')).filter((name) => /^[1-9][0-9]{0,14}$/.test(name));
-  return numbers.reduce((highest, name) => Math.max(highest, Number(name)), 0);
+  const numbers = (await listNames(backend, 'policies')).map((name) => parseNumber(name) ?? 0);
+  return numbers.reduce((highest, number) => Math.max(highest, number), 0);
 }
 
 async function readNumber({ backend, records }: SessionContext, number: number): Promise<PoliciesRecord> {
@@ -101,9 +102,10 @@ export async function changeStoredPolicies(
     const after = change(before);
     if (after === undefined) return { number, record: before };
     const record: PoliciesRecord = { ...before, ...after, by, time: nowSeconds };
+    const next = nextNumber(number, 'policies');
     try {
-      await createRecord(its.backend, 'policies', String(number + 1), policiesRecord, record, its.records);
-      return { number: number + 1, record };
+      await createRecord(its.backend, 'policies', String(next), policiesRecord, record, its.records);
+      return { number: next, record };
     } catch (error) {
       if (!(error instanceof ObjectExistsError) || attempt === MOST_ATTEMPTS) throw error;
     }

@@ -3,6 +3,7 @@ export { checkRepository } from './check/check-repository.js';
 export type { Finding } from './check/findings.js';
 export * from './entry.js';
 export * from './events.js';
+export { type AppliedForgetPlan, applyForgetPlan } from './forget/apply-forget-plan.js';
 export { type ForgetOptions, forgetSnapshots } from './forget/forget-snapshots.js';
 export {
   type ForgottenSnapshot,
@@ -10,7 +11,7 @@ export {
   listForgotten,
   selectForgotten,
 } from './forget/forgotten-snapshots.js';
-export { applyForgetPlan, type ForgetPlan, type ForgetRequest, planForget } from './forget/plan-forget.js';
+export { type ForgetPlan, type ForgetRequest, planForget } from './forget/plan-forget.js';
 export { type PlannedSnapshot, plannedSnapshot } from './forget/planned-snapshot.js';
 export {
   type UnforgetOptions,
@@ -25,8 +26,8 @@ export {
   type SnapshotChange,
   type TagChange,
 } from './notes.js';
-export { pruneRepository } from './prune-repository.js';
-export { treeWalk, walkReachable } from './reach.js';
+export { pruneRepository } from './prune/prune-repository.js';
+export { treeWalk, walkReachable } from './prune/reach.js';
 export * from './repository-stats.js';
 export type { RestoreOptions, RestoreSummary } from './restore/restore-options.js';
 export { restoreSnapshot } from './restore/restore-snapshot.js';

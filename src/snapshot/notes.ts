@@ -39,13 +39,21 @@ export async function annotateSnapshot(
   nowSeconds: number,
 ): Promise<Annotated> {
   const memory = recordMemory(repository.cache);
-  const { outcome, note, isWritten } = await writeNote(repository, memory, id, (commit, counting) => {
-    const before = withNote(snapshotOf(id, commit), counting);
-    const note = noteOf(changed(before, change, nowSeconds), by, nowSeconds);
-    const isSame = sameBytes(encode(noteRecord, note), encode(noteRecord, noteOf(before, by, nowSeconds)));
-    const { extensions } = counting ?? {};
-    return isSame ? undefined : { ...note, ...(extensions === undefined ? {} : { extensions }) };
-  });
+  const { outcome, note, isWritten } = await writeNote(
+    repository,
+    memory,
+    id,
+    (commit, counting, isDoubtful) => {
+      const before = withNote(snapshotOf(id, commit), counting);
+      const note = noteOf(changed(before, change, nowSeconds), by, nowSeconds);
+      const isSame = sameBytes(encode(noteRecord, note), encode(noteRecord, noteOf(before, by, nowSeconds)));
+      const { extensions } = counting ?? {};
+      // What a note says that cannot be opened is settled by one above it.
+      return isSame && !isDoubtful
+        ? undefined
+        : { ...note, ...(extensions === undefined ? {} : { extensions }) };
+    },
+  );
   return { snapshot: withNote(snapshotOf(id, outcome), note), isChanged: isWritten };
 }
 
@@ -59,6 +67,11 @@ export function withNote(snapshot: Snapshot, note: NoteRecord | undefined): Snap
 /** Whether a pin holds the snapshot at that time; its last second is included. */
 export function isPinned({ pin }: Pick<Snapshot, 'pin'>, nowSeconds: number): boolean {
   return pin !== undefined && (pin.until === undefined || nowSeconds <= pin.until);
+}
+
+/** As `isPinned`, by the counting note of a snapshot. */
+export function isPinnedBy({ pinned, pinnedUntil }: NoteRecord, nowSeconds: number): boolean {
+  return isPinned(pinned ? { pin: pinOf(pinnedUntil) } : {}, nowSeconds);
 }
 
 function pinOf(until: number | undefined): Pin {

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from 'vitest';
 import { LIMITS, type ObjectDigest } from '../../dist/core/index.js';
 import type { CachedPack } from '../../dist/repo/cache/index.js';
@@ -134,4 +136,48 @@ describe('segments', () => {
     expect(full[0]!.chunks.count + last.chunks.count).toBe(3 * half);
     expect(rows.finish()).toBeUndefined();
   });
+
+  test('of which little stays become one, and what goes is not kept in memory', async () => {
+    const count = 50_000;
+    const rows = new MergedRows({ kind: 'prune', epoch: 7 });
+    const gone = noise(32, 'gone').toString('hex') as ObjectDigest;
+    const blocks = [{ stored: 700, plain: count, chunks: count }];
+    const segment = (label: string): IndexSegment => ({
+      author: { kind: 'prune', epoch: 1 },
+      packs: [noise(32, label).toString('hex') as ObjectDigest, gone].map((name) => ({
+        name,
+        kind: 'data' as const,
+        size: 700,
+        blocks,
+      })),
+      chunks: {
+        count,
+        ids: noise(32 * count, label),
+        packs: Uint32Array.from({ length: count }, (_, row) => (row < 10 ? 0 : 1)),
+        blocks: new Uint16Array(count),
+        ordinals: Uint16Array.from({ length: count }, (_, row) => row),
+        lengths: new Uint32Array(count).fill(1),
+      },
+    });
+    const before = await usedBuffers();
+    const segments = 40;
+    for (let i = 0; i < segments; i++) expect(rows.add(segment(`${i}`), (name) => name !== gone)).toEqual([]);
+    // All their ids would be 64 MB.
+    expect((await usedBuffers()) - before).toBeLessThan(16 * 2 ** 20);
+    const merged = rows.finish()!;
+    expect(merged.chunks.count).toBe(10 * segments);
+    expect(merged.packs).toHaveLength(segments);
+    expect(rows.finish()).toBeUndefined();
+  });
 });
+
+/** Bytes of buffers that are still in use. */
+async function usedBuffers(): Promise<number> {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  for (let round = 0; round < 5; round++) {
+    collect();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  return process.memoryUsage().arrayBuffers;
+}

@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { MessagePackWriter } from '../../dist/core/index.js';
 import type { Entry } from '../../dist/snapshot/entry.js';
-import { readTreeReferences } from '../../dist/snapshot/page-references.js';
+import { readTreeReferences } from '../../dist/snapshot/prune/page-references.js';
 import { encodeEntry, readDecodedPage, storeTree } from '../../dist/snapshot/tree.js';
 import { mutated } from '../core/mutations.js';
 import { runs } from '../core/runs.js';

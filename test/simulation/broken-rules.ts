@@ -2,7 +2,7 @@ import type { Backend, ListedObject, ObjectKind } from '../../dist/backends/inde
 import { ObjectExistsError, ObjectNotFoundError, type SessionId } from '../../dist/core/index.js';
 import { decodeRecord, encodeRecord, leaseRecord, outcomeRecord } from '../../dist/repo/index.js';
 import type { WalkTrees } from '../../dist/repo/prune/prune-options.js';
-import { walkReachable } from '../../dist/snapshot/reach.js';
+import { walkReachable } from '../../dist/snapshot/prune/reach.js';
 import type { SimulatedProcess, WrapBackend } from './machine.js';
 import type { Actor } from './scheduler.js';
 import type { World } from './world.js';

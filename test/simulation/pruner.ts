@@ -1,7 +1,7 @@
 import { CbrError } from '../../dist/core/index.js';
 import { prune } from '../../dist/repo/prune/prune.js';
 import type { WalkTrees } from '../../dist/repo/prune/prune-options.js';
-import { walkReachable } from '../../dist/snapshot/reach.js';
+import { walkReachable } from '../../dist/snapshot/prune/reach.js';
 import type { SimulatedProcess } from './machine.js';
 
 export interface PrunerOptions {

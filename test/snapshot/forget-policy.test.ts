@@ -43,7 +43,7 @@ describe('by a policy', () => {
     expect(early.forget).toEqual([b]);
     expect((await plan(its, { counts: { daily: 1 } }, '2025-03-01T00:00')).forget).toEqual([a, b]);
     expect(objects(its, 'forgotten')).toEqual([]);
-    expect(await applied(its, { counts: { daily: 1 } }, '2025-01-03T00:00')).toEqual([b]);
+    expect((await applied(its, { counts: { daily: 1 } }, '2025-01-03T00:00')).forgotten).toEqual([b]);
     expect((await its.snapshots()).map(({ id }) => id)).toEqual([a, c]);
     expect(objects(its, 'policies')).toEqual([]);
     await expect(plan(its, {})).rejects.toThrow(PolicyRefusedError);
@@ -116,7 +116,7 @@ describe('round-robin anchors', () => {
     const now = '2025-01-18T00:00';
     expect((await plan(its, oldest, now)).plan.groups).toMatchObject([{ anchor: parseDate('2025-01-01') }]);
     expect(objects(its, 'policies')).toEqual([]);
-    expect(await applied(its, oldest, now)).toEqual([ids[1], ids[3]]);
+    expect((await applied(its, oldest, now)).forgotten).toEqual([ids[1], ids[3]]);
     const stored = await its.use(readStoredPolicies);
     expect(stored).toMatchObject({ number: 1, record: { rules: [], by: 'tester@here' } });
     expect(stored.record!.anchors).toEqual([{ group: ['host=here'], date: '2025-01-01' }]);

@@ -141,10 +141,18 @@ async function forgetByPolicy(
   const request = policyRules(command).length > 0 ? policyOf(command) : await storedPolicy(repository);
   const planned = await planForget(repository, { ...request, now, filter: choiceOf(command) });
   showPlan(context, planned);
-  const decisions = decisionsOf(planned.plan);
+  const options = optionsOf(context, now.seconds);
+  const applied = dryRun ? undefined : await applyForgetPlan(repository, planned, options);
+  const pinned = new Set<string>(applied?.pinned);
+  if (pinned.size > 0) {
+    const ids = [...pinned].map((id) => id.slice(0, SHORT_ID)).join(' ');
+    output.line(`Pinned meanwhile, and so kept: ${ids}`);
+  }
+  const decisions = decisionsOf(planned.plan).map((decision) =>
+    pinned.has(decision.snapshot.id) ? { ...decision, reasons: ['pinned'] } : decision,
+  );
   const kept = decisions.filter(({ reasons }) => reasons.length > 0);
   const forgotten = decisions.filter(({ reasons }) => reasons.length === 0).map(({ snapshot }) => snapshot);
-  if (!dryRun) await applyForgetPlan(repository, planned, optionsOf(context, now.seconds));
   const would = dryRun ? 'would be ' : '';
   output.line(`${countText(kept.length)} kept, ${countText(forgotten.length)} ${would}forgotten.`);
   if (!dryRun) sayWhatIsNext(context, command, forgotten.length);

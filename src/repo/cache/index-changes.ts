@@ -1,13 +1,14 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
-import type { ObjectDigest } from '../../core/index.js';
+import { CbrError, messageOf, type ObjectDigest } from '../../core/index.js';
 import type { IndexSegment } from '../index-segment.js';
 import { type ChunkIndex, runOf } from './chunk-index.js';
 import { type Database, FIRST_CHUNK_KEY } from './database.js';
 import { REBUILD, UNFINISHED } from './layout.js';
 import type { NamedValues } from './named-values.js';
 import type { Packs } from './packs.js';
+import { ensure, RowCheck } from './row-check.js';
 import { RowTallies } from './row-tallies.js';
 import { RunCollector } from './sorted-runs.js';
 
@@ -21,6 +22,8 @@ export type Segments = Iterable<NamedSegment> | AsyncIterable<NamedSegment>;
  * very large index 32 Ki rows are 128 MiB.
  */
 const ROWS_PER_TRANSACTION = 32 * 1024;
+/** Rows that are compared at once: some milliseconds. */
+const ROWS_PER_STEP = 16 * 1024;
 /** Rows held in memory while the index is built, 28 bytes each: some twelve full segments. */
 const MERGE_BYTES = 64 * 2 ** 20;
 
@@ -88,10 +91,50 @@ export class IndexChanges {
     });
   }
 
+  /** See RepositoryCache.verify. */
+  verify(): Promise<void> {
+    return this.oneAtATime(async () => {
+      try {
+        await this.checkRows();
+      } catch (error) {
+        throw error instanceof CbrError ? error : this.database.damage(messageOf(error));
+      }
+    });
+  }
+
+  private async checkRows(): Promise<void> {
+    const { chunks, copies } = this.database.tables;
+    const check = new RowCheck(this.packs.checkedRecords(), this.packs.counters().nextChunk);
+    let seen = 0;
+    for (let start: string | undefined = FIRST_CHUNK_KEY; start !== undefined; await setImmediate()) {
+      let last: string | undefined;
+      for (const { key, value } of chunks.entries(start, ROWS_PER_STEP)) {
+        // A step begins with what the one before ended with.
+        if (key === start) continue;
+        last = key as string;
+        check.add(last, value);
+        seen++;
+      }
+      start = last;
+    }
+    ensure(seen === chunks.count, 'the number of chunks');
+    for (const { key, value } of copies.entries(FIRST_CHUNK_KEY)) check.add(key as string, value);
+    check.finish();
+  }
+
   addSegments(segments: Segments): Promise<void> {
     return this.oneAtATime(async () => {
       if (this.packs.segmentCount === 0 && this.chunks.count === 0) return this.build(segments);
       for await (const [name, segment] of segments) await this.add(name, segment);
+    });
+  }
+
+  /** Removes all segments and adds others: quicker than to remove rows one by one. */
+  replaceSegments(segments: Segments): Promise<void> {
+    return this.oneAtATime(async () => {
+      this.clear();
+      await this.build(segments);
+      this.transact(() => this.packs.tidyVerified());
     });
   }
 

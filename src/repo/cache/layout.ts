@@ -179,6 +179,16 @@ export function decodePack(number: number, stored: Uint8Array): CachedPack | und
   return { number, name, kind, size, segments, blocks, firstChunk, blockStarts, tally };
 }
 
+/** Name and stored bytes of a pack, without the rest of its record. */
+export function packSize(
+  key: Uint8Array,
+  stored: Uint8Array,
+): { readonly name: ObjectDigest; readonly size: number } | undefined {
+  const bytes = unchecked(key, stored);
+  if (bytes === undefined || bytes.length < PACK_HEAD) return undefined;
+  return { name: bytes.toString('hex', 0, 32) as ObjectDigest, size: bytes.readUIntLE(33, 6) };
+}
+
 export function chunksOf(pack: PackSummary): number {
   return pack.blocks.reduce((sum, block) => sum + block.chunks, 0);
 }

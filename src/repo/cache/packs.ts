@@ -14,10 +14,12 @@ import {
   encodeCounters,
   encodePack,
   encodeSegment,
+  packSize,
   type StoredPack,
   u32Key,
 } from './layout.js';
 import type { NamedValues } from './named-values.js';
+import { ensure } from './row-check.js';
 import { RowTallies, together } from './row-tallies.js';
 
 /** A segment that was given its numbers and is not yet in the cache. */
@@ -211,7 +213,25 @@ export class Packs {
     this.setCounters({ ...counters, packBytes });
   }
 
-  private all(): CachedPack[] {
+  *sizes(): Generator<{ readonly name: ObjectDigest; readonly size: number }> {
+    for (const { key, value } of this.database.tables.packs.entries(FIRST_KEY)) {
+      const found = packSize(key, value);
+      if (found === undefined) throw this.database.damage('the record of a pack');
+      yield found;
+    }
+  }
+
+  /** All records by number. Throws an Error unless each one is found by its name, too. */
+  checkedRecords(): Map<number, CachedPack> {
+    const records = new Map(this.all().map((pack) => [pack.number, pack]));
+    for (const { name, number } of records.values())
+      ensure(this.byName(name)?.number === number, 'the name of a pack');
+    ensure(this.database.tables.packNames.count === records.size, 'the names of the packs');
+    return records;
+  }
+
+  /** By their records. */
+  all(): CachedPack[] {
     const found: CachedPack[] = [];
     for (const { key, value } of this.database.tables.packs.entries(FIRST_KEY)) {
       const number = Buffer.from(key).readUInt32BE(0);
@@ -220,6 +240,13 @@ export class Packs {
       found.push(pack);
     }
     return found;
+  }
+
+  /** Forgets when packs were verified that have no record any more. Inside a transaction. */
+  tidyVerified(): void {
+    const { verified, packNames } = this.database.tables;
+    const gone = [...verified.keys(FIRST_KEY)].filter((key) => packNames.peek(key) === undefined);
+    for (const key of gone) verified.remove(key);
   }
 
   /** To be called after every transaction that wrote or removed records, also when it failed. */

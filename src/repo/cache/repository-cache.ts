@@ -96,6 +96,16 @@ export class RepositoryCache {
     return this.packs.names();
   }
 
+  /** Stored bytes of all packs. */
+  packSizes(): Iterable<{ readonly name: ObjectDigest; readonly size: number }> {
+    return this.packs.sizes();
+  }
+
+  /** All of them, from their own records. */
+  allPacks(): CachedPack[] {
+    return this.packs.all();
+  }
+
   segments(): Map<ObjectDigest, CachedSegment> {
     return this.packs.segments();
   }
@@ -134,6 +144,11 @@ export class RepositoryCache {
     return this.changes.addSegments(segments);
   }
 
+  /** Removes all segments, and adds others as `addSegments` does into an empty index. */
+  replaceSegments(segments: Segments): Promise<void> {
+    return this.changes.replaceSegments(segments);
+  }
+
   /**
    * Removes segments with the packs that only they name, and those packs' chunks unless there are copies elsewhere.
    * Look-ups know none of them any more as soon as the change begins, and even if it is killed.
@@ -145,6 +160,19 @@ export class RepositoryCache {
   /** As `removeSegments`, for packs that are gone from the repository, whatever names them. */
   dropPacks(names: Iterable<ObjectDigest>): Promise<void> {
     return this.changes.dropPacks(names);
+  }
+
+  /**
+   * Compares the whole chunk index with the checksums it has: for who is about to remove what it does not name. Rejects
+   * (internal) when it is damaged; the cache is then built anew by who opens it next.
+   */
+  verify(): Promise<void> {
+    return this.changes.verify();
+  }
+
+  /** Whether something in it turned out damaged since it was opened: then nothing may be removed on its word. */
+  get isDamaged(): boolean {
+    return this.database.isDamaged;
   }
 
   /** To be called before anything is removed from the repository: a cache that is found so is rebuilt. */

@@ -10,21 +10,16 @@ import {
 } from './database.js';
 import {
   type CachedPack,
-  CHUNK_KEY_BYTES,
   decodeCounters,
   decodePack,
   decodeSegment,
   digestOf,
-  liesIn,
-  PLACE_BYTES,
   REBUILD,
-  ROW_BYTES,
-  readPlace,
   textKey,
   UNFINISHED,
   unchecked,
 } from './layout.js';
-import { RowTallies } from './row-tallies.js';
+import { ensure, RowCheck } from './row-check.js';
 
 /**
  * A process of its own: `node walk.js SOURCE TARGET` reads everything in the data file SOURCE, which a killed process left
@@ -36,16 +31,8 @@ import { RowTallies } from './row-tallies.js';
 /** What is written in one transaction. */
 const STEP_BYTES = 16 * 2 ** 20;
 
-function ensure(sound: unknown, what: string): asserts sound {
-  if (sound === undefined || sound === false) throw new Error(`${what} is damaged`);
-}
-
 class Walk {
   private readonly packs = new Map<number, CachedPack>();
-  /** One bit for every chunk number: no two chunks lie in the same place. */
-  private taken = new Uint8Array(0);
-  private readonly tallies = new RowTallies();
-  private readonly row = Buffer.alloc(ROW_BYTES);
 
   constructor(
     private readonly source: Database,
@@ -99,30 +86,6 @@ class Walk {
     });
   }
 
-  private readonly checkPlace = (key: ChunkKey, value: Uint8Array): void => {
-    ensure(key.length === CHUNK_KEY_BYTES && value.byteLength === PLACE_BYTES, 'the place of a chunk');
-    const place = readPlace(value);
-    const pack = this.packs.get(place.pack);
-    if (pack === undefined) return; // left by a change that was killed: it does not count, and is tidied up later
-    ensure(liesIn(place, pack), 'the place of a chunk');
-    const number = pack.firstChunk + pack.blockStarts[place.block]! + place.ordinal;
-    const [byte, bit] = [Math.floor(number / 8), 1 << (number % 8)];
-    ensure(byte < this.taken.length && (this.taken[byte]! & bit) === 0, 'the place of a chunk');
-    this.taken[byte]! |= bit;
-    this.row.write(key as string, 0, CHUNK_KEY_BYTES, 'latin1');
-    this.row.set(value, CHUNK_KEY_BYTES);
-    this.tallies.count(place.pack, this.row, 0);
-  };
-
-  private checkTallies(): void {
-    // What was being built has rows still to come, and is emptied when it is opened.
-    if (this.ownValue(UNFINISHED)?.toString('latin1') === REBUILD) return;
-    for (const [number, { tally }] of this.packs) {
-      const { rows, sum } = this.tallies.of(number);
-      ensure(rows === tally.rows && sum === tally.sum, 'the number of chunks of a pack');
-    }
-  }
-
   private ownValue(name: string): Buffer | undefined {
     const key = textKey('cache', name);
     const stored = this.source.tables.meta.get(key);
@@ -132,15 +95,17 @@ class Walk {
   run(): void {
     this.copyChecked('meta');
     const limit = decodeCounters(this.ownValue('counters')).nextChunk;
-    this.taken = new Uint8Array(Math.ceil(limit / 8));
     this.copyPacks();
-    const { source, target, checkPlace } = this;
+    const rows = new RowCheck(this.packs, limit);
+    const checkPlace = (key: ChunkKey, value: Uint8Array): void => rows.add(key as string, value);
+    const { source, target } = this;
     this.copy(source.tables.chunks, target.tables.chunks, FIRST_CHUNK_KEY, checkPlace);
     this.copy(source.tables.copies, target.tables.copies, FIRST_CHUNK_KEY, checkPlace, (key, value) => {
       target.tables.copies.put(key, value);
       return true;
     });
-    this.checkTallies();
+    // What was being built has rows still to come, and is emptied when it is opened.
+    if (this.ownValue(UNFINISHED)?.toString('latin1') !== REBUILD) rows.finish();
     for (const table of ['records', 'verified', 'roots', 'directories'] as const) this.copyChecked(table);
   }
 }

@@ -10,16 +10,32 @@ import type { PruneRun } from './prune-run.js';
 import type { PruneView } from './prune-view.js';
 import { ReachedChunks } from './reach-snapshots.js';
 
-/** P3: what is in use, and which packs are condemned for it. */
-export interface ChosenPacks {
+/** What snapshots reach, and how little the packs are worth that hold it. */
+export interface InUse {
   readonly reached: ReachedChunks;
-  readonly plan: PrunePlan;
   readonly rankOf: PackRank;
+}
+
+/** P3: what is in use, and which packs are condemned for it. */
+export interface ChosenPacks extends InUse {
+  readonly plan: PrunePlan;
+}
+
+/** Walks snapshots. `condemned`: what is added to it later counts for the rank of packs, too. */
+export async function countInUse(
+  run: PruneRun,
+  roots: ReadonlyMap<SessionId, Reference>,
+  condemned: ReadonlySet<ObjectDigest>,
+): Promise<InUse> {
+  const rankOf = rankIn(run.repository.cache, condemned);
+  const reached = new ReachedChunks(run, rankOf);
+  await reached.walk(roots);
+  return { reached, rankOf };
 }
 
 /**
  * Walks the snapshots and chooses, again and again until no place that is relied on turns out damaged. `condemned`: packs that
- * earlier prunes condemned; what is added to it later counts for the rank of packs, too.
+ * earlier prunes condemned, as in `countInUse`.
  */
 export async function choosePacks(
   run: PruneRun,
@@ -29,9 +45,7 @@ export async function choosePacks(
 ): Promise<ChosenPacks> {
   const { cache } = run.repository;
   for (;;) {
-    const rankOf = rankIn(cache, condemned);
-    const reached = new ReachedChunks(run, rankOf);
-    await reached.walk(roots);
+    const { reached, rankOf } = await countInUse(run, roots, condemned);
     const plan = choose(run, first, reached.usage);
     const chosen = new Set([...plan.unused, ...plan.rewritten]);
     const going = [...chosen].map((number) => cache.pack(number)!);

@@ -1,13 +1,13 @@
 import { type ChunkId, errnoOf, type ObjectDigest } from '../../core/index.js';
 import { judgePack } from '../bad-packs.js';
 import type { CachedPack } from '../cache/index.js';
+import { isDamage } from '../damage.js';
 import { readPackTable } from '../pack-reader.js';
 import { PackStore, type StoredTotals } from '../pack-store.js';
 import type { FinishedPack } from '../pack-writer.js';
 import type { Repository } from '../repository.js';
 import { type BlockSealer, type BlocksToSeal, sealerHere } from './block-sealer.js';
 import type { ChunkUsage } from './chunk-usage.js';
-import { isDamage } from './damage.js';
 import { type PruneRun, stopIfAborted } from './prune-run.js';
 import { usedBlocks, wantedBlocks } from './used-blocks.js';
 
@@ -50,9 +50,8 @@ export async function copyUsed(
     clock: () => performance.now(),
   });
   const bytes = packs.reduce((sum, { size }) => sum + size, 0);
-  const { startSealer } = run.options;
-  const sealer =
-    bytes < FEW_BYTES || startSealer === undefined ? sealerHere(repository) : startSealer(repository);
+  const workers = bytes < FEW_BYTES ? undefined : run.workers();
+  const sealer = workers?.sealer() ?? sealerHere(repository);
   const copying = new Copying(sealer, store);
   try {
     const reads = usedBlocks(repository, packs, usage, {

@@ -1,10 +1,11 @@
 import type { ObjectDigest, SessionId } from '../../core/index.js';
 import type { CachedPack } from '../cache/index.js';
-import { type ChosenPacks, packsOf, plannedPacks } from './choose-packs.js';
+import { type ChosenPacks, countInUse, type InUse, packsOf, plannedPacks } from './choose-packs.js';
 import type { CondemnedPacks } from './condemned-packs.js';
 import { type Copied, copyUsed } from './copy-used.js';
 import { type MergedSegments, mergeSegments, SegmentGone } from './merge-segments.js';
 import { leaveOut, type PrunePlan } from './plan-prune.js';
+import { provePlaces } from './prove-places.js';
 import type { Reference } from './prune-options.js';
 import type { PruneRun } from './prune-run.js';
 import { type PruneView, readPruneView } from './prune-view.js';
@@ -25,8 +26,9 @@ const MOST_LOOKS = 5;
 /** What an epoch writes before it is closed: copies of what is in use, and merged segments. */
 export class EpochWork {
   private planned: PrunePlan;
-  /** Chunks in use of each condemned pack, as P4 copied them. */
-  private readonly counts: ReadonlyMap<number, number>;
+  private inUse: InUse;
+  /** Chunks in use of each condemned pack, as they were copied. */
+  private counts: ReadonlyMap<number, number>;
 
   constructor(
     private readonly run: PruneRun,
@@ -34,11 +36,12 @@ export class EpochWork {
     /** Segments of this epoch that shall count when it is closed. */
     private readonly own: Set<ObjectDigest>,
     private readonly first: PruneView,
-    private readonly chosen: ChosenPacks,
+    chosen: ChosenPacks,
     private readonly condemned: CondemnedPacks,
   ) {
     const { cache } = run.repository;
     this.planned = chosen.plan;
+    this.inUse = chosen;
     const nameOf = (number: number): ObjectDigest => cache.pack(number)!.name;
     for (const number of [...chosen.plan.unused, ...chosen.plan.rewritten]) condemned.add(nameOf(number));
     for (const number of chosen.plan.left) condemned.leave(nameOf(number));
@@ -54,13 +57,13 @@ export class EpochWork {
   async copyChosen(): Promise<Copied> {
     const { cache } = this.run.repository;
     const copied = await this.copy(this.planned.rewritten.map((number) => cache.pack(number)!));
-    const { usage } = this.chosen.reached;
+    const { usage } = this.inUse.reached;
     this.planned = leaveOut(this.planned, plannedPacks(this.run, this.first, usage, copied.uncopied));
     return copied;
   }
 
   private async copy(packs: readonly CachedPack[]): Promise<Copied> {
-    const { reached, rankOf } = this.chosen;
+    const { reached, rankOf } = this.inUse;
     const isAvoided = (pack: CachedPack): boolean => rankOf(pack) > 0;
     const copied = await copyUsed(this.run, this.epoch, packs, reached.usage, isAvoided, this.own);
     for (const { name } of copied.uncopied) this.condemned.leave(name);
@@ -73,7 +76,8 @@ export class EpochWork {
     for (let looks = 1; ; looks++) {
       const second = await readPruneView(run, { epoch, segments: own });
       const late = await this.lateRoots(second);
-      await this.chosen.reached.walk(late);
+      await this.inUse.reached.walk(late);
+      if (late.size > 0) await this.proveAgain(late);
       const copiedLate = await this.copy(this.moreInUse());
       try {
         const merged = await mergeSegments(run, epoch, second.view.segments, condemned.swept);
@@ -97,9 +101,25 @@ export class EpochWork {
     return late;
   }
 
-  /** Condemned packs of which more is in use than P4 knew. */
+  /** Of what is in use only since P2 nobody has asked yet whether the places are sound that it would be left with. */
+  private async proveAgain(late: ReadonlyMap<SessionId, Reference>): Promise<void> {
+    const { run, condemned } = this;
+    const { cache } = run.repository;
+    const roots = new Map([...validRoots(this.first.view), ...late]);
+    const segments = cache.segments();
+    const own = new Set([...this.own].map((name) => segments.get(name)?.number));
+    // What this epoch has written was verified when it was sealed.
+    const isOwn = (pack: CachedPack): boolean => pack.segments.some((number) => own.has(number));
+    const going = packsOf(cache, condemned.swept);
+    while ((await provePlaces(run, going, this.inUse.reached.usage, this.inUse.rankOf, isOwn)) > 0) {
+      this.inUse = await countInUse(run, roots, condemned.names);
+      this.counts = new Map();
+    }
+  }
+
+  /** Condemned packs of which more is in use than was copied. */
   private moreInUse(): CachedPack[] {
-    const { usage } = this.chosen.reached;
+    const { usage } = this.inUse.reached;
     return packsOf(this.run.repository.cache, this.condemned.swept).filter(
       (pack) => (usage.use(pack)?.chunks ?? 0) > (this.counts.get(pack.number) ?? 0),
     );

@@ -6,12 +6,13 @@ import {
   ObjectNotFoundError,
   PROGRAM,
 } from '../../core/index.js';
+import { ifDamaged } from '../damage.js';
 import { readSegment } from '../index-sync.js';
+import { nextNumber } from '../object-number.js';
 import { createRecord, readRecord } from '../record-store.js';
 import { heartbeatRecord, type LeaseRecord, leaseRecord, type SessionRecord } from '../records.js';
 import type { Repository } from '../repository.js';
 import { listNames } from '../view.js';
-import { ifDamaged } from './damage.js';
 import { digestBytes, type PruneRun, stopIfAborted } from './prune-run.js';
 
 /** One prune at a time: docs/protocol.md rules 4, 6, 15 and 23. */
@@ -29,6 +30,7 @@ export interface PruneLease {
   stop(): Promise<void>;
 }
 
+const HIGHEST_LEASE = 999_999_999;
 const LEASE = /^prune\/([1-9][0-9]{0,8})$/;
 const ALIVE = /^prune-alive\/([1-9][0-9]{0,8})\.([1-9][0-9]{0,14})$/;
 
@@ -79,7 +81,9 @@ export async function takeLease(run: PruneRun, beforeWriting: () => void): Promi
     if (held === undefined || mayTakeOver(run, held)) {
       const segments = held === undefined ? [] : await segmentsOfEpoch(repository, held.epoch);
       beforeWriting();
-      const lease = await createLease(run, highest + 1, segments);
+      // One more closes the epoch.
+      const epoch = nextNumber(highest, 'leases/prune', HIGHEST_LEASE - 1);
+      const lease = await createLease(run, epoch, segments);
       if (lease !== undefined) return lease;
     }
     if (!options.wait) {

@@ -15,8 +15,9 @@ interface MergedPack {
  */
 export class MergedRows {
   private packs = new Map<ObjectDigest, { readonly summary: PackSummary; readonly position: number }>();
-  private ids: Buffer[] = [];
   private readonly columns = {
+    // Copies: a view of a few rows would keep all ids of their segment in memory.
+    ids: Buffer.alloc(CHUNK_ID_BYTES * LIMITS.segmentChunks),
     packs: new Uint32Array(LIMITS.segmentChunks),
     blocks: new Uint16Array(LIMITS.segmentChunks),
     ordinals: new Uint16Array(LIMITS.segmentChunks),
@@ -30,8 +31,9 @@ export class MergedRows {
   /** Takes the rows of those packs of a segment that stay. Returns the merged segments that had to make room for them. */
   add({ packs, chunks }: IndexSegment, stays: (pack: ObjectDigest) => boolean): IndexSegment[] {
     const full: IndexSegment[] = [];
-    while (this.count + chunks.count > LIMITS.segmentChunks) full.push(this.finish()!);
     const kept = packs.map((summary) => (stays(summary.name) ? this.mergedPack(summary) : undefined));
+    const rows = chunks.packs.reduce((sum, pack) => sum + (kept[pack] === undefined ? 0 : 1), 0);
+    while (this.count + rows > LIMITS.segmentChunks) full.push(this.finish()!);
     for (const [i, summary] of packs.entries()) if (kept[i] !== undefined) this.positionOf(summary);
     for (let row = 0; row < chunks.count; row++) {
       const at = chunks.packs[row]!;
@@ -51,14 +53,13 @@ export class MergedRows {
     const packs = [...this.packs.values()].map(({ summary }) => summary);
     const { columns: chunks, repeated } = sortColumns({
       count,
-      ids: Buffer.concat(this.ids, CHUNK_ID_BYTES * count),
+      ids: columns.ids.subarray(0, CHUNK_ID_BYTES * count),
       packs: columns.packs.slice(0, count),
       blocks: columns.blocks.slice(0, count),
       ordinals: columns.ordinals.slice(0, count),
       lengths: columns.lengths.slice(0, count),
     });
     this.packs = new Map();
-    this.ids = [];
     this.count = 0;
     for (let row = 0; row < (repeated?.count ?? 0); row++) {
       this.addRow(packs[repeated!.packs[row]!]!, repeated!, row);
@@ -72,7 +73,7 @@ export class MergedRows {
     columns.blocks[count] = from.blocks[row]!;
     columns.ordinals[count] = from.ordinals[row]!;
     columns.lengths[count] = from.lengths[row]!;
-    this.ids.push(from.ids.subarray(CHUNK_ID_BYTES * row, CHUNK_ID_BYTES * (row + 1)));
+    from.ids.copy(columns.ids, CHUNK_ID_BYTES * count, CHUNK_ID_BYTES * row, CHUNK_ID_BYTES * (row + 1));
     this.count++;
   }
 

@@ -1,34 +1,41 @@
-import { CHUNK_ID_BYTES, type ChunkId, toLatin1 } from '../../core/index.js';
+import { CHUNK_ID_BYTES, type ChunkId, readAhead, toLatin1 } from '../../core/index.js';
 import { judgePack } from '../bad-packs.js';
 import { decodeBlock } from '../block.js';
 import type { CachedPack } from '../cache/index.js';
+import { ifDamaged } from '../damage.js';
 import { HEADER_BYTES } from '../object-header.js';
-import { blockOffsets, openPackHeader, readPackTable } from '../pack-reader.js';
+import { blockOffsets, openPackHeader } from '../pack-reader.js';
 import type { Repository } from '../repository.js';
 import type { ChunkUsage, PackRank } from './chunk-usage.js';
-import { ifDamaged } from './damage.js';
+import { idsOfPack } from './ids-of-pack.js';
 import { type PruneRun, stopIfAborted } from './prune-run.js';
+
+/** Tables that are read ahead: as for the copies. */
+const TABLES_AHEAD = 6;
 
 /** Blocks of one pack, by number. */
 type BlocksByPack = Map<CachedPack, Set<number>>;
 
 /**
- * Of a chunk with two places one may go because the other one is counted. Before that the other one is read: another machine
- * may know that its pack is damaged, and have stored the chunk again for that. Packs that turn out damaged are remembered as
- * such. Returns their number: what is in use has to be counted again then.
+ * A chunk in use that lies in a pack which is to go, and in another one that stays, is not copied. Before that the other place is
+ * read: another machine may know that its pack is damaged, and have stored the chunk again for that. `isProven` says of which
+ * packs this is not to be asked. Packs that turn out damaged are remembered as such. Returns their number: what is in use has
+ * to be counted again then.
  */
 export async function provePlaces(
   run: PruneRun,
-  condemned: readonly CachedPack[],
+  going: readonly CachedPack[],
   usage: ChunkUsage,
   rankOf: PackRank,
+  isProven: (pack: CachedPack) => boolean = () => false,
 ): Promise<number> {
   const { repository } = run;
   if (!repository.cache.hasCopies) return 0;
   const relied: BlocksByPack = new Map();
-  for (const pack of condemned) {
+  const tables = readAhead(going, TABLES_AHEAD, (pack) => idsOfPack(repository, pack));
+  for await (const ids of tables) {
     stopIfAborted(run);
-    await gatherRelied(repository, pack, usage, rankOf, relied);
+    gatherRelied(repository, ids, usage, { rankOf, isProven }, relied);
   }
   let damaged = 0;
   for (const [pack, blocks] of relied) {
@@ -40,28 +47,33 @@ export async function provePlaces(
   return damaged;
 }
 
-/** Adds the blocks that hold, counted and in packs that stay, what has a place in this pack, too. */
-async function gatherRelied(
-  { cache, backend, keys, algorithms }: Repository,
-  pack: CachedPack,
+interface Worth {
+  readonly rankOf: PackRank;
+  readonly isProven: (pack: CachedPack) => boolean;
+}
+
+/** Adds the blocks, in packs that stay, that are relied on for what is in use of these ids. */
+function gatherRelied(
+  { cache }: Repository,
+  ids: Uint8Array,
   usage: ChunkUsage,
-  rankOf: PackRank,
+  { rankOf, isProven }: Worth,
   relied: BlocksByPack,
-): Promise<void> {
-  // A condemned pack that is gone, or damaged itself, is no place that anybody could have turned to.
-  const read = await readPackTable(backend, pack.name, keys, algorithms.zstd).catch(ifDamaged);
-  if (read === undefined) return;
-  const { ids } = read.table;
+): void {
   for (let row = 0; row < ids.byteLength; row += CHUNK_ID_BYTES) {
     const places = cache.places(toLatin1(ids.subarray(row, row + CHUNK_ID_BYTES)) as ChunkId);
     if (places.length < 2) continue;
-    for (const { pack: number, block, ordinal } of places) {
-      const other = cache.pack(number);
-      if (other === undefined || other.number === pack.number || rankOf(other) > 0) continue;
-      if (!usage.isUsed(other, block, ordinal)) continue;
-      const blocks = relied.get(other) ?? new Set();
-      relied.set(other, blocks.add(block));
-    }
+    const found = places.flatMap((place) => {
+      const pack = cache.pack(place.pack);
+      return pack === undefined ? [] : [{ pack, place }];
+    });
+    // Wherever it is counted: that may be in the pack that goes.
+    if (!found.some(({ pack, place }) => usage.isUsed(pack, place.block, place.ordinal))) continue;
+    const staying = found.filter(({ pack }) => rankOf(pack) === 0);
+    const [first] = staying;
+    if (first === undefined || staying.some(({ pack }) => isProven(pack))) continue;
+    const blocks = relied.get(first.pack) ?? new Set();
+    relied.set(first.pack, blocks.add(first.place.block));
   }
 }
 

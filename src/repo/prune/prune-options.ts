@@ -1,7 +1,7 @@
 import type { ChunkId, ProcessIdentity } from '../../core/index.js';
 import type { PackKind } from '../index-segment.js';
 import type { Repository } from '../repository.js';
-import type { BlockSealer } from './block-sealer.js';
+import type { PruneWorkers } from './prune-workers.js';
 
 /** The root tree of a snapshot, or any other chunk that a tree names. */
 export interface Reference {
@@ -14,7 +14,7 @@ export interface Reference {
 export interface ReachVisitor {
   /** Called for every chunk that is reached; false when it was seen before, and what it names need not be walked again. */
   see(kind: PackKind, reference: Reference): boolean;
-  /** The plain bytes of a tree chunk. */
+  /** The plain bytes of a tree chunk. Many are asked for at the same time. */
   read(reference: Reference): Promise<Uint8Array>;
 }
 
@@ -46,8 +46,8 @@ export interface PruneProgress {
 }
 
 export interface PruneOptions {
-  /** Threads for what is rewritten; without it this thread does it. */
-  readonly startSealer?: (repository: Repository) => BlockSealer;
+  /** Threads; without them this one does all the work. */
+  readonly startWorkers?: (repository: Repository) => PruneWorkers;
   readonly onProgress?: (progress: PruneProgress) => void;
   readonly maxUnused: UnusedLimit;
   /** Stored bytes of packs that are rewritten at most; without it as many as it takes. */

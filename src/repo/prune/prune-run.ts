@@ -1,6 +1,7 @@
 import { CbrError, type ObjectDigest } from '../../core/index.js';
 import type { Repository } from '../repository.js';
 import type { PruneOptions, WalkTrees } from './prune-options.js';
+import type { PruneWorkers } from './prune-workers.js';
 import { SilenceObserver } from './silence.js';
 
 /** What all steps of one prune work with. */
@@ -9,11 +10,20 @@ export interface PruneRun {
   readonly walk: WalkTrees;
   readonly options: PruneOptions;
   readonly silence: SilenceObserver;
+  /** Starts them when they are first asked for; undefined where there are none. */
+  readonly workers: () => PruneWorkers | undefined;
+  /** Ends the workers, if they were started. */
+  readonly endWorkers: () => Promise<void>;
 }
 
 export function newPruneRun(repository: Repository, walk: WalkTrees, options: PruneOptions): PruneRun {
   const silence = new SilenceObserver(repository.cache, repository.now, options.timing);
-  return { repository, walk, options, silence };
+  let started: PruneWorkers | undefined;
+  const workers = (): PruneWorkers | undefined => {
+    started ??= options.startWorkers?.(repository);
+    return started;
+  };
+  return { repository, walk, options, silence, workers, endWorkers: async () => started?.close() };
 }
 
 /** Rejects (interrupted) when the prune is to stop; between its steps, where nothing is half done. */

@@ -1,5 +1,6 @@
 import { CbrError, DamagedError, type ObjectDigest, type SessionId } from '../../core/index.js';
 import { type SyncReport, syncIndex } from '../index-sync.js';
+import type { OutcomeRecord } from '../records.js';
 import { isOutdated, recordMemory, undecidedAuthors } from '../repository.js';
 import { type RepositoryView, readView, segmentCounts } from '../view.js';
 import type { PruneRun } from './prune-run.js';
@@ -28,9 +29,10 @@ export async function readPruneView(
   const { backend, records, cache } = run.repository;
   for (let readings = 1; ; readings++) {
     const packs = new Map<ObjectDigest, number>();
-    const view = await readView(backend, records, recordMemory(cache), async () => {
+    const whole = await readView(backend, records, recordMemory(cache), async () => {
       for await (const { name, size } of backend.list('packs')) packs.set(name as ObjectDigest, size);
     });
+    const view = withoutAbout(whole);
     refuseUnreadable(view);
     const sync = await syncIndex(run.repository, view, (name, author) => {
       const isOwn = author.kind === 'prune' && author.epoch === own?.epoch;
@@ -50,6 +52,26 @@ export async function readPruneView(
     if (own === undefined) return { view, sync, packs };
     await fenceVanished(run, lost);
   }
+}
+
+/** What snapshots say of themselves, thousands of errors perhaps, need not be held as long as a prune takes. */
+function withoutAbout(view: RepositoryView): RepositoryView {
+  const outcomes = [...view.outcomes].map(
+    ([sid, outcome]) =>
+      [sid, outcome instanceof CbrError || outcome.outcome !== 'commit' ? outcome : bare(outcome)] as const,
+  );
+  return { ...view, outcomes: new Map(outcomes) };
+}
+
+function bare({ about: _, root, segments, seen, ...rest }: OutcomeRecord): OutcomeRecord {
+  // Copies: parts of a record keep all of it in memory.
+  const copies = (each: readonly Uint8Array[]): Uint8Array[] => each.map((bytes) => Uint8Array.from(bytes));
+  return {
+    ...rest,
+    ...(root === undefined ? {} : { root: { ...root, id: Uint8Array.from(root.id) } }),
+    segments: copies(segments),
+    seen: copies(seen),
+  };
 }
 
 /** Outcomes that were there and are not: snapshots that others saw, and authors of segments that are not registered. */

@@ -32,7 +32,15 @@ export async function prune(
   options: PruneOptions,
 ): Promise<PruneSummary> {
   const run = newPruneRun(repository, walk, options);
-  if (options.dryRun) return planOnly(run);
+  try {
+    return options.dryRun ? await planOnly(run) : await pruneLeased(run);
+  } finally {
+    await run.endWorkers();
+  }
+}
+
+async function pruneLeased(run: PruneRun): Promise<PruneSummary> {
+  const { repository } = run;
   const { room } = repository.backend;
   await removeLeftovers(repository);
   const lease = await takeLease(run, () => room?.release());
@@ -72,7 +80,11 @@ async function pruneEpoch(run: PruneRun, lease: PruneLease): Promise<PruneSummar
     const condemned = new CondemnedPacks(first.view.condemned);
     const chosen = await choosePacks(run, first, roots, condemned.names); // P3
     const epoch = new EpochWork(run, lease.epoch, own, first, chosen, condemned);
+    // Beside the copies, which leave this thread time for it: what the cache says has decided nothing yet that cannot be undone.
+    const verified = run.repository.cache.verify();
+    verified.catch(() => undefined);
     const copied = await epoch.copyChosen(); // P4
+    await verified;
     run.repository.backend.room?.release();
     await writeMark(run, lease.epoch, condemned.names); // P5
     condemned.setMarked();
@@ -85,6 +97,7 @@ async function pruneEpoch(run: PruneRun, lease: PruneLease): Promise<PruneSummar
     }
     const { second, late, copiedLate, merged } = await epoch.lookAgain(); // P8, P9
     tellForgone(run, epoch.plan, [copiedLate]);
+    refuseDamagedCache(run);
     await lease.close(own);
     const orphans = orphansOf(run, first, second, lease.epoch);
     await sweepAll(run, lease.epoch, { first, second, sessions, merged, condemned, orphans });
@@ -135,6 +148,14 @@ function tellForgone({ repository }: PruneRun, { forgone }: PrunePlan, copies: r
   );
 }
 
+/** What is removed is what the cache knows nothing of: one that is unsound is no witness. */
+function refuseDamagedCache({ repository }: PruneRun): void {
+  if (!repository.cache.isDamaged) return;
+  throw new CbrError('internal', 'the cache of this repository turned out damaged', {
+    hint: 'Nothing was removed. Prune again: the cache is built anew from the repository.',
+  });
+}
+
 /** P5: from now on whoever reads the marks stores again what lies only in these packs. */
 async function writeMark(
   { repository }: PruneRun,
@@ -162,12 +183,13 @@ function orphansOf(
   const isUnsure = second.sync.damaged.length > 0 || [...second.sync.uncounted.values()].some(isUndecided);
   if (isUnsure) return new Map();
   const named = new Set<string>([
+    ...cache.allPacks().map(({ name }) => name),
     ...sync.missingPacks,
     ...second.sync.missingPacks,
     ...droppedPacks(cache),
     ...view.condemned,
   ]);
-  return new Map([...packs].filter(([name]) => !named.has(name) && cache.packNamed(name) === undefined));
+  return new Map([...packs].filter(([name]) => !named.has(name)));
 }
 
 interface SweepParts {

@@ -1,11 +1,11 @@
-import { type ChunkId, DamagedError, decode, type SessionId, toLatin1 } from '../../core/index.js';
-import type { CachedPack } from '../cache/index.js';
+import { type ChunkId, DamagedError, decode, messageOf, type SessionId, toLatin1 } from '../../core/index.js';
+import type { CachedPack, RepositoryCache } from '../cache/index.js';
 import { ChunkReader } from '../chunk-reader.js';
+import { ifDamaged } from '../damage.js';
 import { readRecord } from '../record-store.js';
 import { forgottenRecord, type OutcomeRecord, outcomeRecord } from '../records.js';
 import { type RepositoryView, validSnapshots } from '../view.js';
 import { ChunkUsage, type PackRank } from './chunk-usage.js';
-import { ifDamaged } from './damage.js';
 import type { ReachVisitor, Reference } from './prune-options.js';
 import { type PruneRun, stopIfAborted } from './prune-run.js';
 import { RecentChunks } from './recent-chunks.js';
@@ -17,45 +17,60 @@ import { RecentChunks } from './recent-chunks.js';
  */
 const KEPT_BLOCKS = 512;
 
+/** Below so many stored bytes of trees threads would take longer to start than to open them. */
+const FEW_TREE_BYTES = 32 * 2 ** 20;
+
+function treeBytes(cache: RepositoryCache): number {
+  return cache.allPacks().reduce((sum, { kind, size }) => sum + (kind === 'tree' ? size : 0), 0);
+}
+
 /** What snapshots reach, as far as they were walked. */
 export class ReachedChunks {
   readonly usage: ChunkUsage;
-  private readonly visitor: ReachVisitor;
 
   constructor(
     private readonly run: PruneRun,
     rankOf: PackRank,
   ) {
+    this.usage = new ChunkUsage(run.repository.cache, rankOf);
+  }
+
+  /** Rejects (damaged) when something cannot be read or is nowhere: then nothing may be removed. */
+  async walk(snapshots: ReadonlyMap<SessionId, Reference>): Promise<void> {
+    const visitor = this.newVisitor();
+    let done = 0;
+    for (const [sid, root] of snapshots) {
+      this.run.options.onProgress?.({ step: 'reading trees', done: done++, total: snapshots.size });
+      stopIfAborted(this.run);
+      try {
+        await this.run.walk(root, visitor);
+      } catch (error) {
+        ifDamaged(error);
+        throw new DamagedError(`snapshot ${sid.slice(0, 8)}`, `cannot be walked: ${messageOf(error)}`, {
+          cause: error,
+          hint: 'Nothing was removed. Run: cbr check',
+        });
+      }
+    }
+  }
+
+  /** For one walk: what it keeps at hand is given back after it, and places that have gone since the one before are missed. */
+  private newVisitor(): ReachVisitor {
+    const { run, usage } = this;
     const { backend, keys, algorithms, cache } = run.repository;
-    const usage = new ChunkUsage(cache, rankOf);
-    const reader = new ChunkReader(backend, keys, algorithms, cache, async () => false, KEPT_BLOCKS);
+    const workers = treeBytes(cache) < FEW_TREE_BYTES ? undefined : run.workers();
+    const reader = new ChunkReader(backend, keys, algorithms, cache, async () => false, {
+      keptBlocks: KEPT_BLOCKS,
+      ...(workers === undefined ? {} : { open: (block) => workers.open(block) }),
+    });
     const recent = new RecentChunks();
-    this.usage = usage;
-    this.visitor = {
+    return {
       see: (_, reference) => recent.add(reference.id) && usage.see(reference),
       read: (reference) => {
         stopIfAborted(run);
         return reader.read('tree', reference.id, reference.length);
       },
     };
-  }
-
-  /** Rejects (damaged) when something cannot be read or is nowhere: then nothing may be removed. */
-  async walk(snapshots: ReadonlyMap<SessionId, Reference>): Promise<void> {
-    let done = 0;
-    for (const [sid, root] of snapshots) {
-      this.run.options.onProgress?.({ step: 'reading trees', done: done++, total: snapshots.size });
-      stopIfAborted(this.run);
-      try {
-        await this.run.walk(root, this.visitor);
-      } catch (error) {
-        if (!(error instanceof DamagedError)) throw error;
-        throw new DamagedError(`snapshot ${sid.slice(0, 8)}`, `cannot be walked: ${error.message}`, {
-          cause: error,
-          hint: 'Nothing was removed. Run: cbr check',
-        });
-      }
-    }
   }
 }
 

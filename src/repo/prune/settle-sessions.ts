@@ -1,6 +1,6 @@
 import type { SessionId } from '../../core/index.js';
 import { segmentsOfSession } from '../index-sync.js';
-import { createFence, type FoundSession, hasOutcome, listSessions } from '../session.js';
+import { createFence, type FoundSession, hasOutcome, listSessions, parseSessionName } from '../session.js';
 import { listNames } from '../view.js';
 import type { PendingSession } from './prune-options.js';
 import { type PruneRun, stopIfAborted } from './prune-run.js';
@@ -42,8 +42,9 @@ function isDead({ options, silence }: PruneRun, session: FoundSession, beat: num
 async function readBeats({ repository }: PruneRun): Promise<Map<SessionId, number>> {
   const beats = new Map<SessionId, number>();
   for (const name of await listNames(repository.backend, 'sessions')) {
-    const [id, number] = name.split('/') as [SessionId, string];
-    beats.set(id, Math.max(beats.get(id) ?? 0, Number(number)));
+    const parsed = parseSessionName(name);
+    if (parsed !== undefined)
+      beats.set(parsed.session, Math.max(beats.get(parsed.session) ?? 0, parsed.number));
   }
   return beats;
 }

@@ -1,11 +1,11 @@
 import { CHUNK_ID_BYTES, type ChunkId, DamagedError, readAhead, toLatin1 } from '../../core/index.js';
 import type { CachedPack } from '../cache/index.js';
+import { isDamage } from '../damage.js';
 import { blockOffsets, readPackTable } from '../pack-reader.js';
 import type { PackTable } from '../pack-table.js';
 import type { Repository } from '../repository.js';
 import type { BlocksToSeal } from './block-sealer.js';
 import type { ChunkUsage } from './chunk-usage.js';
-import { isDamage } from './damage.js';
 
 /** Neighbouring blocks are read and worked on together, up to so many bytes: three usual ones, or very many small ones. */
 const READ_BYTES = 4 * 2 ** 20;

@@ -18,12 +18,11 @@ import {
 } from '../../repo/index.js';
 import { filterSnapshots, listSnapshots, type SnapshotFilter } from '../select-snapshot.js';
 import type { Snapshot } from '../snapshot-record.js';
-import { type ForgetOptions, forgetSnapshots } from './forget-snapshots.js';
-import { anchorsOf, storeAnchors, storedAnchors } from './group-anchors.js';
+import { storedAnchors } from './group-anchors.js';
 import { type PlannedSnapshot, plannedSnapshot } from './planned-snapshot.js';
 import { takenLast } from './taken-last.js';
 
-/** Forgetting by a policy: a plan, and carrying it out. */
+/** Forgetting by a policy: the plan. */
 
 export interface ForgetRequest {
   readonly policy: Policy;
@@ -35,7 +34,7 @@ export interface ForgetRequest {
   readonly filter: SnapshotFilter;
 }
 
-/** What is to be forgotten; nothing is done by it. */
+/** What is to be forgotten; nothing is done by it: see apply-forget-plan.ts. */
 export interface ForgetPlan {
   readonly request: ForgetRequest;
   /** With every reason for which a snapshot is kept. */
@@ -127,20 +126,4 @@ async function keepTakenLast(
 
 function view({ backend, records, cache }: Repository) {
   return readView(backend, records, recordMemory(cache));
-}
-
-/**
- * Carries a plan out; returns what was forgotten. First the round-robin anchors are stored, while the snapshots are there from
- * which they follow. Rejects as `forgetSnapshots` and `readStoredPolicies` do.
- */
-export async function applyForgetPlan(
-  repository: Repository,
-  { request, plan, forget }: ForgetPlan,
-  options: ForgetOptions,
-): Promise<readonly SessionId[]> {
-  const { roundRobin } = request.policy;
-  if (roundRobin !== undefined) {
-    await storeAnchors(repository, anchorsOf(plan), roundRobin, options.by, options.nowSeconds);
-  }
-  return forgetSnapshots(repository, forget, options);
 }

@@ -22,7 +22,7 @@ import {
   unnamedSnapshots,
 } from '../../repo/index.js';
 import { annotateSnapshot, isPinned, withNote } from '../notes.js';
-import { walkReachable } from '../reach.js';
+import { walkReachable } from '../prune/reach.js';
 import { encodeAbout, type Snapshot } from '../snapshot-record.js';
 import { readForgotten } from './forgotten-snapshots.js';
 import { StoredAgain, type WantedChunk } from './stored-again.js';

@@ -1,4 +1,4 @@
-import { CbrError } from '../../core/index.js';
+import { CbrError } from '../core/index.js';
 
 /** Only damage; anything else is thrown. */
 export function ifDamaged(error: unknown): undefined {

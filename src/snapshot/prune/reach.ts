@@ -1,7 +1,7 @@
-import { type ChunkId, FormatError } from '../core/index.js';
-import type { ReachVisitor, Reference, WalkTrees } from '../repo/index.js';
-import { readListPage } from './content-list.js';
-import type { ContentItem } from './entry.js';
+import { type ChunkId, FormatError, readAhead } from '../../core/index.js';
+import type { ReachVisitor, Reference, WalkTrees } from '../../repo/index.js';
+import { readListPage } from '../content-list.js';
+import type { ContentItem } from '../entry.js';
 import { type NamedByTree, readTreeReferences } from './page-references.js';
 
 /** Pages are nested no deeper than this (docs/format.md, "Tree" and "Content list"). */
@@ -27,19 +27,17 @@ export function treeWalk(): WalkTrees {
     const steps: Step[] = [{ kind: 'tree', chunk: root, mostLevel: MOST_LEVEL }];
     const walk: Walk = { visitor, steps };
     const named = takerOf(walk, attributes);
-    let taken = 0;
-    for (let step = steps.pop(); step !== undefined; step = steps.pop()) {
-      const { chunk } = step;
-      if (!visitor.see('tree', chunk) && !attributes.delete(chunk.id)) continue;
-      const plain = await visitor.read(chunk);
-      const waiting = steps.length;
-      if (step.kind === 'tree') readTreeReferences(plain, step.mostLevel, named);
-      else takeList(step, plain, walk);
-      // What was named first is taken first: that is the order in which it was stored.
-      for (let from = waiting, to = steps.length - 1; from < to; from++, to--) {
-        [steps[from], steps[to]] = [steps[to]!, steps[from]!];
+    while (steps.length > 0) {
+      const batch = steps.splice(-STEPS_AT_ONCE).reverse();
+      const fresh = batch.filter(({ chunk }) => visitor.see('tree', chunk) || attributes.delete(chunk.id));
+      const plains = readAhead(fresh, STEPS_AT_ONCE, ({ chunk }) => visitor.read(chunk));
+      let taken = 0;
+      for await (const plain of plains) {
+        const step = fresh[taken++]!;
+        if (step.kind === 'tree') readTreeReferences(plain, step.mostLevel, named);
+        else takeList(step, plain, walk);
       }
-      if (++taken % STEPS_AT_ONCE === 0) await new Promise((resolve) => setImmediate(resolve));
+      await new Promise((resolve) => setImmediate(resolve));
     }
   };
 }

@@ -1,7 +1,7 @@
-import { CHUNK_ID_BYTES, type ChunkId, LIMITS, MessagePackReader } from '../core/index.js';
-import { ENTRY_TYPES, type EntryType } from '../fs/index.js';
-import { type ChunkReference, type ContentItem, readItems, readReference } from './content-items.js';
-import { FIELD, FIRST_OPTIONAL_FIELD, LAST_OPTIONAL_FIELD, MAX_INLINE_ITEMS, MAX_XATTRS } from './entry.js';
+import { CHUNK_ID_BYTES, type ChunkId, LIMITS, MessagePackReader } from '../../core/index.js';
+import { ENTRY_TYPES, type EntryType } from '../../fs/index.js';
+import { type ChunkReference, type ContentItem, readItems, readReference } from '../content-items.js';
+import { FIELD, FIRST_OPTIONAL_FIELD, LAST_OPTIONAL_FIELD, MAX_INLINE_ITEMS, MAX_XATTRS } from '../entry.js';
 
 /** Is told of what a tree page names, in the order of the page. */
 export interface NamedByTree {

@@ -1,0 +1,70 @@
+import { CbrError, type SessionId } from '../../core/index.js';
+import {
+  doubtfulNotes,
+  type NotesContext,
+  type Repository,
+  readNotes,
+  recordMemory,
+} from '../../repo/index.js';
+import { isPinnedBy } from '../notes.js';
+import { type ForgetOptions, forgetSnapshots } from './forget-snapshots.js';
+import { anchorsOf, storeAnchors } from './group-anchors.js';
+import type { ForgetPlan } from './plan-forget.js';
+
+/** Pins are looked for again before so many are forgotten: they cost one listing. */
+const AT_ONCE = 32;
+
+export interface AppliedForgetPlan {
+  readonly forgotten: readonly SessionId[];
+  /** Pinned since the plan was made, and so kept. */
+  readonly pinned: readonly SessionId[];
+}
+
+/**
+ * Carries a plan out, but for what was pinned since. First the round-robin anchors are stored, while the snapshots are there
+ * from which they follow. Rejects as `forgetSnapshots` and `readStoredPolicies` do; and with `busy` when a snapshot was pinned
+ * while it was being forgotten: it is forgotten then, and no prune should follow before it was brought back.
+ */
+export async function applyForgetPlan(
+  repository: Repository,
+  { request, plan, forget }: ForgetPlan,
+  options: ForgetOptions,
+): Promise<AppliedForgetPlan> {
+  const { roundRobin } = request.policy;
+  if (roundRobin !== undefined) {
+    await storeAnchors(repository, anchorsOf(plan), roundRobin, options.by, options.nowSeconds);
+  }
+  const forgotten: SessionId[] = [];
+  const pinned: SessionId[] = [];
+  for (let from = 0; from < forget.length; from += AT_ONCE) {
+    const next = forget.slice(from, from + AT_ONCE);
+    const spared = await pinnedOf(repository, next, options.nowSeconds);
+    pinned.push(...spared);
+    const rest = next.filter((id) => !spared.has(id));
+    forgotten.push(...(await forgetSnapshots(repository, rest, options)));
+  }
+  // Whoever pins a snapshot looks afterwards whether it is forgotten; so one of the two sees the other.
+  const late = await pinnedOf(repository, forgotten, options.nowSeconds);
+  if (late.size > 0) throw pinnedWhileForgotten([...late]);
+  return { forgotten, pinned };
+}
+
+/** Those that are pinned now, or may be: see `planForget`. */
+async function pinnedOf(
+  { backend, records, cache }: Repository,
+  ids: readonly SessionId[],
+  nowSeconds: number,
+): Promise<ReadonlySet<SessionId>> {
+  const its: NotesContext = { backend, records, memory: recordMemory(cache) };
+  const wanted = new Set(ids);
+  const notes = await readNotes(its, wanted);
+  const pinned = [...notes].filter(([, note]) => isPinnedBy(note, nowSeconds)).map(([id]) => id);
+  return new Set([...pinned, ...(await doubtfulNotes(its, wanted))]);
+}
+
+function pinnedWhileForgotten(ids: readonly SessionId[]): CbrError {
+  const names = ids.map((id) => id.slice(0, 8)).join(' ');
+  return new CbrError('busy', `pinned at the moment when it was forgotten: ${names}`, {
+    hint: `Bring it back before anything is pruned: cbr unforget ${names}`,
+  });
+}
