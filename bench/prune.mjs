@@ -57,8 +57,8 @@ function emptySeries() {
 async function unusedPart(tool, place, commands) {
   if (tool.name === 'cbr') {
     const { stdout } = await measure(commands.pruneDryRun);
-    const { freed, kept, unused } = readLines(stdout).summary.bytes;
-    return (freed + unused) / (freed + kept);
+    const { freed, added, kept, unused } = readLines(stdout).summary.bytes;
+    return (freed - added + unused) / (freed - added + kept);
   }
   const { stdout } = await measure(commands.rawStats);
   const { bytes } = measureFolder(join(place, 'repository/data'));

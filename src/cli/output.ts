@@ -39,6 +39,7 @@ export class Output {
   private readonly started = performance.now();
   private counts = { error: 0, warning: 0, note: 0 };
   private lastProgress = Number.NEGATIVE_INFINITY;
+  private done: Fields = {};
 
   constructor(private readonly settings: OutputSettings) {
     const clearBar = (): void => this.bar?.clear();
@@ -126,6 +127,11 @@ export class Output {
     for (const problem of this.repeated) for (const line of problemLines(problem)) this.line(`  ${line}`);
   }
 
+  /** What is done already, for the summary of a run that an error stops later. */
+  hasDone(fields: Fields): void {
+    this.done = fields;
+  }
+
   /** The last word of a run that an error stopped. */
   fail(command: string, exitCode: ExitCode, error: unknown): ExitCode {
     const { code, message, hint } = errorText(error);
@@ -135,7 +141,7 @@ export class Output {
       const stack = error instanceof Error && !(error instanceof CbrError) ? error.stack : undefined;
       if (stack !== undefined && this.settings.verbose) this.stderr.line(stack);
     }
-    return this.end(command, exitCode, { error: { code, message, hint } });
+    return this.end(command, exitCode, { ...this.done, error: { code, message, hint } });
   }
 
   /** The last word of a run; returns the exit code, which is not 0 when its result could not be printed. */

@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises';
-import { InvalidArgumentError } from 'commander';
-import { isAlive } from '../core/index.js';
+import { type Command, InvalidArgumentError } from 'commander';
+import { isAlive, type SessionId } from '../core/index.js';
 import type { PendingSession, PruneSummary, PruneTiming, Repository, UnusedLimit } from '../repo/index.js';
 import { pruneRepository } from '../snapshot/index.js';
 import type { CommandContext, Outcome } from './command.js';
@@ -36,6 +36,18 @@ const TIMING: PruneTiming = Object.freeze({
   heartbeatMs: 10_000,
 });
 
+/** The options that every command takes which prunes. */
+export function declarePruneLimits(command: Command): void {
+  command
+    .option(
+      '--max-unused <limit>',
+      'how much may stay that nothing uses: 5%, a size, unlimited (default: 5%)',
+      parseUnused,
+    )
+    .option('--max-repack <size>', 'rewrite packs of this size in all at most', parseSize)
+    .option('--wait', 'wait for running snapshots and prunes');
+}
+
 /** `5%`, `0`, `10GiB`, `unlimited`. */
 export function parseUnused(text: string): UnusedLimit {
   if (text === 'unlimited') return { fraction: 1 };
@@ -52,12 +64,15 @@ export async function runPrune(
   { options, output, signal }: CommandContext,
   repository: Repository,
   { maxUnused = USUAL_UNUSED, maxRepack, wait = false, dryRun = false, acceptVanished = false }: PruneFlags,
+  /** Of a dry run: snapshots that would be forgotten before. */
+  without: ReadonlySet<SessionId> = new Set(),
 ): Promise<Outcome> {
   const request: Parameters<typeof pruneRepository>[1] = {
     maxUnused,
     ...(maxRepack === undefined ? {} : { maxRepackBytes: maxRepack }),
     wait,
     dryRun,
+    without,
     acceptVanished,
     signal,
     timing: TIMING,
@@ -100,7 +115,10 @@ function summaryLines(summary: PruneSummary): string[] {
   const part = bytesKept === 0 ? 0 : (100 * bytesUnused) / bytesKept;
   const stays = `${sizeText(bytesKept)} stay, ${part.toFixed(1)} % of it unused.`;
   if (state === 'planned') {
-    return [`Would remove ${removed} and rewrite ${rewritten}: ${sizeText(bytesFreed)}.`, stays];
+    return [
+      `Would remove ${removed} and rewrite ${rewritten}: ${netText(bytesFreed - bytesAdded)} stored.`,
+      stays.replace(' stay', ' would stay'),
+    ];
   }
   if (state === 'pending') {
     const { packs, bytes } = summary.condemned;
@@ -109,9 +127,14 @@ function summaryLines(summary: PruneSummary): string[] {
     ];
   }
   return [
-    `Removed ${removed} and rewrote ${rewritten}: ${sizeText(bytesFreed)} freed, ${sizeText(bytesAdded)} added.`,
+    `Removed ${removed} and rewrote ${rewritten}: ${netText(bytesFreed - bytesAdded)} stored ` +
+      `(${sizeText(bytesFreed)} removed, ${sizeText(bytesAdded)} written).`,
     stays,
   ];
+}
+
+function netText(freed: number): string {
+  return `${sizeText(Math.abs(freed))} ${freed < 0 ? 'more' : 'less'}`;
 }
 
 function summaryFields(summary: PruneSummary): Readonly<Record<string, unknown>> {

@@ -20,6 +20,7 @@ export * from './key-slots.js';
 export { type KeyMaterial, type Keys, keysFrom } from './keys.js';
 export * from './notes.js';
 export { FORMAT_VERSION } from './object-header.js';
+export { isOutOfRoom } from './out-of-room.js';
 export * from './pack-reader.js';
 export * from './pack-store.js';
 export type { PackTable } from './pack-table.js';

@@ -58,6 +58,8 @@ describe('the plan', () => {
       bytesRewritten: 0,
       bytesKept: 32 * MIB,
       wasteKept: 0,
+      leastForgone: 0,
+      bytesCopied: 0,
     });
   });
 
@@ -141,6 +143,8 @@ describe('the plan', () => {
       bytesRewritten: 32 * MIB,
       bytesKept: 64 * MIB,
       wasteKept: 30 * MIB,
+      leastForgone: 12 * MIB,
+      bytesCopied: 2 * MIB,
     });
     expect(leaveOut(plan, [])).toEqual(plan);
   });

@@ -175,6 +175,26 @@ describe('a snapshot that has vanished', () => {
     await expectClean(its);
   });
 
+  test('is noticed also when all who saw it were forgotten and pruned', async () => {
+    const { its, lost, kept, path, record } = await vanished();
+    // Put back, seen and forgotten, and only then removed by somebody.
+    writeFileSync(path, record);
+    write(its, 'later', 9);
+    const later = await take(its, 'a');
+    for (const { id } of [kept, later]) {
+      await forget(its, id, on(its, 'a'));
+      await prune(its, {}, on(its, 'a'));
+    }
+    await take(its, 'a');
+    rmSync(path);
+    for (const machine of ['a', 'b']) {
+      await expect(prune(its, {}, on(its, machine))).rejects.toThrow(/gone, though nobody forgot it/);
+    }
+    writeFileSync(path, record);
+    await prune(its, {}, on(its, 'a'));
+    await expectRestored(its, lost.id, lost.facts, on(its, 'c'));
+  });
+
   test('is noticed also when nobody has seen it', async () => {
     const { its, kept } = await vanished();
     rmSync(join(its.repo, 'snapshots', kept.id));

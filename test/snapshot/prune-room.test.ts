@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { FaultPlan } from '../../dist/backends/index.js';
 import { localFailure } from '../../dist/backends/local-errors.js';
+import { forgetSnapshots } from '../../dist/snapshot/index.js';
 import { probeAbilities } from './abilities.js';
 import { SMALL } from './check-subject.js';
 import { QUICK } from './places.js';
@@ -112,6 +113,18 @@ class SmallDisk extends Scratch {
     }
   }
 
+  /** Takes all room, to the last page. */
+  fillWholly(): void {
+    this.fill();
+    for (let i = 0; ; i++) {
+      try {
+        writeFileSync(join(this.disk, `filler ${i}`), 'a page');
+      } catch {
+        return;
+      }
+    }
+  }
+
   override remove(): void {
     execFileSync('umount', ['-l', this.disk]);
     super.remove();
@@ -163,6 +176,45 @@ describe.runIf(canMount)('on a disk that is full', () => {
       await expectGood();
     } finally {
       its.remove();
+    }
+  });
+
+  test('snapshots are forgotten by its reserve, and then a prune makes it again', async () => {
+    await fillUp();
+    try {
+      its.fillWholly();
+      const options = { by: 'tester', nowSeconds: 1, signal: new AbortController().signal };
+      const forgotten = await its.use((repository) => forgetSnapshots(repository, [kept as never], options));
+      expect(forgotten).toEqual([kept]);
+      expect((await prune(its)).state).toBe('swept');
+      expect(accountOf(its)).toMatchObject({ snapshots: [], strays: [], unused: 0, stored: 0 });
+      expect(statSync(join(its.repo, 'reserve')).size).toBe(RESERVE);
+    } finally {
+      its.remove();
+    }
+  });
+
+  test('a prune that cannot go on says how much room it needs', async () => {
+    const disk = new SmallDisk(24 * 2 ** 20);
+    try {
+      await disk.init({ ...SMALL, packBytes: 4 * 2 ** 20 });
+      writeFiles(disk, 'kept', 1, 100, 20_000);
+      writeFiles(disk, 'passing', 2, 50, 20_000);
+      const lost = (await disk.take({ threads: 1 })).summary.snapshot!;
+      rmSync(join(disk.source, 'passing'), { recursive: true });
+      await disk.take({ threads: 1 });
+      await forget(disk, lost);
+      const before = objectsIn(disk, 'packs');
+      disk.fill();
+      // Trees and what nothing uses go; then nothing does.
+      for (let round = 0; round < 2; round++) expect((await prune(disk)).state).toBe('swept');
+      expect(disk.reports.join()).toMatch(/Nothing else can go: make room for [4-6] MiB at least/);
+      rmSync(join(disk.disk, 'filler'));
+      await prune(disk);
+      expect(objectsIn(disk, 'packs')).not.toEqual(before);
+      expect(accountOf(disk)).toMatchObject({ strays: [], unused: 0 });
+    } finally {
+      disk.remove();
     }
   });
 

@@ -24,19 +24,23 @@ import {
   policyOfRules,
   policyRules,
 } from '../policy-flags.js';
-import { runPrune } from '../prune-run.js';
+import { declarePruneLimits, type PruneFlags, runPrune } from '../prune-run.js';
 import { displayText } from '../raw-names.js';
 import { withRepository } from '../repository.js';
 import { countText } from '../sizes.js';
 import { choiceOf, chosenSnapshot, declareChoice } from '../snapshot-choice.js';
 import { currentTime, timeText } from '../times.js';
 
-interface Flags {
+interface Flags extends Pick<PruneFlags, 'maxUnused' | 'maxRepack' | 'wait'> {
   readonly dryRun?: boolean;
   readonly prune?: boolean;
 }
 
-type Summary = Readonly<Record<string, unknown>>;
+/** What was forgotten, or would be. */
+interface Forgotten {
+  readonly ids: readonly SessionId[];
+  readonly summary: Readonly<Record<string, unknown>>;
+}
 
 const HELP = `
 SNAPSHOT is an id, the beginning of one, "latest", or "latest~N" for the Nth before it. Without any the policy decides: that of
@@ -58,6 +62,7 @@ export const forget: CommandModule = {
       .argument('[snapshot...]', 'what to forget; without any: what the policy does not keep')
       .option('--dry-run', 'show what would be forgotten, forget nothing')
       .option('--prune', 'then free the room of what no snapshot needs any more, as cbr prune does');
+    declarePruneLimits(command);
     declareChoice(command);
     declarePolicy(command);
     command.addHelpText('after', HELP);
@@ -71,18 +76,36 @@ export const forget: CommandModule = {
         hint: 'Name what to forget, or say what to keep.',
       });
     }
+    const { prune = false, dryRun = false, ...limits } = command.opts<Flags>();
+    refuseLimitsAlone(prune, limits);
     return withRepository(context, async (repository) => {
-      const summary =
+      const { ids, summary } =
         names.length > 0
           ? await forgetNamed(context, repository, command, names)
           : await forgetByPolicy(context, repository, command);
-      const { prune = false, dryRun = false } = command.opts<Flags>();
-      if (!prune || dryRun) return { exitCode: EXIT.done, summary };
-      const pruned = await runPrune(context, repository, {});
+      if (!prune) return { exitCode: EXIT.done, summary };
+      context.output.hasDone(summary);
+      const { maxUnused, maxRepack, wait } = limits;
+      const flags: PruneFlags = {
+        dryRun,
+        ...(maxUnused === undefined ? {} : { maxUnused }),
+        ...(maxRepack === undefined ? {} : { maxRepack }),
+        ...(wait === undefined ? {} : { wait }),
+      };
+      const pruned = await runPrune(context, repository, flags, new Set(dryRun ? ids : []));
       return { exitCode: pruned.exitCode, summary: { ...summary, prune: pruned.summary } };
     });
   },
 };
+
+function refuseLimitsAlone(prune: boolean, { maxUnused, maxRepack, wait }: Flags): void {
+  const given = { '--max-unused': maxUnused, '--max-repack': maxRepack, '--wait': wait };
+  const [name] = Object.entries(given).find(([, value]) => value !== undefined) ?? [];
+  if (prune || name === undefined) return;
+  throw new CbrError('usage', `${name} says how to prune, and nothing is pruned without --prune`, {
+    hint: 'Add --prune, or leave it out.',
+  });
+}
 
 function isDryRun(command: Command): boolean {
   return command.opts<Flags>().dryRun === true;
@@ -97,7 +120,7 @@ async function forgetNamed(
   repository: Repository,
   command: Command,
   names: readonly string[],
-): Promise<Summary> {
+): Promise<Forgotten> {
   const { output } = context;
   const dryRun = isDryRun(command);
   const filter = choiceOf(command);
@@ -116,7 +139,7 @@ async function forgetNamed(
     output.line(`${verb} ${described(snapshot)}`);
   }
   if (!dryRun) sayWhatIsNext(context, command, forgotten.length);
-  return { forget: ids.map((id) => ({ id })), ...(dryRun ? { dryRun } : {}) };
+  return { ids, summary: { forget: ids.map((id) => ({ id })), ...(dryRun ? { dryRun } : {}) } };
 }
 
 function described({ id, about }: Snapshot): string {
@@ -134,7 +157,7 @@ async function forgetByPolicy(
   context: CommandContext,
   repository: Repository,
   command: Command,
-): Promise<Summary> {
+): Promise<Forgotten> {
   const { output } = context;
   const dryRun = isDryRun(command);
   const now = currentTime();
@@ -156,7 +179,8 @@ async function forgetByPolicy(
   const would = dryRun ? 'would be ' : '';
   output.line(`${countText(kept.length)} kept, ${countText(forgotten.length)} ${would}forgotten.`);
   if (!dryRun) sayWhatIsNext(context, command, forgotten.length);
-  return { ...planFields(kept, forgotten), ...(dryRun ? { dryRun } : {}) };
+  const ids = forgotten.map(({ snapshot }) => snapshot.id);
+  return { ids, summary: { ...planFields(kept, forgotten), ...(dryRun ? { dryRun } : {}) } };
 }
 
 async function storedPolicy(repository: Repository): Promise<PolicyRequest> {

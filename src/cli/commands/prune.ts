@@ -3,9 +3,9 @@ import { isAlive } from '../../core/index.js';
 import { type PruneStatus, pruneStatus } from '../../repo/index.js';
 import type { CommandContext, CommandModule, Outcome } from '../command.js';
 import { EXIT } from '../exit-codes.js';
-import { type PruneFlags, parseUnused, runPrune, sessionText } from '../prune-run.js';
+import { declarePruneLimits, type PruneFlags, runPrune, sessionText } from '../prune-run.js';
 import { withRepository } from '../repository.js';
-import { countOf, parseSize, sizeText } from '../sizes.js';
+import { countOf, sizeText } from '../sizes.js';
 
 interface Flags extends PruneFlags {
   readonly status?: boolean;
@@ -13,14 +13,8 @@ interface Flags extends PruneFlags {
 
 export const prune: CommandModule = {
   configure(command: Command): void {
+    declarePruneLimits(command);
     command
-      .option(
-        '--max-unused <limit>',
-        'how much may stay that nothing uses: 5%, a size, unlimited (default: 5%)',
-        parseUnused,
-      )
-      .option('--max-repack <size>', 'rewrite packs of this size in all at most', parseSize)
-      .option('--wait', 'wait for running snapshots and prunes')
       .option('--status', 'show what is under way or waits, and change nothing')
       .option('--dry-run', 'show what would be done, and change nothing')
       .option(

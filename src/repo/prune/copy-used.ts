@@ -1,7 +1,8 @@
-import { type ChunkId, errnoOf, type ObjectDigest } from '../../core/index.js';
+import type { ChunkId, ObjectDigest } from '../../core/index.js';
 import { judgePack } from '../bad-packs.js';
 import type { CachedPack } from '../cache/index.js';
 import { isDamage } from '../damage.js';
+import { isOutOfRoom } from '../out-of-room.js';
 import { readPackTable } from '../pack-reader.js';
 import { PackStore, type StoredTotals } from '../pack-store.js';
 import type { FinishedPack } from '../pack-writer.js';
@@ -80,12 +81,6 @@ export async function copyUsed(
     for (const pack of packs) if (!(await isCopied(repository, pack, usage, has))) uncopied.push(pack);
     return { segments, totals: store.totals, uncopied };
   }
-}
-
-/** What the system said may be the cause of what a backend made of it. */
-function isOutOfRoom(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  return ['ENOSPC', 'EDQUOT'].includes(errnoOf(error) ?? '') || isOutOfRoom(error.cause);
 }
 
 async function isCopied(

@@ -1,6 +1,7 @@
 import type { ObjectDigest, SessionId } from '../../core/index.js';
 import type { CachedPack } from '../cache/index.js';
 import { type ChosenPacks, countInUse, type InUse, packsOf, plannedPacks } from './choose-packs.js';
+import { wasteOf } from './chunk-usage.js';
 import type { CondemnedPacks } from './condemned-packs.js';
 import { type Copied, copyUsed } from './copy-used.js';
 import { type MergedSegments, mergeSegments, SegmentGone } from './merge-segments.js';
@@ -8,6 +9,7 @@ import { leaveOut, type PrunePlan } from './plan-prune.js';
 import { provePlaces } from './prove-places.js';
 import type { Reference } from './prune-options.js';
 import type { PruneRun } from './prune-run.js';
+import type { Staying } from './prune-summary.js';
 import { type PruneView, readPruneView } from './prune-view.js';
 import { forgottenRoots, useCounts, validRoots } from './reach-snapshots.js';
 
@@ -90,6 +92,30 @@ export class EpochWork {
     }
   }
 
+  /** What is left when all that is condemned has gone, what killed sessions stored among it. */
+  staying(): Staying {
+    const { cache } = this.run.repository;
+    const { usage } = this.inUse.reached;
+    const isOwn = this.ownPacks();
+    const { swept } = this.condemned;
+    let [bytes, waste] = [0, 0];
+    for (const pack of cache.allPacks()) {
+      if (swept.has(pack.name)) continue;
+      bytes += pack.size;
+      if (!isOwn(pack)) waste += wasteOf(pack, usage.use(pack));
+    }
+    return { bytes, waste };
+  }
+
+  /** Which packs this epoch has written. */
+  private ownPacks(): (pack: CachedPack) => boolean {
+    const own = new Set<number>();
+    for (const { number, author } of this.run.repository.cache.segments().values()) {
+      if (author.kind === 'prune' && author.epoch === this.epoch) own.add(number);
+    }
+    return ({ segments }) => segments.some((number) => own.has(number));
+  }
+
   /** What was committed or forgotten since P2: it may rely on what is condemned. */
   private async lateRoots(second: PruneView): Promise<Map<SessionId, Reference>> {
     const before = validRoots(this.first.view);
@@ -106,10 +132,8 @@ export class EpochWork {
     const { run, condemned } = this;
     const { cache } = run.repository;
     const roots = new Map([...validRoots(this.first.view), ...late]);
-    const segments = cache.segments();
-    const own = new Set([...this.own].map((name) => segments.get(name)?.number));
     // What this epoch has written was verified when it was sealed.
-    const isOwn = (pack: CachedPack): boolean => pack.segments.some((number) => own.has(number));
+    const isOwn = this.ownPacks();
     const going = packsOf(cache, condemned.swept);
     while ((await provePlaces(run, going, this.inUse.reached.usage, this.inUse.rankOf, isOwn)) > 0) {
       this.inUse = await countInUse(run, roots, condemned.names);

@@ -75,6 +75,7 @@ export async function readLeaseState(
 /** P1. Rejects (busy) while another prune runs, unless this one shall wait. `beforeWriting` is called when none does. */
 export async function takeLease(run: PruneRun, beforeWriting: () => void): Promise<PruneLease> {
   const { repository, options } = run;
+  let isTold = false;
   for (;;) {
     stopIfAborted(run);
     const { highest, held } = await readLeaseState(repository);
@@ -90,6 +91,9 @@ export async function takeLease(run: PruneRun, beforeWriting: () => void): Promi
       run.silence.save();
       throw busy(held?.holder);
     }
+    if (!isTold)
+      repository.report(`Waiting for another prune${nameOfHolder(held?.holder)} to end.`, 'notice');
+    isTold = true;
     options.onProgress?.({ step: 'waiting', done: 0, total: 1 });
     await options.timing.sleep(options.timing.pollMs, options.signal);
   }
@@ -104,9 +108,12 @@ function mayTakeOver({ options, silence }: PruneRun, { epoch, holder, beat }: Le
   return verdict === 'dead' || silence.isSilent(nameOf(epoch), String(beat));
 }
 
+function nameOfHolder(holder: SessionRecord | undefined): string {
+  return holder === undefined ? '' : ` (process ${holder.pid} on ${holder.host})`;
+}
+
 function busy(holder: SessionRecord | undefined): CbrError {
-  const who = holder === undefined ? '' : ` (process ${holder.pid} on ${holder.host})`;
-  return new CbrError('busy', `another prune is running${who}`, {
+  return new CbrError('busy', `another prune is running${nameOfHolder(holder)}`, {
     hint: 'Try again later, or wait for it with --wait.',
   });
 }

@@ -35,8 +35,12 @@ export interface PrunePlan {
   readonly left: readonly number[];
   /** How many packs should go and cannot, for want of room. */
   readonly forgone: number;
+  /** Stored bytes in use of the smallest of them; 0 if there is none. */
+  readonly leastForgone: number;
   readonly bytesUnused: number;
   readonly bytesRewritten: number;
+  /** Of these what is in use, and so is stored again. */
+  readonly bytesCopied: number;
   /** Of the packs that stay, and what nothing uses of them. */
   readonly bytesKept: number;
   readonly wasteKept: number;
@@ -94,13 +98,16 @@ export function planPrune(packs: readonly PlannedPack[], limits: PlanLimits): Pr
     if (fitting.length >= MANY_SMALL) fitting.forEach(take);
   }
   const kept = used.filter((pack) => !rewritten.has(pack));
+  const wanting = kept.filter((pack) => !pack.isBad && pack.waste > 0 && inUseOf(pack) > roomLeft);
   return {
     unused: unused.map(({ number }) => number),
     rewritten: [...rewritten].map(({ number }) => number),
     left: marked.filter((pack) => !rewritten.has(pack)).map(({ number }) => number),
     forgone: forgone + marked.filter((pack) => !rewritten.has(pack)).length,
+    leastForgone: wanting.length === 0 ? 0 : Math.min(...wanting.map(inUseOf)),
     bytesUnused: sum(unused, ({ size }) => size),
     bytesRewritten: sum([...rewritten], ({ size }) => size),
+    bytesCopied: sum([...rewritten], inUseOf),
     bytesKept: sum(kept, ({ size }) => size),
     wasteKept: sum(kept, (pack) => pack.waste),
   };
@@ -121,6 +128,7 @@ export function leaveOut(plan: PrunePlan, packs: readonly PlannedPack[]): PruneP
     rewritten: plan.rewritten.filter((number) => !numbers.has(number)),
     left: [...plan.left, ...packs.filter(({ isMarked }) => isMarked).map(({ number }) => number)],
     forgone: plan.forgone + packs.length,
+    leastForgone: plan.leastForgone || Math.min(...packs.map(inUseOf)),
     bytesUnused:
       plan.bytesUnused -
       sum(
@@ -132,6 +140,12 @@ export function leaveOut(plan: PrunePlan, packs: readonly PlannedPack[]): PruneP
       sum(
         packs.filter(({ isUsed }) => isUsed),
         size,
+      ),
+    bytesCopied:
+      plan.bytesCopied -
+      sum(
+        packs.filter(({ isUsed }) => isUsed),
+        inUseOf,
       ),
     bytesKept: plan.bytesKept + sum(packs, size),
     wasteKept: plan.wasteKept + sum(packs, ({ waste }) => waste),

@@ -1,4 +1,4 @@
-import type { ChunkId, ProcessIdentity } from '../../core/index.js';
+import type { ChunkId, ProcessIdentity, SessionId } from '../../core/index.js';
 import type { PackKind } from '../index-segment.js';
 import type { Repository } from '../repository.js';
 import type { PruneWorkers } from './prune-workers.js';
@@ -56,6 +56,8 @@ export interface PruneOptions {
   readonly wait: boolean;
   /** Only plan. */
   readonly dryRun: boolean;
+  /** Of a dry run: snapshots that are taken for forgotten. */
+  readonly without?: ReadonlySet<SessionId>;
   /** Go on although records of snapshots are gone that nobody forgot: what only they need is removed. */
   readonly acceptVanished?: boolean;
   readonly signal: AbortSignal;

@@ -14,6 +14,13 @@ export interface Planned {
   readonly orphans: ReadonlyMap<ObjectDigest, number>;
 }
 
+/** What a prune leaves, in stored bytes. */
+export interface Staying {
+  readonly bytes: number;
+  /** Of these what nothing uses. */
+  readonly waste: number;
+}
+
 export function plannedSummary({ plan, snapshots, orphans }: Planned): PruneSummary {
   return {
     state: 'planned',
@@ -25,8 +32,8 @@ export function plannedSummary({ plan, snapshots, orphans }: Planned): PruneSumm
     packsRewritten: plan.rewritten.length,
     packsAdded: 0,
     bytesFreed: plan.bytesUnused + plan.bytesRewritten + sum(orphans.values()),
-    bytesAdded: 0,
-    bytesKept: plan.bytesKept,
+    bytesAdded: plan.bytesCopied,
+    bytesKept: plan.bytesKept + plan.bytesCopied,
     bytesUnused: plan.wasteKept,
     segmentsRemoved: 0,
     segmentsAdded: 0,
@@ -41,7 +48,7 @@ function withCopies(planned: Planned, copies: readonly Copied[]): PruneSummary {
     packsAdded: sum(copies.map(({ totals }) => totals.packs)),
     segmentsAdded: sum(copies.map(({ segments }) => segments.length)),
     bytesAdded: stored,
-    bytesKept: summary.bytesKept + stored,
+    bytesKept: planned.plan.bytesKept + stored,
   };
 }
 
@@ -73,6 +80,7 @@ export function sweptSummary(
   epoch: number,
   { dropped, written, bytesWritten }: MergedSegments,
   droppedBytes: number,
+  staying: Staying,
 ): PruneSummary {
   const summary = withCopies(planned, copies);
   return {
@@ -81,6 +89,8 @@ export function sweptSummary(
     epoch,
     bytesFreed: summary.bytesFreed + droppedBytes,
     bytesAdded: summary.bytesAdded + bytesWritten,
+    bytesKept: staying.bytes,
+    bytesUnused: staying.waste,
     segmentsRemoved: dropped.length,
     segmentsAdded: summary.segmentsAdded + written.length,
   };

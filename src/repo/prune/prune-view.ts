@@ -2,8 +2,10 @@ import { CbrError, DamagedError, type ObjectDigest, type SessionId } from '../..
 import { type SyncReport, syncIndex } from '../index-sync.js';
 import type { OutcomeRecord } from '../records.js';
 import { isOutdated, recordMemory, undecidedAuthors } from '../repository.js';
+import { hasOutcome } from '../session.js';
 import { type RepositoryView, readView, segmentCounts } from '../view.js';
 import type { PruneRun } from './prune-run.js';
+import { seenByForgotten } from './seen-by-forgotten.js';
 import { fenceVanished, unregistered } from './settle-sessions.js';
 
 /** What a prune knows of the repository after one reading: P2 and P8. */
@@ -77,7 +79,13 @@ function bare({ about: _, root, segments, seen, ...rest }: OutcomeRecord): Outco
 /** Outcomes that were there and are not: snapshots that others saw, and authors of segments that are not registered. */
 async function lostOutcomes(run: PruneRun, view: RepositoryView, sync: SyncReport): Promise<SessionId[]> {
   const authors = await unregistered(run, undecidedAuthors(view, sync));
-  return [...new Set([...view.vanished, ...authors])];
+  const lost = new Set([...view.vanished, ...authors]);
+  for (const sid of await seenByForgotten(run.repository, view.forgotten)) {
+    const isThere = view.outcomes.has(sid) || view.forgotten.has(sid);
+    // A listing in pages may have missed it.
+    if (!isThere && !(await hasOutcome(run.repository.backend, sid))) lost.add(sid);
+  }
+  return [...lost];
 }
 
 const HINT = 'Nothing was removed. Run: cbr check';

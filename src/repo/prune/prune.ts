@@ -2,9 +2,10 @@ import { removeStaleTemporaries } from '../../backends/index.js';
 import { CbrError, type ObjectDigest, type SessionId } from '../../core/index.js';
 import { droppedPacks } from '../dropped-packs.js';
 import type { Author } from '../index-segment.js';
+import { readSegment } from '../index-sync.js';
 import { createRecord } from '../record-store.js';
 import { markRecord } from '../records.js';
-import { loadRepository, type Repository } from '../repository.js';
+import { loadRepository, type Repository, undecidedAuthors } from '../repository.js';
 import { type FoundSession, listSessions } from '../session.js';
 import { choosePacks } from './choose-packs.js';
 import { CondemnedPacks } from './condemned-packs.js';
@@ -50,7 +51,10 @@ async function pruneLeased(run: PruneRun): Promise<PruneSummary> {
     return await pruneEpoch(run, lease);
   } finally {
     await lease.stop();
-    room?.reserve();
+    if (room?.reserve() === false) {
+      const what = 'There is no room left for the reserve of 1 MiB with which a prune frees a full disk';
+      repository.report(`${what}: make some, and prune again.`, 'notice');
+    }
   }
 }
 
@@ -62,11 +66,31 @@ async function removeLeftovers({ backend, now }: Repository): Promise<void> {
 async function planOnly(run: PruneRun): Promise<PruneSummary> {
   const first = await readPruneView(run, undefined);
   const roots = validRoots(first.view);
+  for (const sid of run.options.without ?? []) roots.delete(sid);
   const { plan } = await choosePacks(run, first, roots, first.view.condemned);
   // What running snapshots have stored so far is nobody's yet, and no waste.
-  const isQuiet = (await listSessions(run.repository)).length === 0;
-  const orphans = isQuiet ? orphansOf(run, first, first, undefined) : new Map();
+  const sessions = await listSessions(run.repository);
+  const isQuiet = sessions.every(
+    ({ record }) => record !== undefined && run.options.examine(record) === 'dead',
+  );
+  const orphans = isQuiet
+    ? orphansOf(run, first, first, undefined, await undecidedPacks(run, first))
+    : new Map();
   return plannedSummary({ plan, snapshots: roots.size, orphans });
+}
+
+/** What dead sessions have named in segments counts when they are fenced: it is no orphan before the prune after that. */
+async function undecidedPacks(
+  { repository }: PruneRun,
+  { view, sync }: PruneView,
+): Promise<Set<ObjectDigest>> {
+  const authors = undecidedAuthors(view, sync);
+  const named = new Set<ObjectDigest>();
+  for (const [name, author] of sync.uncounted) {
+    if (author.kind !== 'session' || !authors.has(author.session)) continue;
+    for (const pack of (await readSegment(repository, name, []))?.packs ?? []) named.add(pack.name);
+  }
+  return named;
 }
 
 /** The epoch up to its close, and what follows from it. */
@@ -97,13 +121,14 @@ async function pruneEpoch(run: PruneRun, lease: PruneLease): Promise<PruneSummar
     }
     const { second, late, copiedLate, merged } = await epoch.lookAgain(); // P8, P9
     tellForgone(run, epoch.plan, [copiedLate]);
+    const staying = epoch.staying();
     refuseDamagedCache(run);
     await lease.close(own);
     const orphans = orphansOf(run, first, second, lease.epoch);
     await sweepAll(run, lease.epoch, { first, second, sessions, merged, condemned, orphans });
     const planned = { plan: epoch.plan, snapshots: roots.size + late.size, orphans };
     const droppedBytes = merged.dropped.reduce((sum, name) => sum + (second.view.segments.get(name) ?? 0), 0);
-    return sweptSummary(planned, [copied, copiedLate], lease.epoch, merged, droppedBytes);
+    return sweptSummary(planned, [copied, copiedLate], lease.epoch, merged, droppedBytes, staying);
   } catch (error) {
     throw lease.isClosed ? error : await closeAfter(error, lease, own);
   }
@@ -137,15 +162,19 @@ async function finishForgets(run: PruneRun, { view }: PruneView): Promise<void> 
 }
 
 /** A prune that frees less than it was asked to says so. */
-function tellForgone({ repository }: PruneRun, { forgone }: PrunePlan, copies: readonly Copied[]): void {
+function tellForgone({ repository }: PruneRun, plan: PrunePlan, copies: readonly Copied[]): void {
+  const { forgone, leastForgone } = plan;
+  const isStuck = plan.unused.length + plan.rewritten.length === 0 && leastForgone > 0;
   const count = forgone + copies.reduce((sum, { uncopied }) => sum + uncopied.length, 0);
   if (count === 0) return;
-  const what =
-    count === 1 ? '1 pack stays that should have gone' : `${count} packs stay that should have gone`;
-  repository.report(
-    `${what}: there was no room to write anew what is needed of it. Prune again to go on.`,
-    'notice',
-  );
+  const [packs, of] = count === 1 ? ['1 pack stays', 'it'] : [`${count} packs stay`, 'them'];
+  const what = `${packs} that should have gone: there was no room to write anew what is needed of ${of}.`;
+  // Copies take half of what is free at most; the other half is for what else has to be written.
+  const needed = Math.ceil((2 * leastForgone) / 2 ** 20);
+  const next = isStuck
+    ? `Nothing else can go: make room for ${needed} MiB at least, or forget more, and prune again.`
+    : 'Prune again to go on.';
+  repository.report(`${what} ${next}`, 'notice');
 }
 
 /** What is removed is what the cache knows nothing of: one that is unsound is no witness. */
@@ -176,6 +205,7 @@ function orphansOf(
   { packs, view, sync }: PruneView,
   second: PruneView,
   epoch: number | undefined,
+  alsoNamed: ReadonlySet<ObjectDigest> = new Set(),
 ): Map<ObjectDigest, number> {
   const { cache } = repository;
   const isUndecided = (author: Author): boolean =>
@@ -184,6 +214,7 @@ function orphansOf(
   if (isUnsure) return new Map();
   const named = new Set<string>([
     ...cache.allPacks().map(({ name }) => name),
+    ...alsoNamed,
     ...sync.missingPacks,
     ...second.sync.missingPacks,
     ...droppedPacks(cache),

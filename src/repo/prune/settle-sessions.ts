@@ -28,10 +28,20 @@ export async function settleSessions(
       run.silence.save();
       return pending.map(described);
     }
+    if (pending.length < open.length || open === listed) tellWaiting(run, pending);
     open = pending;
     options.onProgress?.({ step: 'waiting', done: listed.length - pending.length, total: listed.length });
     await options.timing.sleep(options.timing.pollMs, options.signal);
   }
+}
+
+function tellWaiting({ repository }: PruneRun, pending: readonly FoundSession[]): void {
+  const names = pending.map(({ id, record }) => {
+    const who = record === undefined ? '' : ` (process ${record.pid} on ${record.host})`;
+    return `${id.slice(0, 8)}${who}`;
+  });
+  const what = names.length === 1 ? 'session' : 'sessions';
+  repository.report(`Waiting for ${what} ${names.join(', ')} to end.`, 'notice');
 }
 
 function isDead({ options, silence }: PruneRun, session: FoundSession, beat: number | undefined): boolean {

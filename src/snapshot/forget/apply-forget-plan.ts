@@ -1,9 +1,12 @@
-import { CbrError, type SessionId } from '../../core/index.js';
+import { forEachParallel } from '../../backends/index.js';
+import { CbrError, ObjectNotFoundError, type SessionId } from '../../core/index.js';
 import {
   doubtfulNotes,
   type NotesContext,
+  outcomeRecord,
   type Repository,
   readNotes,
+  readRecord,
   recordMemory,
 } from '../../repo/index.js';
 import { isPinnedBy } from '../notes.js';
@@ -22,7 +25,8 @@ export interface AppliedForgetPlan {
 
 /**
  * Carries a plan out, but for what was pinned since. First the round-robin anchors are stored, while the snapshots are there
- * from which they follow. Rejects as `forgetSnapshots` and `readStoredPolicies` do; and with `busy` when a snapshot was pinned
+ * from which they follow. Rejects as `forgetSnapshots` and `readStoredPolicies` do, before anything is
+ * forgotten when a record cannot be opened; and with `busy` when a snapshot was pinned
  * while it was being forgotten: it is forgotten then, and no prune should follow before it was brought back.
  */
 export async function applyForgetPlan(
@@ -30,6 +34,7 @@ export async function applyForgetPlan(
   { request, plan, forget }: ForgetPlan,
   options: ForgetOptions,
 ): Promise<AppliedForgetPlan> {
+  await refuseUnreadable(repository, forget, options.signal);
   const { roundRobin } = request.policy;
   if (roundRobin !== undefined) {
     await storeAnchors(repository, anchorsOf(plan), roundRobin, options.by, options.nowSeconds);
@@ -47,6 +52,23 @@ export async function applyForgetPlan(
   const late = await pinnedOf(repository, forgotten, options.nowSeconds);
   if (late.size > 0) throw pinnedWhileForgotten([...late]);
   return { forgotten, pinned };
+}
+
+/**
+ * What this machine remembers of a snapshot made the plan, and its record may have been damaged since: then nothing is forgotten
+ * rather than some of it.
+ */
+async function refuseUnreadable(
+  { backend, records }: Repository,
+  ids: readonly SessionId[],
+  signal: AbortSignal,
+): Promise<void> {
+  await forEachParallel(ids, backend.concurrency, async (id) => {
+    signal.throwIfAborted();
+    await readRecord(backend, 'snapshots', id, outcomeRecord, records).catch((error: unknown) => {
+      if (!(error instanceof ObjectNotFoundError)) throw error;
+    });
+  });
 }
 
 /** Those that are pinned now, or may be: see `planForget`. */

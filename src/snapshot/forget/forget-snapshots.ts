@@ -1,6 +1,6 @@
 import { forEachParallel } from '../../backends/index.js';
 import type { SessionId } from '../../core/index.js';
-import { forgetSnapshot, type Repository } from '../../repo/index.js';
+import { forgetSnapshot, isOutOfRoom, type Repository } from '../../repo/index.js';
 
 export interface ForgetOptions {
   /** Who forgets them, at most 1024 bytes; it stands in their `forgotten` records. */
@@ -15,20 +15,38 @@ export interface ForgetOptions {
 /**
  * Forgets snapshots (docs/protocol.md rule 14); returns those that were forgotten, without those that others had forgotten
  * before. Their space is free after a prune, and until then they can be brought back. Rejects when a record cannot be opened
- * or the backend fails: each snapshot is then still there or forgotten, and doing it again goes on.
+ * or the backend fails: each snapshot is then still there or forgotten, and doing it again goes on. On a full disk the reserve
+ * of the repository is used: what frees room must not fail for want of it.
  */
 export async function forgetSnapshots(
-  repository: Pick<Repository, 'backend' | 'records'>,
+  repository: Pick<Repository, 'backend' | 'records' | 'report'>,
   ids: readonly SessionId[],
   { by, nowSeconds, signal, onForgotten }: ForgetOptions,
 ): Promise<readonly SessionId[]> {
   const { backend, records } = repository;
+  let isReserveUsed = false;
+  const forgetOne = async (id: SessionId): Promise<'forgotten' | 'gone'> => {
+    try {
+      return await forgetSnapshot({ backend, records }, id, by, nowSeconds);
+    } catch (error) {
+      if (!isOutOfRoom(error) || backend.room === undefined) throw error;
+      isReserveUsed = true;
+      backend.room.release();
+      return forgetSnapshot({ backend, records }, id, by, nowSeconds);
+    }
+  };
   const forgotten = new Set<SessionId>();
   await forEachParallel([...new Set(ids)], backend.concurrency, async (id) => {
     signal.throwIfAborted();
-    if ((await forgetSnapshot({ backend, records }, id, by, nowSeconds)) === 'gone') return;
+    if ((await forgetOne(id)) === 'gone') return;
     forgotten.add(id);
     onForgotten?.(id);
   });
+  if (isReserveUsed && backend.room?.reserve() === false) {
+    repository.report(
+      'The disk is full, and the reserve of the repository is used up: prune next.',
+      'notice',
+    );
+  }
   return ids.filter((id) => forgotten.has(id));
 }
