@@ -1,38 +1,13 @@
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { calendarLines } from '../../dist/cli/calendar-picture.js';
 import type { Decision, PolicySnapshot } from '../../dist/policy/index.js';
 import { TimeZone } from '../../dist/policy/index.js';
-import { type Place, place, plainPlace, type Run } from './run.js';
+import { everything, left, objects, THREE, take, taken } from './forget-place.js';
+import { place, type Run } from './run.js';
 
 const ZONED = ['--timezone', 'UTC'];
-
-/** A repository with snapshots of one small file at those times; their ids in the same order. */
-async function taken(...times: readonly string[]): Promise<{ its: Place; ids: string[] }> {
-  const its = await plainPlace();
-  writeFileSync(join(its.source, 'file'), 'content');
-  const ids: string[] = [];
-  for (const time of times) ids.push(await take(its, time));
-  return { its, ids };
-}
-
-async function take(its: Place, time: string, ...args: readonly string[]): Promise<string> {
-  const { summary } = await its.json(['snapshot', its.source, '--host', 'dove', '--time', time, ...args]);
-  return summary.snapshot as string;
-}
-
-async function left(its: Place): Promise<unknown[]> {
-  return (await its.json(['snapshots'])).items.map(({ snapshot }) => snapshot);
-}
-
-const objects = (its: Place, kind: string): string[] => readdirSync(join(its.repo, kind)).sort();
-
-/** Everything in the repository, by name. */
-const everything = (its: Place): string[] =>
-  readdirSync(its.repo, { recursive: true, encoding: 'utf8' }).sort();
-
-const THREE = ['2026-01-05T02:00', '2026-01-06T02:00', '2026-01-07T02:00'] as const;
 
 describe('by id', () => {
   test('several at once, all found before one is forgotten', async () => {
@@ -361,49 +336,5 @@ describe('the picture', () => {
     expect(rows[8]).toBe('2024     - - - - # - - - - - - *');
     expect(rows[10]).toBe('2025-01  ..-.. ..... ..... ..... ..... ..... .');
     expect(rows.at(-2)).toBe('2026-12  ..*.. ..... ..... ..... ..... ..... .');
-  });
-});
-
-describe('with --prune', () => {
-  test('a dry run tells what the prune would do without what would be forgotten', async () => {
-    const { its, ids } = await taken(THREE[0]);
-    writeFileSync(join(its.source, 'file'), Buffer.alloc(300_000, 'another content'));
-    ids.push(await take(its, THREE[1]));
-    const before = everything(its);
-    const { summary } = await its.json(['forget', ids[1]!, '--prune', '--dry-run']);
-    expect(summary).toMatchObject({
-      forget: [{ id: ids[1] }],
-      dryRun: true,
-      prune: { state: 'planned', snapshots: 1 },
-    });
-    expect((summary.prune as { packs: { removed: number } }).packs.removed).toBeGreaterThan(0);
-    const { stdout } = await its.run(['forget', '--keep-last', '1', '--prune', '--dry-run']);
-    expect(stdout).toMatch(
-      /1 would be forgotten\.\nWould remove \d+ packs? and rewrite .* stored\.\n.* would stay, /,
-    );
-    expect(everything(its)).toEqual(before);
-  });
-
-  test('its limits are those of cbr prune, and mean nothing without it', async () => {
-    const { its } = await taken(...THREE);
-    const alone = await its.run(['forget', '--keep-last', '1', '--max-unused', '10%']);
-    expect(alone.code).toBe(2);
-    expect(alone.stderr).toMatch(/--max-unused says how to prune, and nothing is pruned without --prune/);
-    expect(await left(its)).toHaveLength(3);
-    const flags = ['--prune', '--wait', '--max-unused', '0', '--max-repack', '1GiB'];
-    const { summary } = await its.json(['forget', '--keep-last', '1', ...flags]);
-    expect(summary).toMatchObject({ exitCode: 0, prune: { state: 'swept', bytes: { unused: 0 } } });
-  });
-
-  test('what was forgotten is told also when the prune cannot be done', async () => {
-    const { its, ids } = await taken(...THREE);
-    // Another one, of which nothing was heard yet.
-    writeFileSync(join(its.repo, 'leases', 'junk'), '');
-    mkdirSync(join(its.repo, 'leases', 'prune'), { recursive: true });
-    writeFileSync(join(its.repo, 'leases', 'prune', '1'), 'junk');
-    const { code, summary } = await its.json(['forget', ids[0]!, '--prune']);
-    expect(code).toBe(4);
-    expect(summary).toMatchObject({ exitCode: 4, forget: [{ id: ids[0] }], error: { code: 'damaged' } });
-    expect(await left(its)).toEqual([ids[1], ids[2]]);
   });
 });
