@@ -1,11 +1,10 @@
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { describe, expect, test } from 'vitest';
 import { LIMITS, type ObjectDigest } from '../../dist/core/index.js';
 import type { CachedPack } from '../../dist/repo/cache/index.js';
 import type { IndexSegment } from '../../dist/repo/index.js';
 import { segmentsToDrop } from '../../dist/repo/prune/merge-segments.js';
 import { MergedRows } from '../../dist/repo/prune/merged-rows.js';
+import { memoryInUse } from '../core/garbage.js';
 import { noise } from './parts.js';
 
 /** Packs of blocks of ten chunks of 100 bytes each, numbered from 1. */
@@ -159,25 +158,14 @@ describe('segments', () => {
         lengths: new Uint32Array(count).fill(1),
       },
     });
-    const before = await usedBuffers();
+    const before = (await memoryInUse()).arrayBuffers;
     const segments = 40;
     for (let i = 0; i < segments; i++) expect(rows.add(segment(`${i}`), (name) => name !== gone)).toEqual([]);
     // All their ids would be 64 MB.
-    expect((await usedBuffers()) - before).toBeLessThan(16 * 2 ** 20);
+    expect((await memoryInUse()).arrayBuffers - before).toBeLessThan(16 * 2 ** 20);
     const merged = rows.finish()!;
     expect(merged.chunks.count).toBe(10 * segments);
     expect(merged.packs).toHaveLength(segments);
     expect(rows.finish()).toBeUndefined();
   });
 });
-
-/** Bytes of buffers that are still in use. */
-async function usedBuffers(): Promise<number> {
-  setFlagsFromString('--expose-gc');
-  const collect = runInNewContext('gc') as () => void;
-  for (let round = 0; round < 5; round++) {
-    collect();
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-  return process.memoryUsage().arrayBuffers;
-}

@@ -1,5 +1,4 @@
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
+import { memoryInUse } from '../core/garbage.js';
 import { BIASES, type Bias, EVERYDAY } from './bias.js';
 import { PLANTED_FAULTS, type PlantedFault } from './faults.js';
 import { runSchedule, type ScheduleResult, type Stage } from './schedule.js';
@@ -66,13 +65,6 @@ function toldOf({ trace, violations }: ScheduleResult, seed: number, fault?: Pla
 
 /** Bytes of what is still in use. */
 async function liveMemory(): Promise<number> {
-  setFlagsFromString('--expose-gc');
-  const collect = runInNewContext('gc') as () => void;
-  // The memory of buffers is given back some turns after they were collected.
-  for (let round = 0; round < 5; round++) {
-    collect();
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  const { heapUsed, external } = process.memoryUsage();
+  const { heapUsed, external } = await memoryInUse();
   return heapUsed + external;
 }

@@ -9,20 +9,27 @@ interface MergedPack {
   readonly listed: ChunkBits;
 }
 
+/** Room for so many rows at first. */
+const LEAST_ROWS = 1024;
+
+/** Copies of rows: views of a few would keep all ids of their segment in memory. */
+function emptyColumns(rows: number) {
+  return {
+    ids: Buffer.alloc(CHUNK_ID_BYTES * rows),
+    packs: new Uint32Array(rows),
+    blocks: new Uint16Array(rows),
+    ordinals: new Uint16Array(rows),
+    lengths: new Uint32Array(rows),
+  };
+}
+
 /**
  * Gathers the rows of segments into fewer ones. Every row of a pack that stays is kept, those of a chunk that lies in two packs
  * in two segments: a cache that knows a row which no segment has any more would let the next snapshot rely on it.
  */
 export class MergedRows {
   private packs = new Map<ObjectDigest, { readonly summary: PackSummary; readonly position: number }>();
-  private readonly columns = {
-    // Copies: a view of a few rows would keep all ids of their segment in memory.
-    ids: Buffer.alloc(CHUNK_ID_BYTES * LIMITS.segmentChunks),
-    packs: new Uint32Array(LIMITS.segmentChunks),
-    blocks: new Uint16Array(LIMITS.segmentChunks),
-    ordinals: new Uint16Array(LIMITS.segmentChunks),
-    lengths: new Uint32Array(LIMITS.segmentChunks),
-  };
+  private columns = emptyColumns(0);
   private count = 0;
   private readonly merged = new Map<ObjectDigest, MergedPack>();
 
@@ -68,6 +75,7 @@ export class MergedRows {
   }
 
   private addRow(pack: PackSummary, from: ChunkColumns, row: number): void {
+    if (this.count === this.columns.packs.length) this.grow();
     const { columns, count } = this;
     columns.packs[count] = this.positionOf(pack);
     columns.blocks[count] = from.blocks[row]!;
@@ -75,6 +83,13 @@ export class MergedRows {
     columns.lengths[count] = from.lengths[row]!;
     from.ids.copy(columns.ids, CHUNK_ID_BYTES * count, CHUNK_ID_BYTES * row, CHUNK_ID_BYTES * (row + 1));
     this.count++;
+  }
+
+  private grow(): void {
+    const larger = emptyColumns(Math.min(LIMITS.segmentChunks, Math.max(LEAST_ROWS, 2 * this.count)));
+    for (const name of ['ids', 'packs', 'blocks', 'ordinals', 'lengths'] as const)
+      larger[name].set(this.columns[name]);
+    this.columns = larger;
   }
 
   private mergedPack({ name, blocks }: PackSummary): MergedPack {

@@ -63,7 +63,7 @@ export class ReachedChunks {
       keptBlocks: KEPT_BLOCKS,
       ...(workers === undefined ? {} : { open: (block) => workers.open(block) }),
     });
-    const recent = new RecentChunks();
+    const recent = new RecentChunks(cache.counts().chunks);
     return {
       see: (_, reference) => recent.add(reference.id) && usage.see(reference),
       read: (reference) => {
