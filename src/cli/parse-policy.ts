@@ -5,6 +5,8 @@ import {
   type Duration,
   GROUP_FIELDS,
   type GroupField,
+  isShorterThanDay,
+  MINUTES_HINT,
   parseDate,
   parseDuration,
   type RoundRobin,
@@ -26,11 +28,14 @@ const slots = wholeNumber(0, 9999);
 export const parseCount: (text: string) => number = amount;
 
 export function parseSpan(text: string): Duration {
-  const duration = parseDuration(text.trim());
-  if (duration !== undefined) return duration;
-  throw new InvalidArgumentError(
-    'A duration above 0 is expected, such as 90s, 15m, 6h, 30d, 4w, 6mo, 2y or 1y6mo.',
-  );
+  return checked(() => parseDuration(text.trim()));
+}
+
+/** As `parseSpan`, for rules that keep one snapshot a day or less: nobody means a part of a day there. */
+export function parseLongSpan(text: string): Duration {
+  const duration = parseSpan(text);
+  if (!isShorterThanDay(duration)) return duration;
+  throw new InvalidArgumentError(`A duration of a day or longer is expected. ${MINUTES_HINT}`);
 }
 
 /** An IANA name, or `local` for the zone of this machine. */

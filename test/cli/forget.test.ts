@@ -4,35 +4,12 @@ import { describe, expect, test } from 'vitest';
 import { calendarLines } from '../../dist/cli/calendar-picture.js';
 import type { Decision, PolicySnapshot } from '../../dist/policy/index.js';
 import { TimeZone } from '../../dist/policy/index.js';
-import { type Place, place, plainPlace, type Run } from './run.js';
-
-const ZONED = ['--timezone', 'UTC'];
-
-/** A repository with snapshots of one small file at those times; their ids in the same order. */
-async function taken(...times: readonly string[]): Promise<{ its: Place; ids: string[] }> {
-  const its = await plainPlace();
-  writeFileSync(join(its.source, 'file'), 'content');
-  const ids: string[] = [];
-  for (const time of times) ids.push(await take(its, time));
-  return { its, ids };
-}
-
-async function take(its: Place, time: string, ...args: readonly string[]): Promise<string> {
-  const { summary } = await its.json(['snapshot', its.source, '--host', 'dove', '--time', time, ...args]);
-  return summary.snapshot as string;
-}
-
-async function left(its: Place): Promise<unknown[]> {
-  return (await its.json(['snapshots'])).items.map(({ snapshot }) => snapshot);
-}
-
-const objects = (its: Place, kind: string): string[] => readdirSync(join(its.repo, kind)).sort();
+import { type Place, place, type Run } from './run.js';
+import { left, objects, THREE, take, taken, ZONED } from './taken.js';
 
 /** Everything in the repository, by name. */
 const everything = (its: Place): string[] =>
   readdirSync(its.repo, { recursive: true, encoding: 'utf8' }).sort();
-
-const THREE = ['2026-01-05T02:00', '2026-01-06T02:00', '2026-01-07T02:00'] as const;
 
 describe('by id', () => {
   test('several at once, all found before one is forgotten', async () => {
@@ -191,48 +168,6 @@ describe('by a policy', () => {
         `^Policy {3}none\nChanged {2}20.*@.*\nAnchor {3}2026-01-05 for host=dove paths=${its.source}\n$`,
       ),
     );
-  });
-});
-
-describe('a stored policy', () => {
-  test('is used where no other is given, and can be shown, replaced and removed', async () => {
-    const { its, ids } = await taken(...THREE);
-    const none = await its.run(['forget']);
-    expect(none).toMatchObject({ code: 2, stdout: '' });
-    expect(none.stderr).toMatch(/no policy is stored.*\n.*cbr policy set/);
-    expect(await its.run(['policy', 'show'])).toMatchObject({ code: 0, stdout: 'No policy is stored.\n' });
-    const first = ['--keep-last', '5', '--keep-last', '2', '--keep-tag', "it's two", '--keep-tag', 'x'];
-    const set = await its.run(['policy', 'set', ...first, ...ZONED]);
-    const text = `--keep-last 2 --keep-tag 'it'\\''s two' --keep-tag x --timezone UTC`;
-    expect(set).toMatchObject({ code: 0, stdout: `Stored: ${text}\n` });
-    expect((await its.run(['policy', 'show'])).stdout).toContain(`Policy   ${text}\n`);
-    const { summary } = await its.json(['policy', 'set', '--keep-last', '2', ...ZONED]);
-    const rules = [
-      { name: 'keep-last', value: '2' },
-      { name: 'timezone', value: 'UTC' },
-    ];
-    expect(summary).toMatchObject({ number: 2, rules });
-    expect((await its.json(['policy', 'show'])).summary).toMatchObject({ number: 2, rules, anchors: [] });
-    expect((await its.json(['forget'])).summary).toMatchObject({ forget: [{ id: ids[0] }] });
-    // What is given counts alone.
-    expect((await its.json(['forget', '--keep-last', '9'])).summary).toMatchObject({ forget: [] });
-    expect((await its.run(['policy', 'set', '--remove'])).stdout).toBe('No policy is stored any more.\n');
-    expect((await its.run(['forget'])).code).toBe(2);
-    expect(objects(its, 'policies')).toEqual(['1', '2', '3']);
-  });
-
-  test('that cannot be opened is not replaced by an older one, but by a new one', async () => {
-    const { its } = await taken(THREE[0]);
-    await its.run(['policy', 'set', '--keep-last', '1']);
-    writeFileSync(join(its.repo, 'policies/2'), 'no record');
-    for (const args of [['forget'], ['policy', 'show']]) {
-      const { code, stderr } = await its.run(args);
-      expect(code).toBe(4);
-      expect(stderr).toMatch(/policies\/2: cannot be opened/);
-    }
-    expect((await its.run(['forget', '--keep-last', '1'])).code).toBe(0);
-    expect((await its.run(['policy', 'set', '--keep-last', '3'])).code).toBe(0);
-    expect((await its.json(['policy', 'show'])).summary).toMatchObject({ number: 3 });
   });
 });
 

@@ -130,6 +130,26 @@ describe('of given snapshots', () => {
   });
 });
 
+test('a window for days and longer periods is a day long at least; one for hours may be shorter', async () => {
+  const its = place();
+  const args = [
+    '--keep-within-hourly',
+    '30m',
+    '--keep-within-daily',
+    '24h',
+    '--keep-within-yearly',
+    '1d0h1m',
+  ];
+  const { summary } = await its.json([...listed(its, THREE), ...NOW, ...args]);
+  expect(summary).toMatchObject({ exitCode: 0 });
+  expect((summary.keep as { reasons: string[] }[]).at(-1)!.reasons).toEqual([
+    'hourly 2026-11-03 02:00 +00:00 within 30m',
+    'daily 2026-11-03 within 24h',
+    'yearly 2026 within 1d0h1m',
+    'newest',
+  ]);
+});
+
 describe('night by night', () => {
   test('shows what is left', async () => {
     const its = place();
@@ -185,6 +205,15 @@ describe('usage errors exit with 2 and say what, where, and what to do', () => {
     ['--keep-within 5', /--keep-within.*a duration/i],
     ['--keep-within 0d', /--keep-within.*a duration/i],
     ['--keep-within-weekly -3d', /--keep-within-weekly.*a duration/i],
+    ['--keep-within 2y5m7d3h', /--keep-within.* m is minutes; months are written mo\. .*1d0h15m/],
+    ['--keep-within-yearly 1y6m', /m is minutes; months are written mo\./],
+    ['--keep-within 1d1y', /in this order, each at most once: y mo w d h m s/],
+    ...['daily', 'weekly', 'monthly', 'quarterly', 'yearly'].map((period): [string, RegExp] => [
+      `--keep-within-${period} 6m`,
+      /a day or longer is expected\. m is minutes; months are written mo\./,
+    ]),
+    ['--keep-within-daily 23h59m59s', /a day or longer is expected/],
+    ['--every 1d6m --keep-last 1', /m is minutes/],
     ['--dar-style diff=30', /--dar-style.*incr is missing/],
     ['--dar-style diff=30,incr=-1', /incr=-1.*from 0/],
     ['--dar-style diff=30,incr=1,full=ever', /full=ever/],
