@@ -36,10 +36,13 @@ const TIMING: PruneTiming = Object.freeze({
   heartbeatMs: 10_000,
 });
 
-/** `5%`, `0`, `10GiB`, `unlimited`. */
+/** `5%`, `0`, `10GiB`, `unlimited`; a number alone could be percent or bytes, and is refused. */
 export function parseUnused(text: string): UnusedLimit {
   if (text === 'unlimited') return { fraction: 1 };
   if (/^0+%?$/.test(text)) return { bytes: 0 };
+  if (/^[0-9]+(\.[0-9]+)?$/.test(text.trim())) {
+    throw new InvalidArgumentError(`${text} what? Give 5% or a size such as 5MiB.`);
+  }
   try {
     return text.endsWith('%') ? { fraction: percentage(text) / 100 } : { bytes: parseSize(text) };
   } catch {

@@ -16,7 +16,7 @@ export const prune: CommandModule = {
     command
       .option(
         '--max-unused <limit>',
-        'how much may stay that nothing uses: 5%, a size, unlimited (default: 5%)',
+        'how much may stay that nothing uses: 5%, a size such as 5GiB, 0, unlimited (default: 5%)',
         parseUnused,
       )
       .option('--max-repack <size>', 'rewrite packs of this size in all at most', parseSize)
