@@ -85,7 +85,7 @@ export function declarePolicy(command: Command): void {
     .option('--dar-style <ages>', 'by level, in days: diff=DAYS,incr=DAYS[,full=DAYS|never]', parseDarStyle)
     .option(
       '--round-robin <slots>',
-      'days=6,weeks=5,months=6,years=10[,anchor=DATE|oldest][,mode=exact|nearest]; weekday= monthday= month= instead of an anchor',
+      'days=6,weeks=5,months=6,years=10[,anchor=DATE|oldest][,mode=exact|nearest]: all four numbers; instead of an anchor also weekday= (1 or monday, to 7 or sunday), monthday= (1 to 31), month= (1 to 12)',
       parseRoundRobin,
     )
     .optionsGroup('How to apply it:')

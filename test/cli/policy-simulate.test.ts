@@ -150,6 +150,19 @@ test('a window for days and longer periods is a day long at least; one for hours
   ]);
 });
 
+test('the days of round-robin slots by number or name', async () => {
+  const its = place();
+  const kept = async (days: string): Promise<unknown> => {
+    const slots = `days=0,weeks=1,months=0,years=0,${days}`;
+    return (await its.json([...listed(its, THREE), ...NOW, '--round-robin', slots])).summary.keep;
+  };
+  expect(await kept('weekday=1,monthday=31,month=12')).toEqual(await kept('weekday=Monday'));
+  expect(await kept('weekday=sunday')).toMatchObject([
+    { id: 'a', reasons: ['round-robin week 2026-11-01'] },
+    { id: 'c' },
+  ]);
+});
+
 describe('night by night', () => {
   test('shows what is left', async () => {
     const its = place();
@@ -218,10 +231,27 @@ describe('usage errors exit with 2 and say what, where, and what to do', () => {
     ['--dar-style diff=30,incr=-1', /incr=-1.*from 0/],
     ['--dar-style diff=30,incr=1,full=ever', /full=ever/],
     ['--dar-style diff=30,diff=1', /diff is given twice/],
-    ['--round-robin days=6', /weeks is missing; write weeks=0/],
+    ['--round-robin days=6', /All four .*: weeks, months and years are missing; write weeks=0/],
+    ['--round-robin days=6,years=1', /: weeks and months are missing; write weeks=0/],
+    ['--round-robin days=6,weeks=5,months=6', /: years is missing; write years=0/],
+    ['--round-robin days=6,anchor=2026-02-30', /'2026-02-30' is no date/],
+    ['--round-robin days=6,weekday=sun', /weekday=sun: 1 \(monday\) to 7 \(sunday\) is expected/],
     ['--round-robin days=6,weeks=5,months=6,years=-1', /years=-1.*from 0/],
     ['--round-robin days=6,weeks=5,months=6,years=1,anchor=2026-02-30', /'2026-02-30' is no date/],
-    ['--round-robin days=6,weeks=5,months=6,years=1,weekday=8', /there is no weekday 8/],
+    ['--round-robin days=6,weeks=5,months=6,years=1,weekday=8', /weekday=8: 1 \(monday\) to 7/],
+    ...(
+      [
+        ['weekday=0', /weekday=0: 1 \(monday\) to 7 \(sunday\) is expected/],
+        ['month=december', /month=december: 1 \(January\) to 12 \(December\) is expected/],
+        ['month=13', /month=13: 1 \(January\) to 12/],
+        ['monthday=0', /monthday=0: 1 to 31 is expected/],
+        ['monthday=32', /monthday=32: 1 to 31 is expected/],
+        ['monthday=1.5', /monthday=1\.5: 1 to 31 is expected/],
+      ] as const
+    ).map(([day, message]): [string, RegExp] => [
+      `--round-robin days=6,weeks=5,months=6,years=1,${day}`,
+      message,
+    ]),
     ['--round-robin days=6,weeks=5,months=6,years=1,anchor=oldest,month=1', /exclude each other/],
     ['--round-robin days=6,weeks=5,months=6,years=1,mode=near', /exact or nearest/],
     ['--round-robin dais=6', /WORD=VALUE is expected/],
