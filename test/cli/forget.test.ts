@@ -116,6 +116,32 @@ describe('by a policy', () => {
     ]);
   });
 
+  test('says which snapshots were chosen when a tag is missing there, and when there are none', async () => {
+    const { its } = await taken(THREE[0], THREE[1]);
+    await take(its, THREE[2], '--host', 'owl', '--tag', 'x');
+    const missing = await its.run(['forget', '--host', 'dove', '--keep-tag', 'x']);
+    expect(missing).toMatchObject({ code: 2, stdout: '' });
+    expect(missing.stderr).toMatch(/tag 'x', and there is none among those of host dove\n/);
+    const chosen = ['--host', 'no\u001b[31m', '--path', '/srv', '--tag', 'y', '--tag', 'z'];
+    for (const args of [chosen, [...chosen, '--dry-run']]) {
+      const { code, stderr } = await its.run(['forget', ...args, '--keep-last', '1']);
+      expect(code).toBe(0);
+      expect(stderr).toMatch(
+        /^cbr: there is no snapshot of host no\\x1b\[31m, path \/srv, tag y, tag z: .*\n/,
+      );
+    }
+    const { summary, problems } = await its.json(['forget', ...chosen, '--keep-last', '1']);
+    expect(problems).toMatchObject([{ severity: 'warning', about: 'repository', code: 'not-found' }]);
+    expect(summary).toMatchObject({ exitCode: 0, warnings: 1, keep: [], forget: [] });
+    expect(await left(its)).toHaveLength(3);
+  });
+
+  test('of a repository without snapshots there is nothing to warn of', async () => {
+    const { its } = await taken();
+    const { code, stdout, stderr } = await its.run(['forget', '--keep-last', '1']);
+    expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: '0 kept, 0 forgotten.\n', stderr: '' });
+  });
+
   test('what is dated in the future is kept and named, and the exit code is 0', async () => {
     const { its } = await taken('2026-01-05T02:00', '2999-01-01T00:00');
     const { code, stdout, stderr } = await its.run(['forget', '--keep-last', '1', ...ZONED]);

@@ -52,6 +52,29 @@ describe('a stored policy', () => {
     expect(objects(its, 'policies')).toEqual(['1', '2', '3']);
   });
 
+  test('with a tag or an id that no snapshot has is stored with a warning', async () => {
+    const { its, ids } = await taken(THREE[0]);
+    await its.run(['snapshot', its.source, '--tag', 'x']);
+    const good = await its.run(['policy', 'set', '--keep-tag', 'x', '--keep-id', ids[0]!.slice(0, 12)]);
+    expect(good).toMatchObject({ code: 0, stderr: '' });
+    const args = ['policy', 'set', '--keep-tag', 'x', '--keep-tag', 'no\u001b[31m', '--keep-id', 'zzz'];
+    const { code, stderr, stdout } = await its.run(args);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^Stored: --keep-tag x --keep-tag /);
+    expect(stderr).toMatch(
+      /^cbr: the policy keeps snapshots with the tag 'no\\x1b\[31m', and there is none: cbr forget will refuse it\n {2}Correct.*\ncbr: the policy keeps the snapshot 'zzz', and there is none: .*\n.*\n$/,
+    );
+    const { summary, problems } = await its.json(args);
+    expect(summary).toMatchObject({ exitCode: 0, warnings: 2, number: 3 });
+    expect(problems).toMatchObject([{ severity: 'warning', code: 'refused' }, { code: 'refused' }]);
+    const refused = await its.run(['forget']);
+    expect(refused).toMatchObject({ code: 2, stdout: '' });
+    expect(refused.stderr).toMatch(
+      /^cbr: the policy keeps snapshots with the tag 'no\\x1b\[31m', and there is none\n/,
+    );
+    expect(await left(its)).toHaveLength(2);
+  });
+
   test('with a value that is refused now forgets nothing, can be shown, and is stored again', async () => {
     const { its, ids } = await taken(...THREE);
     for (const [name, value] of [

@@ -7,6 +7,7 @@ import {
   applyForgetPlan,
   type ForgetOptions,
   type ForgetPlan,
+  filterText,
   forgetSnapshots,
   planForget,
   type Snapshot,
@@ -24,6 +25,7 @@ import {
   policyOfRules,
   policyRules,
 } from '../policy-flags.js';
+import type { Problem } from '../problem.js';
 import { runPrune } from '../prune-run.js';
 import { displayText } from '../raw-names.js';
 import { withRepository } from '../repository.js';
@@ -140,6 +142,8 @@ async function forgetByPolicy(
   const now = currentTime();
   const request = policyRules(command).length > 0 ? policyOf(command) : await storedPolicy(repository);
   const planned = await planForget(repository, { ...request, now, filter: choiceOf(command) });
+  const problem = unmatchedProblem(planned);
+  if (problem !== undefined) output.problem(problem);
   showPlan(context, planned);
   const options = optionsOf(context, now.seconds);
   const applied = dryRun ? undefined : await applyForgetPlan(repository, planned, options);
@@ -157,6 +161,19 @@ async function forgetByPolicy(
   output.line(`${countText(kept.length)} kept, ${countText(forgotten.length)} ${would}forgotten.`);
   if (!dryRun) sayWhatIsNext(context, command, forgotten.length);
   return { ...planFields(kept, forgotten), ...(dryRun ? { dryRun } : {}) };
+}
+
+/** The warning about a filter that lets no snapshot through; undefined when it does, or when there is none. */
+function unmatchedProblem({ plan, request }: ForgetPlan): Problem | undefined {
+  const asked = filterText(request.filter);
+  if (asked === '' || plan.groups.length > 0) return undefined;
+  return {
+    severity: 'warning',
+    about: 'repository',
+    code: 'not-found',
+    reason: `there is no snapshot of ${asked}: the policy has nothing to decide`,
+    hint: 'See: cbr snapshots',
+  };
 }
 
 async function storedPolicy(repository: Repository): Promise<PolicyRequest> {
