@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { changeStoredPolicies, openRepository, type PoliciesRecord } from '../../dist/repo/index.js';
-import type { Place } from './run.js';
+import type { Place, RunOptions } from './run.js';
 import { left, objects, THREE, taken, ZONED } from './taken.js';
 
 type PolicyRule = PoliciesRecord['rules'][number];
@@ -50,6 +50,24 @@ describe('a stored policy', () => {
     expect((await its.run(['policy', 'set', '--remove'])).stdout).toBe('No policy is stored any more.\n');
     expect((await its.run(['forget'])).code).toBe(2);
     expect(objects(its, 'policies')).toEqual(['1', '2', '3']);
+  });
+
+  test('has the zone of the machine that stored it; the word local is that of each machine', async () => {
+    // In Berlin the second lies on the next day.
+    const { its } = await taken('2026-01-05T22:30Z', '2026-01-05T23:30Z', '2026-01-07T02:00Z');
+    const [east, west] = [{ env: { TZ: 'Europe/Berlin' } }, { env: { TZ: 'America/New_York' } }];
+    const kept = async (options: RunOptions): Promise<number> => {
+      const { summary } = await its.json(['forget', '--dry-run'], options);
+      return (summary.keep as unknown[]).length;
+    };
+    const set = ['policy', 'set', '--keep-daily', '9'];
+    expect((await its.run(set, east)).stdout).toBe('Stored: --keep-daily 9 --timezone Europe/Berlin\n');
+    expect([await kept(east), await kept(west)]).toEqual([3, 3]);
+    const local = await its.run([...set, '--timezone', 'local'], east);
+    expect(local.stdout).toBe('Stored: --keep-daily 9 --timezone local\n');
+    expect([await kept(east), await kept(west)]).toEqual([3, 2]);
+    await storeRules(its, [{ name: 'keep-daily', value: '9' }]);
+    expect([await kept(east), await kept(west)]).toEqual([3, 2]);
   });
 
   test('with a tag or an id that no snapshot has is stored with a warning', async () => {

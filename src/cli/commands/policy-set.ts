@@ -25,6 +25,7 @@ export const policySet: CommandModule = {
       'after',
       `
 "cbr forget" without options uses the stored policy. It replaces the one that was stored before.
+The zone of this machine is stored with it, unless --timezone names another; with "--timezone local" each machine takes its own.
 A tag or an id that no snapshot has yet is warned of: "cbr forget" refuses the policy until there is one.
 
 Examples:
