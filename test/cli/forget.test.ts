@@ -150,6 +150,13 @@ describe('by a policy', () => {
     expect(stdout).toMatch(/keep .* 2999-01-01 00:00:00 \+00:00 {2}dated in the future\n/);
     // It would take the picture a thousand years ahead.
     expect(stdout).not.toContain('\n2999');
+    expect(stdout).toContain('. no snapshot\n1 snapshot dated in the future: not shown here\n\n2 kept');
+    await take(its, '2999-01-02T00:00', '--tag', 'later');
+    const two = await its.run(['forget', '--keep-last', '1', ...ZONED]);
+    expect(two.stdout).toContain('\n2 snapshots dated in the future: not shown here\n\n3 kept');
+    const later = await its.run(['forget', '--keep-last', '1', '--tag', 'later', ...ZONED]);
+    // Without a picture nothing is left out of it.
+    expect(later.stdout).toMatch(/ dated in the future\n1 kept, 0 forgotten\.\n/);
     const { problems, summary } = await its.json(['forget', '--keep-last', '1', ...ZONED]);
     expect(problems).toMatchObject([{ severity: 'warning', code: 'future' }]);
     expect(summary).toMatchObject({ exitCode: 0, warnings: 1, forget: [] });

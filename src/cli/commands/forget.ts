@@ -29,7 +29,7 @@ import type { Problem } from '../problem.js';
 import { runPrune } from '../prune-run.js';
 import { displayText } from '../raw-names.js';
 import { withRepository } from '../repository.js';
-import { countText } from '../sizes.js';
+import { countOf, countText } from '../sizes.js';
 import { choiceOf, chosenSnapshot, declareChoice } from '../snapshot-choice.js';
 import { currentTime, timeText } from '../times.js';
 
@@ -186,7 +186,7 @@ async function storedPolicy(repository: Repository): Promise<PolicyRequest> {
   return policyOfRules(record.rules, `policies/${number}`);
 }
 
-/** Every snapshot with the reasons it is kept for, and the picture of all of them. */
+/** Every snapshot with the reasons it is kept for, and the picture of all but those dated in the future, which are counted. */
 function showPlan({ output }: CommandContext, { plan, request }: ForgetPlan): void {
   const problem = futureProblem(plan.future);
   if (problem !== undefined) output.problem(problem);
@@ -197,9 +197,12 @@ function showPlan({ output }: CommandContext, { plan, request }: ForgetPlan): vo
   const names = { id: (id: string) => id.slice(0, digits), path: displayPath };
   for (const line of planLines(plan, zone, names)) output.line(line);
   const picture = calendarLines(past, zone);
-  if (picture.length > 0) output.line();
+  if (picture.length === 0) return;
+  output.line();
   for (const line of picture) output.line(line);
-  if (picture.length > 0) output.line();
+  const later = plan.future.length;
+  if (later > 0) output.line(`${countOf(later, 'snapshot')} dated in the future: not shown here`);
+  output.line();
 }
 
 const SHORT_ID = 8;
