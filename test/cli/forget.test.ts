@@ -44,6 +44,9 @@ describe('by id', () => {
     expect(await its.run(['forget', ids[1]!, '-q'])).toMatchObject({ code: 0, stdout: '', stderr: '' });
     expect(await left(its)).toEqual([ids[2]]);
     expect(await its.run(['forget', ids[0]!])).toMatchObject({ code: 1, stdout: '' });
+    // Of one snapshot it speaks as of one.
+    const { stdout } = await its.run(['forget', ids[2]!]);
+    expect(stdout).toContain('\nIts space is free after a prune; until then cbr unforget brings it back.\n');
   });
 });
 

@@ -273,6 +273,7 @@ describe('usage errors exit with 2 and say what, where, and what to do', () => {
     [{ id: 'a' }, /is no JSON array/],
     [[1], /snapshot 1 is no object/],
     [[{ time: '2026-01-01' }], /snapshot 1 has no id/],
+    [[{ id: 5, time: '2026-01-01' }], /snapshot 1 has an id that is no text/],
     [[THREE[0], { id: 'b' }], /snapshot 2 has no time/],
     [[{ id: 'a', time: '2026-02-30' }], /snapshot 1 has the time '2026-02-30'/],
     [[{ id: 'a', time: 5 }], /snapshot 1 has a time that is no text/],

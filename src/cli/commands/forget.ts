@@ -128,8 +128,9 @@ function described({ id, about }: Snapshot): string {
 
 function sayWhatIsNext({ output }: CommandContext, command: Command, count: number): void {
   const { prune = false } = command.opts<Flags>();
-  if (count > 0 && !prune)
-    output.line('Their space is free after a prune; until then cbr unforget brings them back.');
+  if (count === 0 || prune) return;
+  const [their, them] = count === 1 ? ['Its', 'it'] : ['Their', 'them'];
+  output.line(`${their} space is free after a prune; until then cbr unforget brings ${them} back.`);
 }
 
 async function forgetByPolicy(
