@@ -186,6 +186,62 @@ describe('night by night', () => {
     expect(summary.forget).toHaveLength(1092);
   });
 
+  test('nights are counted back from now', async () => {
+    const its = place();
+    const taken = async (every: string, length: string, now: string): Promise<unknown> => {
+      const args = ['--every', every, '--for', length, '--now', now, '--timezone', 'Europe/Berlin'];
+      const { summary } = await its.json(['policy', 'simulate', ...args, '--keep-last', '99']);
+      const ids = (summary.keep as { id: string }[]).map(({ id }) => id);
+      expect(summary.nights).toBe(ids.length);
+      return ids;
+    };
+    expect(await taken('1d', '12h', '2026-11-20T02:00')).toEqual(['2026-11-20T02:00:00+01:00']);
+    expect(await taken('1d', '36h', '2026-11-20T02:00')).toEqual([
+      '2026-11-19T02:00:00+01:00',
+      '2026-11-20T02:00:00+01:00',
+    ]);
+    expect(await taken('1mo', '3mo', '2026-03-31')).toEqual([
+      '2025-12-31T00:00:00+01:00',
+      '2026-01-31T00:00:00+01:00',
+      '2026-02-28T00:00:00+01:00',
+      '2026-03-31T00:00:00+02:00',
+    ]);
+  });
+
+  test('only what is a day apart is called a night', async () => {
+    const its = place();
+    const last = async (...args: string[]): Promise<unknown> => {
+      const { stdout } = await its.run([
+        'policy',
+        'simulate',
+        '--now',
+        '2026-11-20',
+        '--keep-last',
+        '2',
+        ...args,
+      ]);
+      return stdout.trimEnd().split('\n').at(-1);
+    };
+    const hourly = await last('--every', '6h', '--for', '2d');
+    expect(hourly).toBe('2 left of 9 snapshots after 9 runs of the policy.');
+    expect(await last('--every', '2d', '--for', '1d')).toBe(
+      '1 left of 1 snapshot after 1 run of the policy.',
+    );
+    expect(await last('--every', '1d', '--for', '2d')).toBe('2 left of 3 snapshots after 3 nights.');
+  });
+
+  test('of given snapshots: from the oldest on, and now once', async () => {
+    const its = place();
+    const nights = async (now: string): Promise<unknown> => {
+      const args = ['--now', now, '--timezone', 'UTC', '--every', '1d', '--keep-last', '1'];
+      return (await its.json([...listed(its, THREE), ...args])).summary.nights;
+    };
+    expect(await nights('2026-11-03T02:00')).toBe(3);
+    expect(await nights('2026-11-03T12:00')).toBe(3);
+    expect(await nights('2026-11-04T01:00')).toBe(3);
+    expect(await nights('2020-01-01')).toBe(1);
+  });
+
   test('levels count: the first is full, the others incr', async () => {
     const { summary } = await place().json(
       'policy simulate --every 1d --for 30d --now 2026-11-20 --dar-style diff=9,incr=2'.split(' '),
@@ -260,7 +316,7 @@ describe('usage errors exit with 2 and say what, where, and what to do', () => {
     ['--keep-last 1 --now yesterday', /--now 'yesterday' is no time/],
     ['--keep-last 1 --now 2026-02-30', /--now '2026-02-30' is no time/],
     ['--keep-last 1 --for 3y', /exclude each other/],
-    ['--keep-last 1 --every 1s', /more than 50000 nights/],
+    ['--keep-last 1 --every 1s', /applied more than 50000 times/],
   ];
 
   test.each(flags)('%s', async (args, message) => {
