@@ -12,22 +12,22 @@ import { isoTime } from './times.js';
 
 /** Snapshots and nights of a simulation. */
 
-/** So many are done within a minute. */
+/** So many are done within a minute. They are nights also where they are not a day apart. */
 const MOST_NIGHTS = 50_000;
 
-/** From a time on, one after the other by the clocks of the zone, up to and including `last`. Rejects with `usage`. */
-export function nightsBetween(
-  first: PolicyTime,
+/** Nights up to and including `last`, so far apart by the clocks of the zone, none before `first`. Rejects with `usage`. */
+export function nightsUntil(
   last: PolicyTime,
+  first: PolicyTime,
   every: Duration,
   zone: TimeZone,
 ): PolicyTime[] {
   const nights: PolicyTime[] = [];
   for (let i = 0; ; i++) {
-    const night = addDuration(first, times(every, i), zone);
-    if (compareTimes(night, last) > 0) return nights;
+    const night = addDuration(last, times(every, -i), zone);
+    if (i > 0 && compareTimes(night, first) < 0) return nights.reverse();
     if (nights.length === MOST_NIGHTS) {
-      throw new CbrError('usage', `these are more than ${MOST_NIGHTS} nights to simulate`, {
+      throw new CbrError('usage', `the policy would be applied more than ${MOST_NIGHTS} times`, {
         hint: 'Take a longer --every, or a shorter --for.',
       });
     }

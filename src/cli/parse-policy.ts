@@ -5,11 +5,12 @@ import {
   type Duration,
   GROUP_FIELDS,
   type GroupField,
+  isShorterThanDay,
+  MINUTES_HINT,
   parseDate,
   parseDuration,
   type RoundRobin,
   type SlotDays,
-  slotDays,
   TimeZone,
 } from '../policy/index.js';
 import { wholeNumber } from './parse-number.js';
@@ -26,11 +27,14 @@ const slots = wholeNumber(0, 9999);
 export const parseCount: (text: string) => number = amount;
 
 export function parseSpan(text: string): Duration {
-  const duration = parseDuration(text.trim());
-  if (duration !== undefined) return duration;
-  throw new InvalidArgumentError(
-    'A duration above 0 is expected, such as 90s, 15m, 6h, 30d, 4w, 6mo, 2y or 1y6mo.',
-  );
+  return checked(() => parseDuration(text.trim()));
+}
+
+/** As `parseSpan`, for rules that keep one snapshot a day or less: nobody means a part of a day there. */
+export function parseLongSpan(text: string): Duration {
+  const duration = parseSpan(text);
+  if (!isShorterThanDay(duration)) return duration;
+  throw new InvalidArgumentError(`A duration of a day or longer is expected. ${MINUTES_HINT}`);
 }
 
 /** An IANA name, or `local` for the zone of this machine. */
@@ -65,24 +69,48 @@ export function parseDarStyle(text: string): DarStyle {
   };
 }
 
-const SLOT_DAY_WORDS = ['weekday', 'monthday', 'month'] as const;
+const SLOT_COUNT_WORDS = ['days', 'weeks', 'months', 'years'] as const;
 const WEEKDAYS = ['monday', 'tuesday', 'wednesday', 'thursday', 'friday', 'saturday', 'sunday'];
+
+/** What the days of slots may be: from 1 on, or a name where there are names. */
+const SLOT_DAYS: Readonly<
+  Record<keyof SlotDays, { readonly most: number; readonly names: readonly string[]; readonly range: string }>
+> = {
+  weekday: { most: 7, names: WEEKDAYS, range: '1 (monday) to 7 (sunday)' },
+  monthday: { most: 31, names: [], range: '1 to 31' },
+  month: { most: 12, names: [], range: '1 (January) to 12 (December)' },
+};
+const SLOT_DAY_WORDS = ['weekday', 'monthday', 'month'] as const;
 
 /** `days=6,weeks=5,months=6,years=10`, then what of anchor, mode, weekday, monthday and month is wanted. */
 export function parseRoundRobin(text: string): RoundRobin {
-  const given = assignments(text, ['days', 'weeks', 'months', 'years', 'anchor', 'mode', ...SLOT_DAY_WORDS]);
+  const given = assignments(text, [...SLOT_COUNT_WORDS, 'anchor', 'mode', ...SLOT_DAY_WORDS]);
   const mode = given.get('mode') ?? 'nearest';
   if (mode !== 'exact' && mode !== 'nearest') {
     throw new InvalidArgumentError(`mode=${mode}: exact or nearest is expected.`);
   }
+  // Before what is missing: a value that is wrong stays so.
+  const anchor = anchorOf(given);
+  refuseMissingCounts(given);
   return {
     days: numberOf(given, 'days', slots),
     weeks: numberOf(given, 'weeks', slots),
     months: numberOf(given, 'months', slots),
     years: numberOf(given, 'years', slots),
     mode,
-    anchor: anchorOf(given),
+    anchor,
   };
+}
+
+function refuseMissingCounts(given: ReadonlyMap<string, string>): void {
+  const missing = SLOT_COUNT_WORDS.filter((word) => !given.has(word));
+  const [first] = missing;
+  if (first === undefined) return;
+  const are =
+    missing.length === 1 ? `${first} is` : `${missing.join(', ').replace(/, (\w+)$/, ' and $1')} are`;
+  throw new InvalidArgumentError(
+    `All four of days, weeks, months and years are needed: ${are} missing; write ${first}=0 to keep nothing for it.`,
+  );
 }
 
 function anchorOf(given: ReadonlyMap<string, string>): RoundRobin['anchor'] {
@@ -94,14 +122,15 @@ function anchorOf(given: ReadonlyMap<string, string>): RoundRobin['anchor'] {
       : { date: checked(() => parseDate(anchor)) };
   }
   if (anchor !== undefined) throw new InvalidArgumentError(`anchor and ${words[0]} exclude each other.`);
-  const days: { -readonly [K in keyof SlotDays]?: number } = {};
-  for (const word of words) {
-    const value = given.get(word)!;
-    const weekday = word === 'weekday' ? WEEKDAYS.indexOf(value.toLowerCase()) : -1;
-    days[word] = weekday === -1 ? numberOf(given, word, wholeNumber(1, MOST)) : weekday + 1;
-  }
-  checked(() => slotDays(days));
-  return days;
+  return Object.fromEntries(words.map((word) => [word, slotDayOf(word, given.get(word)!)]));
+}
+
+function slotDayOf(word: keyof SlotDays, value: string): number {
+  const { most, names, range } = SLOT_DAYS[word];
+  const named = names.indexOf(value.toLowerCase()) + 1;
+  const number = /^[0-9]{1,2}$/.test(value) ? Number(value) : named;
+  if (number >= 1 && number <= most) return number;
+  throw new InvalidArgumentError(`${word}=${value}: ${range} is expected.`);
 }
 
 /** `word=value` with commas between them: known words, each once. */

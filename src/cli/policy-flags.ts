@@ -15,6 +15,7 @@ import {
   parseCount,
   parseDarStyle,
   parseGroupBy,
+  parseLongSpan,
   parseRoundRobin,
   parseSpan,
   parseZone,
@@ -75,7 +76,8 @@ export function declarePolicy(command: Command): void {
   command.option('--keep-within <duration>', 'all younger than this beside the newest', parseSpan);
   for (const period of PERIODS) {
     const text = `of those younger than this the newest of each ${PERIOD_TEXT[period]}`;
-    command.option(`--keep-within-${period} <duration>`, text, parseSpan);
+    const parse = period === 'hourly' ? parseSpan : parseLongSpan;
+    command.option(`--keep-within-${period} <duration>`, text, parse);
   }
   command
     .option('--keep-tag <tag>', 'those with this tag; may be given several times', gatheredWords)
@@ -83,7 +85,7 @@ export function declarePolicy(command: Command): void {
     .option('--dar-style <ages>', 'by level, in days: diff=DAYS,incr=DAYS[,full=DAYS|never]', parseDarStyle)
     .option(
       '--round-robin <slots>',
-      'days=6,weeks=5,months=6,years=10[,anchor=DATE|oldest][,mode=exact|nearest]; weekday= monthday= month= instead of an anchor',
+      'days=6,weeks=5,months=6,years=10[,anchor=DATE|oldest][,mode=exact|nearest]: all four numbers; instead of an anchor also weekday= (1 or monday, to 7 or sunday), monthday= (1 to 31), month= (1 to 12)',
       parseRoundRobin,
     )
     .optionsGroup('How to apply it:')
@@ -125,7 +127,7 @@ export function policyOfRules(rules: readonly PolicyRule[], object: string): Pol
     const why = displayText(messageOf(cause).replace(/^error: /, ''));
     throw new CbrError('newer-format', `${object}: the stored policy is not understood: ${why}`, {
       cause,
-      hint: 'Store it again: cbr policy set',
+      hint: 'Store it again as it is meant: cbr policy set. What is stored now: cbr policy show',
     });
   }
   return policyOf(command);
@@ -159,4 +161,5 @@ function byPeriod<T>(command: Command, prefix: string): Partial<Record<Period, T
 
 /** What a duration is, for help texts. */
 export const DURATION_HELP = `
-DURATION is a sum of 90s, 15m, 6h, 30d, 4w, 6mo and 2y: 1y6mo. docs/retention.md tells all rules.`;
+DURATION is one of 90s, 15m, 6h, 30d, 4w, 6mo, 2y, or several from the longest unit to the shortest: 1y6mo. m is minutes, mo
+is months. docs/retention.md tells all rules.`;

@@ -1,7 +1,8 @@
 import { CbrError, errnoOf, messageOf } from '../core/index.js';
 import { displayPath, FileError } from '../fs/index.js';
+import { PolicyRefusedError } from '../policy/index.js';
 import type { ProblemEvent } from '../snapshot/index.js';
-import { rawField, rawListField } from './raw-names.js';
+import { displayText, rawField, rawListField } from './raw-names.js';
 import { countText } from './sizes.js';
 
 /** Something that went wrong or deserves a word; the run goes on. */
@@ -54,7 +55,9 @@ export function errorText(error: unknown): ErrorText {
     // What cannot be read may be left out of a snapshot; a target that cannot be written may not.
     const isTarget = error instanceof FileError && error.code === 'target' && error.errno === 'EACCES';
     const hint = isTarget ? 'Run cbr as a user who has access, or choose another target.' : error.hint;
-    return { code: error.code, message: error.message, ...(hint === undefined ? {} : { hint }) };
+    // It names tags as somebody has stored them.
+    const message = error instanceof PolicyRefusedError ? displayText(error.message) : error.message;
+    return { code: error.code, message, ...(hint === undefined ? {} : { hint }) };
   }
   return { code: errnoOf(error) ?? 'internal', message: messageOf(error) };
 }

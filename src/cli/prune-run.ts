@@ -41,17 +41,20 @@ export function declarePruneLimits(command: Command): void {
   command
     .option(
       '--max-unused <limit>',
-      'how much may stay that nothing uses: 5%, a size, unlimited (default: 5%)',
+      'how much may stay that nothing uses: 5%, a size such as 5GiB, 0, unlimited (default: 5%)',
       parseUnused,
     )
     .option('--max-repack <size>', 'rewrite packs of this size in all at most', parseSize)
     .option('--wait', 'wait for running snapshots and prunes');
 }
 
-/** `5%`, `0`, `10GiB`, `unlimited`. */
+/** `5%`, `0`, `10GiB`, `unlimited`; a number alone could be percent or bytes, and is refused. */
 export function parseUnused(text: string): UnusedLimit {
   if (text === 'unlimited') return { fraction: 1 };
   if (/^0+%?$/.test(text)) return { bytes: 0 };
+  if (/^[0-9]+(\.[0-9]+)?$/.test(text.trim())) {
+    throw new InvalidArgumentError(`${text} what? Give 5% or a size such as 5MiB.`);
+  }
   try {
     return text.endsWith('%') ? { fraction: percentage(text) / 100 } : { bytes: parseSize(text) };
   } catch {

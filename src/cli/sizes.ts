@@ -27,13 +27,18 @@ export function countOf(count: number, one: string, many = `${one}s`): string {
   return `${countText(count)} ${count === 1 ? one : many}`;
 }
 
-/** A parser for commander: `64KiB`, `4 MiB`, `1.5GiB`, `65536`. */
+/** A parser for commander: `64KiB`, `4 MiB`, `1.5GiB`, `65536`; `64K` and its kind are the same, as restic reads them. */
 export function parseSize(text: string): number {
   const [, digits, unit] = /^([0-9]+(?:\.[0-9]+)?) ?([A-Za-z]*)$/.exec(text.trim()) ?? [];
-  const power = UNITS.findIndex((each) => each.toLowerCase() === (unit || 'B').toLowerCase());
+  const wanted = (unit || 'B').toLowerCase();
+  const power = UNITS.findIndex((each) =>
+    [each, each.charAt(0)].some((name) => name.toLowerCase() === wanted),
+  );
   const bytes = digits === undefined || power === -1 ? Number.NaN : Number(digits) * 1024 ** power;
   if (!Number.isSafeInteger(bytes)) {
-    throw new InvalidArgumentError('A size in bytes is expected, such as 65536, 64KiB, 1.5MiB or 1GiB.');
+    throw new InvalidArgumentError(
+      'A size in bytes is expected, such as 65536, 64KiB, 1.5MiB or 1GiB (1G is the same).',
+    );
   }
   return bytes;
 }

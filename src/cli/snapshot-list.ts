@@ -98,7 +98,8 @@ function isAbsent(value: unknown): value is undefined | null {
 function textOf(fields: Fields, name: string, where: string): string | undefined {
   const value = fields[name];
   if (isAbsent(value)) return undefined;
-  if (typeof value !== 'string') throw malformed(where, `has a ${name} that is no text`);
+  if (typeof value !== 'string')
+    throw malformed(where, `has ${name === 'id' ? 'an' : 'a'} ${name} that is no text`);
   return value;
 }
 

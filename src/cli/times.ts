@@ -36,7 +36,8 @@ export interface ZoneClock {
   secondsOf(wall: number): number;
 }
 
-const MACHINE_CLOCK: ZoneClock = {
+/** That of this machine. */
+export const MACHINE_CLOCK: ZoneClock = {
   offsetAt: (seconds) => localOffset(seconds) * 60,
   secondsOf(wall) {
     const shown = new Date(wall * 1000);

@@ -14,7 +14,7 @@ export function* applyNightly<S extends PolicySnapshot>(
   policy: Policy,
   context: Omit<PolicyContext, 'now'>,
 ): Generator<PolicyPlan<S>, void> {
-  const accepted = acceptPolicy(policy, snapshots);
+  const accepted = acceptPolicy(policy, snapshots, context.among);
   const taken = newestFirst(snapshots).reverse();
   let kept: readonly S[] = [];
   let next = 0;

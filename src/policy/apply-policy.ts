@@ -17,6 +17,8 @@ export interface PolicyContext {
   readonly groupBy?: readonly GroupField[];
   /** The date that was chosen before as the round-robin anchor of a group, in place of its oldest snapshot's. */
   readonly anchorOf?: (common: GroupCommon) => Day | undefined;
+  /** How the snapshots were chosen where not all of them count, for people: a refusal says it. */
+  readonly among?: string;
 }
 
 export interface Decision<S> {
@@ -50,7 +52,7 @@ export function applyPolicy<S extends PolicySnapshot>(
   policy: Policy,
   context: PolicyContext,
 ): PolicyPlan<S> {
-  return decide(snapshots, acceptPolicy(policy, snapshots), context);
+  return decide(snapshots, acceptPolicy(policy, snapshots, context.among), context);
 }
 
 /** As `applyPolicy` with a policy that was accepted before. */

@@ -1,3 +1,4 @@
+import { CbrError } from '../core/index.js';
 import { addMonths } from './calendar-date.js';
 import type { PolicyTime } from './policy-snapshot.js';
 import type { TimeZone } from './time-zone.js';
@@ -12,41 +13,79 @@ export interface Duration {
 const DAY_SECONDS = 86_400;
 const MOST = 999_999;
 
-const UNITS: Readonly<Record<string, Duration>> = {
-  s: { months: 0, days: 0, seconds: 1 },
-  m: { months: 0, days: 0, seconds: 60 },
-  h: { months: 0, days: 0, seconds: 3600 },
-  d: { months: 0, days: 1, seconds: 0 },
-  w: { months: 0, days: 7, seconds: 0 },
-  mo: { months: 1, days: 0, seconds: 0 },
+/** From the longest to the shortest. */
+const ORDER = ['y', 'mo', 'w', 'd', 'h', 'm', 's'] as const;
+type Unit = (typeof ORDER)[number];
+
+const UNITS: Readonly<Record<Unit, Duration>> = {
   y: { months: 12, days: 0, seconds: 0 },
+  mo: { months: 1, days: 0, seconds: 0 },
+  w: { months: 0, days: 7, seconds: 0 },
+  d: { months: 0, days: 1, seconds: 0 },
+  h: { months: 0, days: 0, seconds: 3600 },
+  m: { months: 0, days: 0, seconds: 60 },
+  s: { months: 0, days: 0, seconds: 1 },
 };
 
-/** Reads `90s`, `15m`, `6h`, `30d`, `4w`, `6mo`, `2y`, and sums such as `1y6mo`; undefined for anything else and for nothing. */
-export function parseDuration(text: string): Duration | undefined {
-  if (!/^(?:\d{1,6}(?:mo|[smhdwy]) ?)+$/.test(text)) return undefined;
-  let sum: Duration = { months: 0, days: 0, seconds: 0 };
-  for (const [, digits, unit] of text.matchAll(/(\d+)(mo|[smhdwy])/g)) {
-    sum = plus(sum, times(UNITS[unit!]!, Number(digits)));
+const NOTHING: Duration = { months: 0, days: 0, seconds: 0 };
+
+const EXPECTED = 'Write one above 0, such as 90s, 15m, 6h, 30d, 4w, 6mo, 2y or 1y6mo.';
+
+/** For who writes months as other programs do. */
+export const MINUTES_HINT = 'm is minutes; months are written mo.';
+
+/**
+ * Reads `90s`, `15m`, `6h`, `30d`, `4w`, `6mo`, `2y`, and sums such as `1y6mo`: units from the longest to the shortest, each
+ * at most once. Rejects with `usage` for anything else and for nothing; and for minutes that follow days or longer units
+ * without hours between, because whoever writes `1y6m` means months, and would lose what is older than a year.
+ */
+export function parseDuration(text: string): Duration {
+  const units = [...text.matchAll(/(\d+)(mo|[smhdwy])/g)].map(([, digits, unit]) => ({
+    unit: unit as Unit,
+    count: Number(digits),
+  }));
+  const refuse = (hint: string): CbrError => new CbrError('usage', `'${text}' is not a duration`, { hint });
+  if (!/^(?:\d{1,6}(?:mo|[smhdwy]) ?)+$/.test(text)) throw refuse(EXPECTED);
+  const names = units.map(({ unit }) => unit);
+  if (hasDoubtfulMinutes(names)) throw refuse(`${MINUTES_HINT} Minutes beside days: 1d0h15m.`);
+  const ranks = names.map((unit) => ORDER.indexOf(unit));
+  if (ranks.some((rank, i) => i > 0 && rank <= ranks[i - 1]!)) {
+    throw refuse(`Its units must be in this order, each at most once: ${ORDER.join(' ')}.`);
   }
+  const sum = units.reduce((before, { unit, count }) => plus(before, times(UNITS[unit], count)), NOTHING);
   const isNothing = sum.months + sum.days + sum.seconds === 0;
-  return isNothing || sum.months > MOST || sum.days > 31 * MOST ? undefined : sum;
+  if (isNothing || sum.months > MOST || sum.days > 31 * MOST) throw refuse(EXPECTED);
+  return sum;
+}
+
+/** Minutes with years, months, weeks or days beside them, and no hours in front. */
+function hasDoubtfulMinutes(names: readonly Unit[]): boolean {
+  const [minutes, hours] = [names.indexOf('m'), names.indexOf('h')];
+  const hasLong = names.some((unit) => ORDER.indexOf(unit) <= ORDER.indexOf('d'));
+  return hasLong && minutes !== -1 && (hours === -1 || hours > minutes);
 }
 
 /** `1y6mo`, as `parseDuration` reads it. */
 export function durationText({ months, days, seconds }: Duration): string {
-  const parts: readonly (readonly [number, string])[] = [
+  const [hours, minutes] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60];
+  const parts: readonly (readonly [number, Unit])[] = [
     [Math.floor(months / 12), 'y'],
     [months % 12, 'mo'],
     [days, 'd'],
-    [Math.floor(seconds / 3600), 'h'],
-    [Math.floor(seconds / 60) % 60, 'm'],
+    [hours, 'h'],
+    [minutes, 'm'],
     [seconds % 60, 's'],
   ];
+  const needsHours = minutes > 0 && months + days > 0;
   return parts
-    .filter(([count]) => count > 0)
+    .filter(([count, unit]) => count > 0 || (unit === 'h' && needsHours))
     .map(([count, unit]) => `${count}${unit}`)
     .join('');
+}
+
+/** Whether it is over before any day is. */
+export function isShorterThanDay({ months, days, seconds }: Duration): boolean {
+  return months + days === 0 && seconds < DAY_SECONDS;
 }
 
 export function times({ months, days, seconds }: Duration, factor: number): Duration {

@@ -16,7 +16,7 @@ export { DEFAULT_GROUPS, GROUP_FIELDS, type GroupCommon, type GroupField } from 
 export { PERIODS, type Period } from './periods.js';
 export type { Policy } from './policy.js';
 export * from './policy-snapshot.js';
-export { PolicyRefusedError, refuseWithoutRule } from './refusals.js';
+export { namesRefused, PolicyRefusedError, refuseWithoutRule } from './refusals.js';
 export type { RoundRobin } from './round-robin.js';
 export * from './round-robin-slots.js';
 export { TimeZone } from './time-zone.js';

@@ -20,20 +20,39 @@ export function refuseWithoutRule(policy: Policy): void {
 
 /**
  * The policy with each id in full. Rejects with PolicyRefusedError: a policy without any rule would forget everything but the
- * newest snapshots, and one that names a tag or an id which no snapshot has would forget what it was meant to keep.
+ * newest snapshots, and one that names a tag or an id which no snapshot has would forget what it was meant to keep. `among`
+ * says for people how the snapshots were chosen, where not all of them count: `host dove`.
  */
-export function acceptPolicy(policy: Policy, snapshots: readonly PolicySnapshot[]): Policy {
+export function acceptPolicy(policy: Policy, snapshots: readonly PolicySnapshot[], among = ''): Policy {
   refuseWithoutRule(policy);
-  const tags = new Set(snapshots.flatMap((snapshot) => snapshot.tags ?? []));
-  const missing = policy.tags?.find((tag) => !tags.has(tag));
-  if (missing !== undefined) {
-    throw new PolicyRefusedError(
-      `the policy keeps snapshots with the tag '${missing}', and there is none`,
-      'Correct the tag, or leave the rule out.',
-    );
-  }
+  const [refusal] = namesRefused(policy, snapshots, among);
+  if (refusal !== undefined) throw refusal;
   if (policy.ids === undefined) return policy;
-  return { ...policy, ids: policy.ids.map((id) => fullId(id, snapshots)) };
+  return { ...policy, ids: policy.ids.map((id) => idsMeant(id, snapshots)[0]!) };
+}
+
+/** Why `acceptPolicy` rejects tags and ids of a policy: each that no snapshot has, and ids that several begin with. */
+export function namesRefused(
+  { tags = [], ids = [] }: Policy,
+  snapshots: readonly PolicySnapshot[],
+  among = '',
+): PolicyRefusedError[] {
+  const known = new Set(snapshots.flatMap((snapshot) => snapshot.tags ?? []));
+  const none = among === '' ? 'there is none' : `there is none among those of ${among}`;
+  const ofTags = [...new Set(tags)]
+    .filter((tag) => !known.has(tag))
+    .map((tag) => {
+      const message = `the policy keeps snapshots with the tag '${tag}', and ${none}`;
+      return new PolicyRefusedError(message, 'Correct the tag, or leave the rule out.');
+    });
+  const ofIds = [...new Set(ids)].flatMap((id) => {
+    const found = idsMeant(id, snapshots).length;
+    if (found === 1) return [];
+    const message = `the policy keeps the snapshot '${id}', and ${found === 0 ? none : `${found} ids begin so`}`;
+    const hint = found === 0 ? 'Correct the id, or leave the rule out.' : 'Give more of the id.';
+    return [new PolicyRefusedError(message, hint)];
+  });
+  return [...ofTags, ...ofIds];
 }
 
 function hasRule({ last = 0, counts = {}, within, withinPeriods = {}, ...others }: Policy): boolean {
@@ -49,17 +68,7 @@ function hasRule({ last = 0, counts = {}, within, withinPeriods = {}, ...others 
   );
 }
 
-function fullId(id: string, snapshots: readonly PolicySnapshot[]): string {
-  if (snapshots.some((snapshot) => snapshot.id === id)) return id;
-  const found = snapshots.filter((snapshot) => snapshot.id.startsWith(id));
-  if (found.length === 1) return found[0]!.id;
-  throw found.length === 0
-    ? new PolicyRefusedError(
-        `the policy keeps the snapshot '${id}', and there is none`,
-        'Correct the id, or leave the rule out.',
-      )
-    : new PolicyRefusedError(
-        `the policy keeps the snapshot '${id}', and ${found.length} ids begin so`,
-        'Give more of the id.',
-      );
+function idsMeant(id: string, snapshots: readonly PolicySnapshot[]): string[] {
+  const ids = snapshots.map((snapshot) => snapshot.id);
+  return ids.includes(id) ? [id] : ids.filter((each) => each.startsWith(id));
 }

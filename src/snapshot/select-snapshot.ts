@@ -95,6 +95,15 @@ export function filterSnapshots(snapshots: readonly Snapshot[], filter: Snapshot
   );
 }
 
+/** `host dove, path /home, tag nightly`: what a filter asks for, for people; empty where it lets all through. */
+export function filterText({ host, path, tags }: SnapshotFilter): string {
+  return [
+    ...(host === undefined ? [] : [`host ${shown(host)}`]),
+    ...(path === undefined ? [] : [`path ${displayPath(path)}`]),
+    ...tags.map((tag) => `tag ${shown(tag)}`),
+  ].join(', ');
+}
+
 /**
  * The one snapshot that `name` means: an id or the beginning of one, `latest`, or `latest~N`; only the latter two look at
  * the filter. Rejects with `not-found`, with `ambiguous` naming the candidates (also when the newest ones of several hosts

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { everything, left, THREE, take, taken } from './forget-place.js';
+import { everything, left, THREE, take, taken } from './taken.js';
 
 describe('with --prune', () => {
   test('a dry run tells what the prune would do without what would be forgotten', async () => {

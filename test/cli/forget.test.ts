@@ -4,10 +4,8 @@ import { describe, expect, test } from 'vitest';
 import { calendarLines } from '../../dist/cli/calendar-picture.js';
 import type { Decision, PolicySnapshot } from '../../dist/policy/index.js';
 import { TimeZone } from '../../dist/policy/index.js';
-import { everything, left, objects, THREE, take, taken } from './forget-place.js';
 import { place, type Run } from './run.js';
-
-const ZONED = ['--timezone', 'UTC'];
+import { everything, left, objects, THREE, take, taken, ZONED } from './taken.js';
 
 describe('by id', () => {
   test('several at once, all found before one is forgotten', async () => {
@@ -42,6 +40,9 @@ describe('by id', () => {
     expect(await its.run(['forget', ids[1]!, '-q'])).toMatchObject({ code: 0, stdout: '', stderr: '' });
     expect(await left(its)).toEqual([ids[2]]);
     expect(await its.run(['forget', ids[0]!])).toMatchObject({ code: 1, stdout: '' });
+    // Of one snapshot it speaks as of one.
+    const { stdout } = await its.run(['forget', ids[2]!]);
+    expect(stdout).toContain('\nIts space is free after a prune; until then cbr unforget brings it back.\n');
   });
 });
 
@@ -114,6 +115,32 @@ describe('by a policy', () => {
     ]);
   });
 
+  test('says which snapshots were chosen when a tag is missing there, and when there are none', async () => {
+    const { its } = await taken(THREE[0], THREE[1]);
+    await take(its, THREE[2], '--host', 'owl', '--tag', 'x');
+    const missing = await its.run(['forget', '--host', 'dove', '--keep-tag', 'x']);
+    expect(missing).toMatchObject({ code: 2, stdout: '' });
+    expect(missing.stderr).toMatch(/tag 'x', and there is none among those of host dove\n/);
+    const chosen = ['--host', 'no\u001b[31m', '--path', '/srv', '--tag', 'y', '--tag', 'z'];
+    for (const args of [chosen, [...chosen, '--dry-run']]) {
+      const { code, stderr } = await its.run(['forget', ...args, '--keep-last', '1']);
+      expect(code).toBe(0);
+      expect(stderr).toMatch(
+        /^cbr: there is no snapshot of host no\\x1b\[31m, path \/srv, tag y, tag z: .*\n/,
+      );
+    }
+    const { summary, problems } = await its.json(['forget', ...chosen, '--keep-last', '1']);
+    expect(problems).toMatchObject([{ severity: 'warning', about: 'repository', code: 'not-found' }]);
+    expect(summary).toMatchObject({ exitCode: 0, warnings: 1, keep: [], forget: [] });
+    expect(await left(its)).toHaveLength(3);
+  });
+
+  test('of a repository without snapshots there is nothing to warn of', async () => {
+    const { its } = await taken();
+    const { code, stdout, stderr } = await its.run(['forget', '--keep-last', '1']);
+    expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: '0 kept, 0 forgotten.\n', stderr: '' });
+  });
+
   test('what is dated in the future is kept and named, and the exit code is 0', async () => {
     const { its } = await taken('2026-01-05T02:00', '2999-01-01T00:00');
     const { code, stdout, stderr } = await its.run(['forget', '--keep-last', '1', ...ZONED]);
@@ -122,6 +149,13 @@ describe('by a policy', () => {
     expect(stdout).toMatch(/keep .* 2999-01-01 00:00:00 \+00:00 {2}dated in the future\n/);
     // It would take the picture a thousand years ahead.
     expect(stdout).not.toContain('\n2999');
+    expect(stdout).toContain('. no snapshot\n1 snapshot dated in the future: not shown here\n\n2 kept');
+    await take(its, '2999-01-02T00:00', '--tag', 'later');
+    const two = await its.run(['forget', '--keep-last', '1', ...ZONED]);
+    expect(two.stdout).toContain('\n2 snapshots dated in the future: not shown here\n\n3 kept');
+    const later = await its.run(['forget', '--keep-last', '1', '--tag', 'later', ...ZONED]);
+    // Without a picture nothing is left out of it.
+    expect(later.stdout).toMatch(/ dated in the future\n1 kept, 0 forgotten\.\n/);
     const { problems, summary } = await its.json(['forget', '--keep-last', '1', ...ZONED]);
     expect(problems).toMatchObject([{ severity: 'warning', code: 'future' }]);
     expect(summary).toMatchObject({ exitCode: 0, warnings: 1, forget: [] });
@@ -166,48 +200,6 @@ describe('by a policy', () => {
         `^Policy {3}none\nChanged {2}20.*@.*\nAnchor {3}2026-01-05 for host=dove paths=${its.source}\n$`,
       ),
     );
-  });
-});
-
-describe('a stored policy', () => {
-  test('is used where no other is given, and can be shown, replaced and removed', async () => {
-    const { its, ids } = await taken(...THREE);
-    const none = await its.run(['forget']);
-    expect(none).toMatchObject({ code: 2, stdout: '' });
-    expect(none.stderr).toMatch(/no policy is stored.*\n.*cbr policy set/);
-    expect(await its.run(['policy', 'show'])).toMatchObject({ code: 0, stdout: 'No policy is stored.\n' });
-    const first = ['--keep-last', '5', '--keep-last', '2', '--keep-tag', "it's two", '--keep-tag', 'x'];
-    const set = await its.run(['policy', 'set', ...first, ...ZONED]);
-    const text = `--keep-last 2 --keep-tag 'it'\\''s two' --keep-tag x --timezone UTC`;
-    expect(set).toMatchObject({ code: 0, stdout: `Stored: ${text}\n` });
-    expect((await its.run(['policy', 'show'])).stdout).toContain(`Policy   ${text}\n`);
-    const { summary } = await its.json(['policy', 'set', '--keep-last', '2', ...ZONED]);
-    const rules = [
-      { name: 'keep-last', value: '2' },
-      { name: 'timezone', value: 'UTC' },
-    ];
-    expect(summary).toMatchObject({ number: 2, rules });
-    expect((await its.json(['policy', 'show'])).summary).toMatchObject({ number: 2, rules, anchors: [] });
-    expect((await its.json(['forget'])).summary).toMatchObject({ forget: [{ id: ids[0] }] });
-    // What is given counts alone.
-    expect((await its.json(['forget', '--keep-last', '9'])).summary).toMatchObject({ forget: [] });
-    expect((await its.run(['policy', 'set', '--remove'])).stdout).toBe('No policy is stored any more.\n');
-    expect((await its.run(['forget'])).code).toBe(2);
-    expect(objects(its, 'policies')).toEqual(['1', '2', '3']);
-  });
-
-  test('that cannot be opened is not replaced by an older one, but by a new one', async () => {
-    const { its } = await taken(THREE[0]);
-    await its.run(['policy', 'set', '--keep-last', '1']);
-    writeFileSync(join(its.repo, 'policies/2'), 'no record');
-    for (const args of [['forget'], ['policy', 'show']]) {
-      const { code, stderr } = await its.run(args);
-      expect(code).toBe(4);
-      expect(stderr).toMatch(/policies\/2: cannot be opened/);
-    }
-    expect((await its.run(['forget', '--keep-last', '1'])).code).toBe(0);
-    expect((await its.run(['policy', 'set', '--keep-last', '3'])).code).toBe(0);
-    expect((await its.json(['policy', 'show'])).summary).toMatchObject({ number: 3 });
   });
 });
 

@@ -79,10 +79,10 @@ describe('pin', () => {
       return stdout;
     };
     expect(await said('pin', 'latest', '--tag', 'x')).toBe(`${name} is pinned for ever\n`);
-    expect(await said('pin', ids[0])).toBe(`${name} was pinned already for ever\n`);
+    expect(await said('pin', ids[0])).toBe(`${name} was already pinned for ever\n`);
     expect(await said('pin', ids[0], '--until', '2999-12-31')).toBe(`${name} is pinned until 2999-12-31\n`);
     expect(await said('pin', ids[0], '--until', '2999-12-31')).toBe(
-      `${name} was pinned already until 2999-12-31\n`,
+      `${name} was already pinned until 2999-12-31\n`,
     );
     expect(await said('unpin', ids[0])).toBe(`${name} is not pinned any more\n`);
     expect(await said('unpin', ids[0])).toBe(`${name} was not pinned\n`);
@@ -115,6 +115,28 @@ describe('pin', () => {
     const today = new Date(Date.now() + east * 3_600_000).toISOString().slice(0, 10);
     const { items } = await its.json(['pin', ids[0], '--until', today], { env: { TZ } });
     expect(items).toMatchObject([{ pinned: true, pinnedUntil: expect.stringMatching(`^${today}T23:59:59`) }]);
+  });
+
+  test('until a duration from now', async () => {
+    const ends = async (until: string): Promise<number[]> => {
+      const before = Date.now();
+      const { code, items } = await its.json(['pin', ids[0], '--until', until]);
+      const after = Date.now();
+      expect({ code, items }).toMatchObject({ code: 0, items: [{ pinned: true }] });
+      const end = Date.parse(items[0]!.pinnedUntil as string);
+      return [end - after, end - before];
+    };
+    const day = 86_400_000;
+    for (const [until, span] of [
+      ['90s', 90_000],
+      ['6h', day / 4],
+      [' 30d ', 30 * day],
+      ['1w1d', 8 * day],
+    ] as const) {
+      const [fromEnd, fromBegin] = await ends(until);
+      expect(fromEnd).toBeLessThanOrEqual(span);
+      expect(fromBegin).toBeGreaterThan(span - 1000);
+    }
   });
 
   test('that has run out counts no more, and is not shown', async () => {
@@ -152,6 +174,9 @@ describe('refused, and nothing is written', () => {
     [['pin', '--until', '2020-01-01', 'latest'], 2, '2020-01-01 is over'],
     [['pin', '--until', '@1', 'latest'], 2, 'is over'],
     [['pin', '--until', 'tomorrow', 'latest'], 2, 'A time is expected'],
+    [['pin', '--until', 'tomorrow', 'latest'], 2, 'Or a duration from now: 30d.'],
+    [['pin', '--until', '1y6m', 'latest'], 2, 'm is minutes; months are written mo.'],
+    [['pin', '--until', '0d', 'latest'], 2, 'is not a duration'],
     [['pin', '--until', '2999-02-30', 'latest'], 2, 'A time is expected'],
     [['unpin', '--until', '2999-01-01', 'latest'], 2, '--until'],
     [['pin'], 2, 'snapshot'],

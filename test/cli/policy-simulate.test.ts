@@ -130,6 +130,39 @@ describe('of given snapshots', () => {
   });
 });
 
+test('a window for days and longer periods is a day long at least; one for hours may be shorter', async () => {
+  const its = place();
+  const args = [
+    '--keep-within-hourly',
+    '30m',
+    '--keep-within-daily',
+    '24h',
+    '--keep-within-yearly',
+    '1d0h1m',
+  ];
+  const { summary } = await its.json([...listed(its, THREE), ...NOW, ...args]);
+  expect(summary).toMatchObject({ exitCode: 0 });
+  expect((summary.keep as { reasons: string[] }[]).at(-1)!.reasons).toEqual([
+    'hourly 2026-11-03 02:00 +00:00 within 30m',
+    'daily 2026-11-03 within 24h',
+    'yearly 2026 within 1d0h1m',
+    'newest',
+  ]);
+});
+
+test('the days of round-robin slots by number or name', async () => {
+  const its = place();
+  const kept = async (days: string): Promise<unknown> => {
+    const slots = `days=0,weeks=1,months=0,years=0,${days}`;
+    return (await its.json([...listed(its, THREE), ...NOW, '--round-robin', slots])).summary.keep;
+  };
+  expect(await kept('weekday=1,monthday=31,month=12')).toEqual(await kept('weekday=Monday'));
+  expect(await kept('weekday=sunday')).toMatchObject([
+    { id: 'a', reasons: ['round-robin week 2026-11-01'] },
+    { id: 'c' },
+  ]);
+});
+
 describe('night by night', () => {
   test('shows what is left', async () => {
     const its = place();
@@ -151,6 +184,62 @@ describe('night by night', () => {
     expect(summary).toMatchObject({ nights: 1097 });
     expect(summary.keep).toHaveLength(5);
     expect(summary.forget).toHaveLength(1092);
+  });
+
+  test('nights are counted back from now', async () => {
+    const its = place();
+    const taken = async (every: string, length: string, now: string): Promise<unknown> => {
+      const args = ['--every', every, '--for', length, '--now', now, '--timezone', 'Europe/Berlin'];
+      const { summary } = await its.json(['policy', 'simulate', ...args, '--keep-last', '99']);
+      const ids = (summary.keep as { id: string }[]).map(({ id }) => id);
+      expect(summary.nights).toBe(ids.length);
+      return ids;
+    };
+    expect(await taken('1d', '12h', '2026-11-20T02:00')).toEqual(['2026-11-20T02:00:00+01:00']);
+    expect(await taken('1d', '36h', '2026-11-20T02:00')).toEqual([
+      '2026-11-19T02:00:00+01:00',
+      '2026-11-20T02:00:00+01:00',
+    ]);
+    expect(await taken('1mo', '3mo', '2026-03-31')).toEqual([
+      '2025-12-31T00:00:00+01:00',
+      '2026-01-31T00:00:00+01:00',
+      '2026-02-28T00:00:00+01:00',
+      '2026-03-31T00:00:00+02:00',
+    ]);
+  });
+
+  test('only what is a day apart is called a night', async () => {
+    const its = place();
+    const last = async (...args: string[]): Promise<unknown> => {
+      const { stdout } = await its.run([
+        'policy',
+        'simulate',
+        '--now',
+        '2026-11-20',
+        '--keep-last',
+        '2',
+        ...args,
+      ]);
+      return stdout.trimEnd().split('\n').at(-1);
+    };
+    const hourly = await last('--every', '6h', '--for', '2d');
+    expect(hourly).toBe('2 left of 9 snapshots after 9 runs of the policy.');
+    expect(await last('--every', '2d', '--for', '1d')).toBe(
+      '1 left of 1 snapshot after 1 run of the policy.',
+    );
+    expect(await last('--every', '1d', '--for', '2d')).toBe('2 left of 3 snapshots after 3 nights.');
+  });
+
+  test('of given snapshots: from the oldest on, and now once', async () => {
+    const its = place();
+    const nights = async (now: string): Promise<unknown> => {
+      const args = ['--now', now, '--timezone', 'UTC', '--every', '1d', '--keep-last', '1'];
+      return (await its.json([...listed(its, THREE), ...args])).summary.nights;
+    };
+    expect(await nights('2026-11-03T02:00')).toBe(3);
+    expect(await nights('2026-11-03T12:00')).toBe(3);
+    expect(await nights('2026-11-04T01:00')).toBe(3);
+    expect(await nights('2020-01-01')).toBe(1);
   });
 
   test('levels count: the first is full, the others incr', async () => {
@@ -185,14 +274,40 @@ describe('usage errors exit with 2 and say what, where, and what to do', () => {
     ['--keep-within 5', /--keep-within.*a duration/i],
     ['--keep-within 0d', /--keep-within.*a duration/i],
     ['--keep-within-weekly -3d', /--keep-within-weekly.*a duration/i],
+    ['--keep-within 2y5m7d3h', /--keep-within.* m is minutes; months are written mo\. .*1d0h15m/],
+    ['--keep-within-yearly 1y6m', /m is minutes; months are written mo\./],
+    ['--keep-within 1d1y', /in this order, each at most once: y mo w d h m s/],
+    ...['daily', 'weekly', 'monthly', 'quarterly', 'yearly'].map((period): [string, RegExp] => [
+      `--keep-within-${period} 6m`,
+      /a day or longer is expected\. m is minutes; months are written mo\./,
+    ]),
+    ['--keep-within-daily 23h59m59s', /a day or longer is expected/],
+    ['--every 1d6m --keep-last 1', /m is minutes/],
     ['--dar-style diff=30', /--dar-style.*incr is missing/],
     ['--dar-style diff=30,incr=-1', /incr=-1.*from 0/],
     ['--dar-style diff=30,incr=1,full=ever', /full=ever/],
     ['--dar-style diff=30,diff=1', /diff is given twice/],
-    ['--round-robin days=6', /weeks is missing; write weeks=0/],
+    ['--round-robin days=6', /All four .*: weeks, months and years are missing; write weeks=0/],
+    ['--round-robin days=6,years=1', /: weeks and months are missing; write weeks=0/],
+    ['--round-robin days=6,weeks=5,months=6', /: years is missing; write years=0/],
+    ['--round-robin days=6,anchor=2026-02-30', /'2026-02-30' is no date/],
+    ['--round-robin days=6,weekday=sun', /weekday=sun: 1 \(monday\) to 7 \(sunday\) is expected/],
     ['--round-robin days=6,weeks=5,months=6,years=-1', /years=-1.*from 0/],
     ['--round-robin days=6,weeks=5,months=6,years=1,anchor=2026-02-30', /'2026-02-30' is no date/],
-    ['--round-robin days=6,weeks=5,months=6,years=1,weekday=8', /there is no weekday 8/],
+    ['--round-robin days=6,weeks=5,months=6,years=1,weekday=8', /weekday=8: 1 \(monday\) to 7/],
+    ...(
+      [
+        ['weekday=0', /weekday=0: 1 \(monday\) to 7 \(sunday\) is expected/],
+        ['month=december', /month=december: 1 \(January\) to 12 \(December\) is expected/],
+        ['month=13', /month=13: 1 \(January\) to 12/],
+        ['monthday=0', /monthday=0: 1 to 31 is expected/],
+        ['monthday=32', /monthday=32: 1 to 31 is expected/],
+        ['monthday=1.5', /monthday=1\.5: 1 to 31 is expected/],
+      ] as const
+    ).map(([day, message]): [string, RegExp] => [
+      `--round-robin days=6,weeks=5,months=6,years=1,${day}`,
+      message,
+    ]),
     ['--round-robin days=6,weeks=5,months=6,years=1,anchor=oldest,month=1', /exclude each other/],
     ['--round-robin days=6,weeks=5,months=6,years=1,mode=near', /exact or nearest/],
     ['--round-robin dais=6', /WORD=VALUE is expected/],
@@ -201,7 +316,7 @@ describe('usage errors exit with 2 and say what, where, and what to do', () => {
     ['--keep-last 1 --now yesterday', /--now 'yesterday' is no time/],
     ['--keep-last 1 --now 2026-02-30', /--now '2026-02-30' is no time/],
     ['--keep-last 1 --for 3y', /exclude each other/],
-    ['--keep-last 1 --every 1s', /more than 50000 nights/],
+    ['--keep-last 1 --every 1s', /applied more than 50000 times/],
   ];
 
   test.each(flags)('%s', async (args, message) => {
@@ -214,6 +329,7 @@ describe('usage errors exit with 2 and say what, where, and what to do', () => {
     [{ id: 'a' }, /is no JSON array/],
     [[1], /snapshot 1 is no object/],
     [[{ time: '2026-01-01' }], /snapshot 1 has no id/],
+    [[{ id: 5, time: '2026-01-01' }], /snapshot 1 has an id that is no text/],
     [[THREE[0], { id: 'b' }], /snapshot 2 has no time/],
     [[{ id: 'a', time: '2026-02-30' }], /snapshot 1 has the time '2026-02-30'/],
     [[{ id: 'a', time: 5 }], /snapshot 1 has a time that is no text/],

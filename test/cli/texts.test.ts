@@ -5,6 +5,7 @@ import { modeText } from '../../dist/cli/entry-text.js';
 import { percentage, wholeNumber } from '../../dist/cli/parse-number.js';
 import { ProgressMeter } from '../../dist/cli/progress.js';
 import { progressLine } from '../../dist/cli/progress-line.js';
+import { parseUnused } from '../../dist/cli/prune-run.js';
 import { rawField, rawListField } from '../../dist/cli/raw-names.js';
 import { countOf, countText, parseSize, sizeText } from '../../dist/cli/sizes.js';
 import { labelled, table } from '../../dist/cli/table.js';
@@ -48,18 +49,41 @@ describe('sizes', () => {
     ['4 MiB', 4_194_304],
     ['1.5GiB', 1_610_612_736],
     ['1tib', 1_099_511_627_776],
+    // As restic writes them.
+    ['1K', 1024],
+    ['2G', 2_147_483_648],
+    ['3m', 3_145_728],
+    ['4T', 4_398_046_511_104],
+    ['1.5 P', 1_688_849_860_263_936],
+    ['5b', 5],
     ['12B', 12],
     ['0', 0],
   ])('%s is read', (text, bytes) => {
     expect(parseSize(text)).toBe(bytes);
   });
 
-  test.each(['', 'KiB', '-1', '64KB', '1.5', '0x10', '1e3', '64 K i B', '9999999999PiB', 'NaN'])(
+  test.each(['', 'KiB', '-1', '64KB', '1.5', '0x10', '1e3', '64 K i B', '1Ki', '1E', '9999999999PiB', 'NaN'])(
     '%j is refused',
     (text) => {
       expect(() => parseSize(text)).toThrow(InvalidArgumentError);
     },
   );
+
+  test('how much may be unused', () => {
+    expect(parseUnused('5%')).toEqual({ fraction: 0.05 });
+    expect(parseUnused('unlimited')).toEqual({ fraction: 1 });
+    for (const nothing of ['0', '00', '0%']) expect(parseUnused(nothing)).toEqual({ bytes: 0 });
+    expect(parseUnused('5M')).toEqual({ bytes: 5 * 1024 ** 2 });
+    expect(parseUnused('5 B')).toEqual({ bytes: 5 });
+    for (const [text, message] of [
+      ['5', '5 what? Give 5% or a size such as 5MiB.'],
+      ['0.5', '0.5 what? Give 5% or a size such as 5MiB.'],
+      ['101%', /^A percentage, a size or unlimited is expected/],
+      ['5MB', /^A percentage, a size or unlimited is expected/],
+    ] as const) {
+      expect(() => parseUnused(text)).toThrow(message);
+    }
+  });
 
   test('counts', () => {
     expect(countText(0)).toBe('0');

@@ -85,13 +85,44 @@ describe('durations', () => {
     ['2y', '2y'],
     ['1y6mo 2d', '1y6mo2d'],
   ])('%s', (text, shown) => {
-    expect(durationText(parseDuration(text)!)).toBe(shown);
+    expect(durationText(parseDuration(text))).toBe(shown);
   });
+
+  const refused = (text: string, hint: RegExp): void => {
+    const error = expect.objectContaining({ code: 'usage', hint: expect.stringMatching(hint) });
+    expect(() => parseDuration(text), text).toThrow(error);
+  };
 
   test('anything else is none', () => {
     for (const text of ['', '0d', '5', 'd', '-1d', '1.5h', '1D', '1month', '1234567d', 'x1d', '1d1']) {
-      expect(parseDuration(text)).toBeUndefined();
+      refused(text, /such as 90s/);
     }
+  });
+
+  test('m beside days or more is doubtful, for others write months so', () => {
+    const minutes = /^m is minutes; months are written mo\./;
+    for (const text of ['2y5m7d3h', '1y6m', '1y 6m', '7d15m', '4w1m', '6mo1m', '5m2y', '1d5m3h']) {
+      refused(text, minutes);
+    }
+    expect(parseDuration('1d0h15m')).toEqual({ months: 0, days: 1, seconds: 900 });
+    expect(parseDuration('2y5mo7d3h5m6s')).toEqual({ months: 29, days: 7, seconds: 11_106 });
+    expect(parseDuration('6m30s')).toEqual({ months: 0, days: 0, seconds: 390 });
+  });
+
+  test('units from the longest to the shortest, each once', () => {
+    for (const text of ['1d1y', '1w1w', '1h1d', '1s1m', '6mo1y', '1y1mo1y', '3h5m2y']) {
+      refused(text, /in this order, each at most once: y mo w d h m s\./);
+    }
+  });
+
+  test('what is shown can be read again', () => {
+    const count = fc.nat({ max: 9999 });
+    fc.assert(
+      fc.property(count, count, fc.nat({ max: 9_999_999 }), (months, days, seconds) => {
+        fc.pre(months + days + seconds > 0);
+        expect(parseDuration(durationText({ months, days, seconds }))).toEqual({ months, days, seconds });
+      }),
+    );
   });
 
   test.each([
@@ -101,7 +132,7 @@ describe('durations', () => {
     ['2026-03-28T12:00', '24h', '2026-03-29T12:00'],
     ['2026-12-31T12:00', '2mo1d90s', '2027-03-01T12:01:30'],
   ])('%s and %s', (time, duration, later) => {
-    expect(addDuration(at(time), parseDuration(duration)!, berlin)).toEqual(at(later));
+    expect(addDuration(at(time), parseDuration(duration), berlin)).toEqual(at(later));
   });
 });
 

@@ -1,5 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { applyNightly, applyPolicy, decisionsOf, PERIODS, TimeZone } from '../../dist/policy/index.js';
+import {
+  applyNightly,
+  applyPolicy,
+  decisionsOf,
+  namesRefused,
+  PERIODS,
+  TimeZone,
+} from '../../dist/policy/index.js';
 import { at, kept, shot, UTC } from './samples.js';
 
 const refused = (pattern: RegExp): unknown =>
@@ -187,6 +194,24 @@ describe('refused', () => {
     const two = [shot('2026-01-01'), shot('2026-01-02')];
     expect(() => kept(two, { ids: ['2026-01-0'] }, '2026-01-02')).toThrow(refused(/2 ids begin so/));
     expect(kept(two, { ids: ['2026-01-01'] }, '2026-01-02')).toHaveLength(2);
+  });
+
+  test('names how the snapshots were chosen, and every tag and id', () => {
+    const shots = [shot('2026-01-01'), shot('2026-01-02', { tags: ['x'] })];
+    const among = { among: 'host b' };
+    expect(() => kept(shots, { tags: ['x', 'y'] }, '2026-01-02', among)).toThrow(
+      refused(/tag 'y', and there is none among those of host b$/),
+    );
+    expect(() => kept(shots, { ids: ['z'] }, '2026-01-02', among)).toThrow(
+      refused(/'z', and there is none among those of host b$/),
+    );
+    const policy = { tags: ['y', 'x', 'z', 'y'], ids: ['2026', 'a', '2026-01-01'] };
+    expect(namesRefused(policy, shots).map(({ message }) => message)).toEqual([
+      "the policy keeps snapshots with the tag 'y', and there is none",
+      "the policy keeps snapshots with the tag 'z', and there is none",
+      "the policy keeps the snapshot '2026', and 2 ids begin so",
+      "the policy keeps the snapshot 'a', and there is none",
+    ]);
   });
 
   test('before the first night, and not because the tag comes later', () => {

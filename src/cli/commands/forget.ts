@@ -7,6 +7,7 @@ import {
   applyForgetPlan,
   type ForgetOptions,
   type ForgetPlan,
+  filterText,
   forgetSnapshots,
   planForget,
   type Snapshot,
@@ -24,10 +25,11 @@ import {
   policyOfRules,
   policyRules,
 } from '../policy-flags.js';
+import type { Problem } from '../problem.js';
 import { declarePruneLimits, type PruneFlags, runPrune } from '../prune-run.js';
 import { displayText } from '../raw-names.js';
 import { withRepository } from '../repository.js';
-import { countText } from '../sizes.js';
+import { countOf, countText } from '../sizes.js';
 import { choiceOf, chosenSnapshot, declareChoice } from '../snapshot-choice.js';
 import { currentTime, timeText } from '../times.js';
 
@@ -149,8 +151,9 @@ function described({ id, about }: Snapshot): string {
 
 function sayWhatIsNext({ output }: CommandContext, command: Command, count: number): void {
   const { prune = false } = command.opts<Flags>();
-  if (count > 0 && !prune)
-    output.line('Their space is free after a prune; until then cbr unforget brings them back.');
+  if (count === 0 || prune) return;
+  const [their, them] = count === 1 ? ['Its', 'it'] : ['Their', 'them'];
+  output.line(`${their} space is free after a prune; until then cbr unforget brings ${them} back.`);
 }
 
 async function forgetByPolicy(
@@ -163,6 +166,8 @@ async function forgetByPolicy(
   const now = currentTime();
   const request = policyRules(command).length > 0 ? policyOf(command) : await storedPolicy(repository);
   const planned = await planForget(repository, { ...request, now, filter: choiceOf(command) });
+  const problem = unmatchedProblem(planned);
+  if (problem !== undefined) output.problem(problem);
   showPlan(context, planned);
   const options = optionsOf(context, now.seconds);
   const applied = dryRun ? undefined : await applyForgetPlan(repository, planned, options);
@@ -183,6 +188,19 @@ async function forgetByPolicy(
   return { ids, summary: { ...planFields(kept, forgotten), ...(dryRun ? { dryRun } : {}) } };
 }
 
+/** The warning about a filter that lets no snapshot through; undefined when it does, or when there is none. */
+function unmatchedProblem({ plan, request }: ForgetPlan): Problem | undefined {
+  const asked = filterText(request.filter);
+  if (asked === '' || plan.groups.length > 0) return undefined;
+  return {
+    severity: 'warning',
+    about: 'repository',
+    code: 'not-found',
+    reason: `there is no snapshot of ${asked}: the policy has nothing to decide`,
+    hint: 'See: cbr snapshots',
+  };
+}
+
 async function storedPolicy(repository: Repository): Promise<PolicyRequest> {
   const { number, record } = await readStoredPolicies(repository);
   if (record === undefined || record.rules.length === 0) {
@@ -193,7 +211,7 @@ async function storedPolicy(repository: Repository): Promise<PolicyRequest> {
   return policyOfRules(record.rules, `policies/${number}`);
 }
 
-/** Every snapshot with the reasons it is kept for, and the picture of all of them. */
+/** Every snapshot with the reasons it is kept for, and the picture of all but those dated in the future, which are counted. */
 function showPlan({ output }: CommandContext, { plan, request }: ForgetPlan): void {
   const problem = futureProblem(plan.future);
   if (problem !== undefined) output.problem(problem);
@@ -204,9 +222,12 @@ function showPlan({ output }: CommandContext, { plan, request }: ForgetPlan): vo
   const names = { id: (id: string) => id.slice(0, digits), path: displayPath };
   for (const line of planLines(plan, zone, names)) output.line(line);
   const picture = calendarLines(past, zone);
-  if (picture.length > 0) output.line();
+  if (picture.length === 0) return;
+  output.line();
   for (const line of picture) output.line(line);
-  if (picture.length > 0) output.line();
+  const later = plan.future.length;
+  if (later > 0) output.line(`${countOf(later, 'snapshot')} dated in the future: not shown here`);
+  output.line();
 }
 
 const SHORT_ID = 8;

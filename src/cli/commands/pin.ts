@@ -1,13 +1,16 @@
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import { CbrError } from '../../core/index.js';
+import { addDuration } from '../../policy/index.js';
 import { annotateSnapshot, isPinned, type Snapshot, type SnapshotChange } from '../../snapshot/index.js';
 import { byWhom } from '../by-whom.js';
 import type { CommandContext, CommandModule, Outcome } from '../command.js';
 import { EXIT } from '../exit-codes.js';
+import { parseSpan, parseZone } from '../parse-policy.js';
+import { DURATION_HELP } from '../policy-flags.js';
 import { displayText } from '../raw-names.js';
 import { withRepository } from '../repository.js';
 import { choiceOf, chosenSnapshot, declareChoice } from '../snapshot-choice.js';
-import { isoTime, parseTime, timeText } from '../times.js';
+import { currentTime, isoTime, MACHINE_CLOCK, TIME_EXPECTED, timeIn, timeText } from '../times.js';
 
 interface Flags {
   /** Seconds since 1970: the last one in which the pin holds. */
@@ -19,8 +22,8 @@ export const pin: CommandModule = {
     command
       .argument('<snapshot...>', 'what to keep')
       .option(
-        '--until <date>',
-        'how long: a date, that day included, or a time; in the zone of this machine if it names none (default: for ever)',
+        '--until <end>',
+        'how long: a date, that day included, a time, or a DURATION from now; in the zone of this machine if it names none (default: for ever)',
         parseUntil,
       );
     declareChoice(command);
@@ -32,7 +35,9 @@ Every policy keeps a pinned snapshot. Pinning it again replaces its pin.
 
 Examples:
   $ cbr pin latest
-  $ cbr pin 3f0a1b2c latest~4 --until 2030-12-31`,
+  $ cbr pin 3f0a1b2c latest~4 --until 2030-12-31
+  $ cbr pin latest --until 30d
+${DURATION_HELP}`,
     );
   },
 
@@ -99,7 +104,7 @@ function pinLine(snapshot: Snapshot, isChanged: boolean, now: number): string {
   const name = `${id.slice(0, 8)} (${timeText(about)}, ${displayText(about.host)})`;
   const text = pinText(snapshot, now);
   if (text === '') return `${name} ${isChanged ? 'is not pinned any more' : 'was not pinned'}`;
-  return `${name} ${isChanged ? 'is pinned' : 'was pinned already'} ${text}`;
+  return `${name} ${isChanged ? 'is pinned' : 'was already pinned'} ${text}`;
 }
 
 /** `2030-12-31` for the end of that day in the zone of this machine. */
@@ -110,9 +115,16 @@ function momentText(seconds: number): string {
 
 const DATE_ALONE = /^(\d{4})-(\d\d)-(\d\d)\s?(Z|[+-]\d\d(?::?\d\d)?)?$/i;
 
-/** A parser for commander: as `parseTime`, but of a date alone its last second. */
+/** How durations begin; times begin with `@` or with a year and a dash. */
+const DURATION_START = /^\s*\d+ ?[a-z]/i;
+
+/** A parser for commander: as `parseTime`, but of a date alone its last second; or a duration from now. */
 function parseUntil(text: string): number {
-  const { seconds } = parseTime(text);
+  if (DURATION_START.test(text))
+    return addDuration(currentTime(), parseSpan(text), parseZone('local')).seconds;
+  const time = timeIn(text, MACHINE_CLOCK);
+  if (time === undefined) throw new InvalidArgumentError(`${TIME_EXPECTED} Or a duration from now: 30d.`);
+  const { seconds } = time;
   const [, year, month, day, offset] = DATE_ALONE.exec(text.trim()) ?? [];
   if (year === undefined) return seconds;
   if (offset !== undefined) return seconds + 86_399;

@@ -6,6 +6,7 @@ import {
   applyPolicy,
   type Duration,
   decisionsOf,
+  durationText,
   newestFirst,
   type PolicyPlan,
   type PolicySnapshot,
@@ -15,7 +16,7 @@ import {
 } from '../../policy/index.js';
 import type { CommandContext, CommandModule, Outcome } from '../command.js';
 import { EXIT } from '../exit-codes.js';
-import { imaginedSnapshots, nightsBetween } from '../imagined-snapshots.js';
+import { imaginedSnapshots, nightsUntil } from '../imagined-snapshots.js';
 import { parseSpan } from '../parse-policy.js';
 import { futureProblem, leftLines, planFields, planLines } from '../plan-text.js';
 import { DURATION_HELP, declarePolicy, type PolicyRequest, policyOf } from '../policy-flags.js';
@@ -39,7 +40,7 @@ export const policySimulate: CommandModule = {
       .optionsGroup('What to simulate:')
       .option('--snapshots <file>', 'the snapshots in a JSON file, or - for standard input')
       .option('--now <time>', 'when the policy is applied (default: now)')
-      .option('--every <duration>', 'apply it again and again, until now', parseSpan)
+      .option('--every <duration>', 'apply it again and again, the last time now', parseSpan)
       .option('--for <duration>', 'with --every: imagine a snapshot each time, for so long', parseSpan);
     declarePolicy(command);
     command.addHelpText(
@@ -64,14 +65,15 @@ ${DURATION_HELP}`,
     if (file !== undefined) {
       const snapshots = await readSnapshotList(file, zone);
       if (every === undefined) return once(context, snapshots, now, request);
-      return nightly(context, snapshots, nightsOf(snapshots, now, every, zone), request);
+      const oldest = newestFirst(snapshots).at(-1)?.time ?? now;
+      return nightly(context, snapshots, nightsUntil(now, oldest, every, zone), every, request);
     }
     if (every === undefined || length === undefined) {
       throw misused('there is nothing to simulate', 'Give --snapshots FILE, or --every 1d and --for 3y.');
     }
     const last = { seconds: now.seconds, nanoseconds: 0 };
-    const nights = nightsBetween(addDuration(last, times(length, -1), zone), last, every, zone);
-    return nightly(context, imaginedSnapshots(nights, zone), nights, request);
+    const nights = nightsUntil(last, addDuration(last, times(length, -1), zone), every, zone);
+    return nightly(context, imaginedSnapshots(nights, zone), nights, every, request);
   },
 };
 
@@ -83,17 +85,6 @@ function givenNow(text: string, zone: TimeZone): PolicyTime {
   const now = timeIn(text, zone);
   if (now === undefined) throw misused(`--now '${text}' is no time`, TIME_EXPECTED);
   return now;
-}
-
-/** From the first snapshot on, and now at the end. */
-function nightsOf(
-  snapshots: readonly PolicySnapshot[],
-  now: PolicyTime,
-  every: Duration,
-  zone: TimeZone,
-): PolicyTime[] {
-  const oldest = newestFirst(snapshots).at(-1)?.time ?? now;
-  return [...nightsBetween(oldest, now, every, zone), now];
 }
 
 function once(
@@ -121,6 +112,7 @@ async function nightly(
   { output, signal }: CommandContext,
   snapshots: readonly PolicySnapshot[],
   nights: readonly PolicyTime[],
+  every: Duration,
   { policy, groupBy, zone }: PolicyRequest,
 ): Promise<Outcome> {
   let plan: PolicyPlan<PolicySnapshot> = { groups: [], future: [] };
@@ -137,6 +129,11 @@ async function nightly(
   if (problem !== undefined) output.problem(problem);
   for (const line of leftLines(kept, zone)) output.line(line);
   const all = countOf(snapshots.length, 'snapshot');
-  output.line(`${countText(kept.length)} left of ${all} after ${countOf(nights.length, 'night')}.`);
+  output.line(`${countText(kept.length)} left of ${all} after ${nightsText(nights.length, every)}.`);
   return { exitCode: EXIT.done, summary: { ...planFields(kept, forgotten), nights: nights.length } };
+}
+
+/** `1,097 nights`, and other words where they are not a day apart. */
+function nightsText(count: number, every: Duration): string {
+  return durationText(every) === '1d' ? countOf(count, 'night') : `${countOf(count, 'run')} of the policy`;
 }

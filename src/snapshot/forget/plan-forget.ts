@@ -16,7 +16,7 @@ import {
   readView,
   recordMemory,
 } from '../../repo/index.js';
-import { filterSnapshots, listSnapshots, type SnapshotFilter } from '../select-snapshot.js';
+import { filterSnapshots, filterText, listSnapshots, type SnapshotFilter } from '../select-snapshot.js';
 import type { Snapshot } from '../snapshot-record.js';
 import { storedAnchors } from './group-anchors.js';
 import { type PlannedSnapshot, plannedSnapshot } from './planned-snapshot.js';
@@ -65,6 +65,7 @@ export async function planForget(repository: Repository, request: ForgetRequest)
     zone,
     ...(groupBy === undefined ? {} : { groupBy }),
     anchorOf: storedAnchors(stored?.record),
+    among: filterText(filter),
   });
   return { request, ...(await keepTakenLast(repository, plan)) };
 }

@@ -2,7 +2,9 @@ import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Place, plainPlace } from './run.js';
 
-/** Short ways to repositories with snapshots of any time, for the commands that forget. */
+/** Repositories with snapshots of certain times, for tests of what is kept of them. */
+
+export const ZONED = ['--timezone', 'UTC'];
 
 /** A repository with snapshots of one small file at those times; their ids in the same order. */
 export async function taken(...times: readonly string[]): Promise<{ its: Place; ids: string[] }> {
@@ -24,8 +26,8 @@ export async function left(its: Place): Promise<unknown[]> {
 
 export const objects = (its: Place, kind: string): string[] => readdirSync(join(its.repo, kind)).sort();
 
+export const THREE = ['2026-01-05T02:00', '2026-01-06T02:00', '2026-01-07T02:00'] as const;
+
 /** Everything in the repository, by name. */
 export const everything = (its: Place): string[] =>
   readdirSync(its.repo, { recursive: true, encoding: 'utf8' }).sort();
-
-export const THREE = ['2026-01-05T02:00', '2026-01-06T02:00', '2026-01-07T02:00'] as const;
