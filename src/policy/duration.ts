@@ -35,8 +35,8 @@ const EXPECTED = 'Write one above 0, such as 90s, 15m, 6h, 30d, 4w, 6mo, 2y or 1
 export const MINUTES_HINT = 'm is minutes; months are written mo.';
 
 /**
- * Reads `90s`, `15m`, `6h`, `30d`, `4w`, `6mo`, `2y`, and sums such as `1y6mo`: units from the longest to the shortest, each
- * at most once. Rejects with `usage` for anything else and for nothing; and for minutes that follow days or longer units
+ * Reads `90s`, `15m`, `6h`, `30d`, `4w`, `6mo`, `2y`, and sums such as `1y6mo`: units from the longest to the shortest or
+ * the other way round, each at most once. Rejects with `usage` for anything else and for nothing; and for minutes beside days or longer units
  * without hours between, because whoever writes `1y6m` means months, and would lose what is older than a year.
  */
 export function parseDuration(text: string): Duration {
@@ -48,8 +48,7 @@ export function parseDuration(text: string): Duration {
   if (!/^(?:\d{1,6}(?:mo|[smhdwy]) ?)+$/.test(text)) throw refuse(EXPECTED);
   const names = units.map(({ unit }) => unit);
   if (hasDoubtfulMinutes(names)) throw refuse(`${MINUTES_HINT} Minutes beside days: 1d0h15m.`);
-  const ranks = names.map((unit) => ORDER.indexOf(unit));
-  if (ranks.some((rank, i) => i > 0 && rank <= ranks[i - 1]!)) {
+  if (!isInOrder(names) && !isInOrder([...names].reverse())) {
     throw refuse(`Its units must be in this order, each at most once: ${ORDER.join(' ')}.`);
   }
   const sum = units.reduce((before, { unit, count }) => plus(before, times(UNITS[unit], count)), NOTHING);
@@ -58,11 +57,20 @@ export function parseDuration(text: string): Duration {
   return sum;
 }
 
-/** Minutes with years, months, weeks or days beside them, and no hours in front. */
+/** Minutes with years, months, weeks or days beside them, and no hours between. */
 function hasDoubtfulMinutes(names: readonly Unit[]): boolean {
-  const [minutes, hours] = [names.indexOf('m'), names.indexOf('h')];
+  const minutes = names.indexOf('m');
   const hasLong = names.some((unit) => ORDER.indexOf(unit) <= ORDER.indexOf('d'));
-  return hasLong && minutes !== -1 && (hours === -1 || hours > minutes);
+  return hasLong && minutes !== -1 && names[minutes - 1] !== 'h' && !isInOrder([...names].reverse(), 'h');
+}
+
+/** From the longest to the shortest, each once; and with that unit among them, if one is named. */
+function isInOrder(names: readonly Unit[], among?: Unit): boolean {
+  const ranks = names.map((unit) => ORDER.indexOf(unit));
+  return (
+    ranks.every((rank, i) => i === 0 || rank > ranks[i - 1]!) &&
+    (among === undefined || names.includes(among))
+  );
 }
 
 /** `1y6mo`, as `parseDuration` reads it. */

@@ -276,7 +276,7 @@ describe('usage errors exit with 2 and say what, where, and what to do', () => {
     ['--keep-within-weekly -3d', /--keep-within-weekly.*a duration/i],
     ['--keep-within 2y5m7d3h', /--keep-within.* m is minutes; months are written mo\. .*1d0h15m/],
     ['--keep-within-yearly 1y6m', /m is minutes; months are written mo\./],
-    ['--keep-within 1d1y', /in this order, each at most once: y mo w d h m s/],
+    ['--keep-within 1d1y1h', /in this order, each at most once: y mo w d h m s/],
     ...['daily', 'weekly', 'monthly', 'quarterly', 'yearly'].map((period): [string, RegExp] => [
       `--keep-within-${period} 6m`,
       /a day or longer is expected\. m is minutes; months are written mo\./,

@@ -109,8 +109,11 @@ describe('durations', () => {
     expect(parseDuration('6m30s')).toEqual({ months: 0, days: 0, seconds: 390 });
   });
 
-  test('units from the longest to the shortest, each once', () => {
-    for (const text of ['1d1y', '1w1w', '1h1d', '1s1m', '6mo1y', '1y1mo1y', '3h5m2y']) {
+  test('units from the longest to the shortest or the other way round, each once', () => {
+    const all = { months: 30, days: 58, seconds: 22_590 };
+    expect(parseDuration('90s 15m 6h 30d 4w 6mo 2y')).toEqual(all);
+    expect(parseDuration('2y6mo4w30d6h15m90s')).toEqual(all);
+    for (const text of ['1d1y1h', '1w1w', '1y1mo1y', '3h5m2y', '1y1h1d']) {
       refused(text, /in this order, each at most once: y mo w d h m s\./);
     }
   });
