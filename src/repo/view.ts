@@ -11,7 +11,7 @@ import type { Author } from './index-segment.js';
 import { decodeRecord, type RecordContext } from './record-store.js';
 import { type LeaseRecord, leaseRecord, markRecord, type OutcomeRecord, outcomeRecord } from './records.js';
 
-type RememberedKind = 'snapshots' | 'leases' | 'notes';
+type RememberedKind = 'snapshots' | 'forgotten' | 'leases' | 'notes';
 
 /** Keeps the stored bytes of immutable records at hand, by kind and name; a cache, so it may forget. */
 export interface RecordMemory {

@@ -1,6 +1,14 @@
 import { forEachParallel } from '../../backends/index.js';
-import { CbrError, decode, isSessionId, ObjectNotFoundError, type SessionId } from '../../core/index.js';
 import {
+  CbrError,
+  type Decoded,
+  decode,
+  isSessionId,
+  ObjectNotFoundError,
+  type SessionId,
+} from '../../core/index.js';
+import {
+  decodeRecord,
   forgottenRecord,
   listNames,
   loadRepository,
@@ -9,6 +17,7 @@ import {
   type Repository,
   type RepositoryView,
   readRecord,
+  recordMemory,
   validSnapshots,
 } from '../../repo/index.js';
 import { type Snapshot, snapshotOf } from '../snapshot-record.js';
@@ -24,10 +33,15 @@ export interface ForgottenSnapshot {
   readonly forgotten: number;
 }
 
+export interface DamagedForgotten {
+  readonly id: SessionId;
+  readonly error: CbrError;
+}
+
 export interface ListedForgotten {
   /** Oldest first, by the time they were taken. */
   readonly snapshots: readonly ForgottenSnapshot[];
-  readonly damaged: readonly { readonly id: SessionId; readonly error: CbrError }[];
+  readonly damaged: readonly DamagedForgotten[];
 }
 
 /** Rejects with `not-found` when it was not forgotten, and with DamagedError or FormatError when its record is damaged. */
@@ -41,8 +55,42 @@ export async function readForgotten(
       throw notForgotten(id);
     },
   );
+  return forgottenOf(id, record);
+}
+
+function forgottenOf(id: SessionId, record: Decoded<typeof forgottenRecord>): ForgottenSnapshot {
   const outcome = decode(outcomeRecord, record.outcome, `forgotten/${id}`);
   return { snapshot: snapshotOf(id, outcome), outcome, by: record.by, forgotten: record.time };
+}
+
+/**
+ * Takes all that was ever forgotten, in no order, and returns the records that cannot be opened. There may be thousands: what
+ * this machine has read before it does not read again. Rejects when the backend fails or the format is newer.
+ */
+export async function takeEachForgotten(
+  { backend, records, cache }: Pick<Repository, 'backend' | 'records' | 'cache'>,
+  take: (found: ForgottenSnapshot) => void,
+): Promise<readonly DamagedForgotten[]> {
+  const memory = recordMemory(cache);
+  const listed: { readonly id: SessionId; readonly size: number }[] = [];
+  for await (const { name, size } of backend.list('forgotten')) {
+    if (isSessionId(name)) listed.push({ id: name, size });
+  }
+  const damaged: DamagedForgotten[] = [];
+  await forEachParallel(listed, backend.concurrency, async ({ id, size }) => {
+    const remembered = memory.get('forgotten', id);
+    // Of another length: somebody has put something else in its place.
+    const kept = remembered?.byteLength === size ? remembered : undefined;
+    try {
+      const stored = kept ?? (await backend.read('forgotten', id));
+      take(forgottenOf(id, decodeRecord('forgotten', id, forgottenRecord, stored, records)));
+      if (kept === undefined) memory.put('forgotten', id, stored);
+    } catch (error) {
+      if (!isOfThisRecord(error)) throw error;
+      damaged.push({ id, error });
+    }
+  });
+  return damaged;
 }
 
 /**
@@ -50,20 +98,12 @@ export async function readForgotten(
  * Rejects when the backend fails or the format is newer.
  */
 export async function listForgotten(repository: Repository): Promise<ListedForgotten> {
-  const { backend, cache } = repository;
+  const { cache } = repository;
   const { view } = await loadRepository(repository);
   const isBack = backAgain(view);
-  const ids = (await listNames(backend, 'forgotten')).filter(isSessionId);
   const snapshots: ForgottenSnapshot[] = [];
-  const damaged: { id: SessionId; error: CbrError }[] = [];
-  await forEachParallel(ids, backend.concurrency, async (id) => {
-    try {
-      const found = await readForgotten(repository, id);
-      if (cache.has(found.snapshot.root.id) && !isBack(found.snapshot)) snapshots.push(found);
-    } catch (error) {
-      if (!isOfThisRecord(error)) throw error;
-      damaged.push({ id, error });
-    }
+  const damaged = await takeEachForgotten(repository, (found) => {
+    if (cache.has(found.snapshot.root.id) && !isBack(found.snapshot)) snapshots.push(found);
   });
   return { snapshots: snapshots.sort(byTime), damaged };
 }
