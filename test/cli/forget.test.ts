@@ -1,38 +1,13 @@
-import { readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { calendarLines } from '../../dist/cli/calendar-picture.js';
 import type { Decision, PolicySnapshot } from '../../dist/policy/index.js';
 import { TimeZone } from '../../dist/policy/index.js';
-import { type Place, place, plainPlace, type Run } from './run.js';
+import { everything, left, objects, THREE, take, taken } from './forget-subject.js';
+import { place, type Run } from './run.js';
 
 const ZONED = ['--timezone', 'UTC'];
-
-/** A repository with snapshots of one small file at those times; their ids in the same order. */
-async function taken(...times: readonly string[]): Promise<{ its: Place; ids: string[] }> {
-  const its = await plainPlace();
-  writeFileSync(join(its.source, 'file'), 'content');
-  const ids: string[] = [];
-  for (const time of times) ids.push(await take(its, time));
-  return { its, ids };
-}
-
-async function take(its: Place, time: string, ...args: readonly string[]): Promise<string> {
-  const { summary } = await its.json(['snapshot', its.source, '--host', 'dove', '--time', time, ...args]);
-  return summary.snapshot as string;
-}
-
-async function left(its: Place): Promise<unknown[]> {
-  return (await its.json(['snapshots'])).items.map(({ snapshot }) => snapshot);
-}
-
-const objects = (its: Place, kind: string): string[] => readdirSync(join(its.repo, kind)).sort();
-
-/** Everything in the repository, by name. */
-const everything = (its: Place): string[] =>
-  readdirSync(its.repo, { recursive: true, encoding: 'utf8' }).sort();
-
-const THREE = ['2026-01-05T02:00', '2026-01-06T02:00', '2026-01-07T02:00'] as const;
 
 describe('by id', () => {
   test('several at once, all found before one is forgotten', async () => {
@@ -233,51 +208,6 @@ describe('a stored policy', () => {
     expect((await its.run(['forget', '--keep-last', '1'])).code).toBe(0);
     expect((await its.run(['policy', 'set', '--keep-last', '3'])).code).toBe(0);
     expect((await its.json(['policy', 'show'])).summary).toMatchObject({ number: 3 });
-  });
-});
-
-describe('unforget', () => {
-  test('lists what can be brought back and brings it back', async () => {
-    const { its, ids } = await taken(...THREE);
-    expect((await its.run(['unforget'])).stdout).toBe('There is nothing to bring back.\n');
-    await its.run(['forget', ids[0]!, ids[1]!]);
-    const { items, summary } = await its.json(['unforget']);
-    expect(items).toMatchObject([
-      { snapshot: ids[0], host: 'dove', paths: [its.source], time: '2026-01-05T02:00:00+00:00' },
-      { snapshot: ids[1] },
-    ]);
-    expect(items[0]).toMatchObject({ by: expect.stringContaining('@'), forgotten: expect.any(String) });
-    expect(summary).toMatchObject({ snapshots: 2 });
-    const listed = await its.run(['unforget']);
-    expect(listed.stdout).toMatch(/^ID +Time +Host +Forgotten +By +Paths\n[^\n]+\n[^\n]+\n2 in all\n$/);
-    const back = await its.json(['unforget', ids[0]!.slice(0, 12)]);
-    expect(back.summary).toMatchObject({ exitCode: 0, forgotten: ids[0], bytes: { storedAgain: 0 } });
-    expect(await left(its)).toEqual([back.summary.snapshot, ids[2]]);
-    expect((await its.json(['unforget'])).items).toMatchObject([{ snapshot: ids[1] }]);
-    const target = join(its.root, 'target');
-    const restored = await its.run(['restore', `${back.summary.snapshot}:${its.source}`, '--target', target]);
-    expect(restored.code).toBe(0);
-    expect(readdirSync(target)).toEqual(['file']);
-    const { stdout } = await its.run(['unforget', ids[1]!]);
-    expect(stdout).toMatch(
-      new RegExp(
-        `^Brought ${ids[1]!.slice(0, 8)} \\(.*\\) back\\.\nIt is now the snapshot [0-9a-f]{32}\\.\n$`,
-      ),
-    );
-    expect((await its.run(['check'])).code).toBe(0);
-  });
-
-  test('says that what was never forgotten or is gone cannot be brought back', async () => {
-    const { its, ids } = await taken(THREE[0]);
-    const unknown = await its.run(['unforget', ids[0]!]);
-    expect(unknown).toMatchObject({ code: 1, stdout: '' });
-    expect(unknown.stderr).toMatch(/no forgotten snapshot has an id that begins with/);
-    await its.run(['forget', ids[0]!]);
-    rmSync(join(its.repo, 'packs'), { recursive: true });
-    const { code, stdout, stderr } = await its.run(['unforget', ids[0]!]);
-    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
-    expect(stderr).toMatch(/cannot be brought back: .*a prune has removed it/);
-    expect(await left(its)).toEqual([]);
   });
 });
 

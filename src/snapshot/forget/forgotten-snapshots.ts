@@ -11,14 +11,11 @@ import {
   decodeRecord,
   forgottenRecord,
   listNames,
-  loadRepository,
   type OutcomeRecord,
   outcomeRecord,
   type Repository,
-  type RepositoryView,
   readRecord,
   recordMemory,
-  validSnapshots,
 } from '../../repo/index.js';
 import { type Snapshot, snapshotOf } from '../snapshot-record.js';
 
@@ -36,12 +33,6 @@ export interface ForgottenSnapshot {
 export interface DamagedForgotten {
   readonly id: SessionId;
   readonly error: CbrError;
-}
-
-export interface ListedForgotten {
-  /** Oldest first, by the time they were taken. */
-  readonly snapshots: readonly ForgottenSnapshot[];
-  readonly damaged: readonly DamagedForgotten[];
 }
 
 /** Rejects with `not-found` when it was not forgotten, and with DamagedError or FormatError when its record is damaged. */
@@ -93,43 +84,8 @@ export async function takeEachForgotten(
   return damaged;
 }
 
-/**
- * Forgotten snapshots whose root tree is still stored, and that are not back already: those that can perhaps be brought back.
- * Rejects when the backend fails or the format is newer.
- */
-export async function listForgotten(repository: Repository): Promise<ListedForgotten> {
-  const { cache } = repository;
-  const { view } = await loadRepository(repository);
-  const isBack = backAgain(view);
-  const snapshots: ForgottenSnapshot[] = [];
-  const damaged = await takeEachForgotten(repository, (found) => {
-    if (cache.has(found.snapshot.root.id) && !isBack(found.snapshot)) snapshots.push(found);
-  });
-  return { snapshots: snapshots.sort(byTime), damaged };
-}
-
-/** Whether there is a snapshot of the same root, time and host: that is what bringing one back makes. */
-function backAgain(view: RepositoryView): (snapshot: Snapshot) => boolean {
-  const keyOf = ({ root, about: { seconds, nanoseconds, host } }: Snapshot): string =>
-    [root.id, seconds, nanoseconds, host].join();
-  const valid = new Set<string>();
-  for (const [id, outcome] of validSnapshots(view)) {
-    try {
-      valid.add(keyOf(snapshotOf(id, outcome)));
-    } catch (error) {
-      if (!isOfThisRecord(error)) throw error;
-    }
-  }
-  return (snapshot) => valid.has(keyOf(snapshot));
-}
-
 function isOfThisRecord(error: unknown): error is CbrError {
   return error instanceof CbrError && (error.code === 'damaged' || error.code === 'format');
-}
-
-function byTime({ snapshot: a }: ForgottenSnapshot, { snapshot: b }: ForgottenSnapshot): number {
-  const difference = a.about.seconds - b.about.seconds || a.about.nanoseconds - b.about.nanoseconds;
-  return difference || (a.id < b.id ? -1 : 1);
 }
 
 const HINT = 'See: cbr unforget';
