@@ -56,6 +56,7 @@ export {
   type CheckOptions,
   type CheckReport,
   checkRepository,
+  type DamagedForgotten,
   type Entry,
   type Finding,
   type ForgetOptions,

@@ -6,11 +6,11 @@ export * from './events.js';
 export { type AppliedForgetPlan, applyForgetPlan } from './forget/apply-forget-plan.js';
 export { type ForgetOptions, forgetSnapshots } from './forget/forget-snapshots.js';
 export {
+  type DamagedForgotten,
   type ForgottenSnapshot,
-  type ListedForgotten,
-  listForgotten,
   selectForgotten,
 } from './forget/forgotten-snapshots.js';
+export { type ListedForgotten, listForgotten } from './forget/list-forgotten.js';
 export { type ForgetPlan, type ForgetRequest, planForget } from './forget/plan-forget.js';
 export { type PlannedSnapshot, plannedSnapshot } from './forget/planned-snapshot.js';
 export {

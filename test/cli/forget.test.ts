@@ -1,4 +1,4 @@
-import { readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { calendarLines } from '../../dist/cli/calendar-picture.js';
@@ -200,51 +200,6 @@ describe('by a policy', () => {
         `^Policy {3}none\nChanged {2}20.*@.*\nAnchor {3}2026-01-05 for host=dove paths=${its.source}\n$`,
       ),
     );
-  });
-});
-
-describe('unforget', () => {
-  test('lists what can be brought back and brings it back', async () => {
-    const { its, ids } = await taken(...THREE);
-    expect((await its.run(['unforget'])).stdout).toBe('There is nothing to bring back.\n');
-    await its.run(['forget', ids[0]!, ids[1]!]);
-    const { items, summary } = await its.json(['unforget']);
-    expect(items).toMatchObject([
-      { snapshot: ids[0], host: 'dove', paths: [its.source], time: '2026-01-05T02:00:00+00:00' },
-      { snapshot: ids[1] },
-    ]);
-    expect(items[0]).toMatchObject({ by: expect.stringContaining('@'), forgotten: expect.any(String) });
-    expect(summary).toMatchObject({ snapshots: 2 });
-    const listed = await its.run(['unforget']);
-    expect(listed.stdout).toMatch(/^ID +Time +Host +Forgotten +By +Paths\n[^\n]+\n[^\n]+\n2 in all\n$/);
-    const back = await its.json(['unforget', ids[0]!.slice(0, 12)]);
-    expect(back.summary).toMatchObject({ exitCode: 0, forgotten: ids[0], bytes: { storedAgain: 0 } });
-    expect(await left(its)).toEqual([back.summary.snapshot, ids[2]]);
-    expect((await its.json(['unforget'])).items).toMatchObject([{ snapshot: ids[1] }]);
-    const target = join(its.root, 'target');
-    const restored = await its.run(['restore', `${back.summary.snapshot}:${its.source}`, '--target', target]);
-    expect(restored.code).toBe(0);
-    expect(readdirSync(target)).toEqual(['file']);
-    const { stdout } = await its.run(['unforget', ids[1]!]);
-    expect(stdout).toMatch(
-      new RegExp(
-        `^Brought ${ids[1]!.slice(0, 8)} \\(.*\\) back\\.\nIt is now the snapshot [0-9a-f]{32}\\.\n$`,
-      ),
-    );
-    expect((await its.run(['check'])).code).toBe(0);
-  });
-
-  test('says that what was never forgotten or is gone cannot be brought back', async () => {
-    const { its, ids } = await taken(THREE[0]);
-    const unknown = await its.run(['unforget', ids[0]!]);
-    expect(unknown).toMatchObject({ code: 1, stdout: '' });
-    expect(unknown.stderr).toMatch(/no forgotten snapshot has an id that begins with/);
-    await its.run(['forget', ids[0]!]);
-    rmSync(join(its.repo, 'packs'), { recursive: true });
-    const { code, stdout, stderr } = await its.run(['unforget', ids[0]!]);
-    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
-    expect(stderr).toMatch(/cannot be brought back: .*a prune has removed it/);
-    expect(await left(its)).toEqual([]);
   });
 });
 

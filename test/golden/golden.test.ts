@@ -189,7 +189,7 @@ describe.each(folders)('%s', (name) => {
     mkdirSync(join(source, 'folder'));
     writeFileSync(join(source, 'folder/new'), 'of a later release\n');
     // Before the prune, which may remove what it holds.
-    const back = (await golden.succeed(['unforget', expected.restorable])).summary.snapshot as string;
+    const back = (await golden.succeed(['unforget', expected.restorable])).items[0]!.snapshot as string;
     const taken = (await golden.succeed(['snapshot', source])).summary.snapshot as string;
     const { summary } = await golden.succeed(['prune', '--max-unused', '0']);
     expect(summary).toMatchObject({ state: 'swept' });

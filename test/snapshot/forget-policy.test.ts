@@ -16,6 +16,7 @@ import {
   type Rules,
   reasonsOf,
   takeAt,
+  unforget,
 } from './forget-subject.js';
 import { type Scratch, scratchRepository } from './scratch-repository.js';
 
@@ -100,6 +101,74 @@ describe('by a policy', () => {
       [first, ['taken last']],
       [last, ['last', 'newest']],
     ]);
+  });
+});
+
+describe('taken last, where snapshots were brought back', () => {
+  /** The first two with a good clock, the last one with a slow one; and what `--keep-last 1` keeps them for. */
+  async function three(): Promise<{ its: Scratch; ids: readonly [SessionId, SessionId, SessionId] }> {
+    const its = await small();
+    const first = await takeAt(its, '2025-01-20T00:00');
+    const newest = await takeAt(its, '2025-01-25T00:00');
+    const last = await takeAt(its, '2025-01-10T00:00');
+    expect(reasonsOf(await plan(its, { last: 1 }))).toEqual([
+      [last, ['taken last']],
+      [first, []],
+      [newest, ['last', 'newest']],
+    ]);
+    return { its, ids: [first, newest, last] };
+  }
+
+  async function back(its: Scratch, id: SessionId): Promise<SessionId> {
+    await forget(its, id);
+    return unforget(its, id);
+  }
+
+  test('an older one is not the last for it, and what it saw then may be', async () => {
+    const { its, ids } = await three();
+    const [first, newest, last] = ids;
+    const expected = (id: SessionId) => [
+      [last, ['taken last']],
+      [id, []],
+      [newest, ['last', 'newest']],
+    ];
+    const again = await back(its, first);
+    expect(reasonsOf(await plan(its, { last: 1 }))).toEqual(expected(again));
+    // Its tags are not what tells it.
+    await its.use((repository) =>
+      annotateSnapshot(repository, { id: again }, { tags: { add: ['mine'] }, comment: 'mine' }, 'x', 1),
+    );
+    expect(reasonsOf(await plan(its, { last: 1 }))).toEqual(expected(again));
+    const twice = await back(its, again);
+    expect(reasonsOf(await plan(its, { last: 1 }))).toEqual(expected(twice));
+    const next = await takeAt(its, '2025-01-26T00:00');
+    expect((await plan(its, { last: 1 })).forget).toEqual([last, twice, newest]);
+    expect(next).toBe((await its.snapshots()).at(-1)!.id);
+  });
+
+  test('the last one is the last again', async () => {
+    const { its, ids } = await three();
+    const last = await back(its, ids[2]);
+    expect(reasonsOf(await plan(its, { last: 1 }))[0]).toEqual([last, ['taken last']]);
+    const twice = await back(its, last);
+    expect(reasonsOf(await plan(its, { last: 1 }))[0]).toEqual([twice, ['taken last']]);
+    await takeAt(its, '2025-01-09T00:00');
+    expect((await plan(its, { last: 1 })).forget).toEqual([twice, ids[0]]);
+  });
+
+  test('the newest one saw what it saw when it was taken', async () => {
+    const { its, ids } = await three();
+    const [first, newest, last] = ids;
+    const again = await back(its, newest);
+    expect(reasonsOf(await plan(its, { last: 1 }))).toEqual([
+      [last, ['taken last']],
+      [first, []],
+      [again, ['last', 'newest']],
+    ]);
+    await forget(its, last);
+    expect((await plan(its, { last: 1 })).forget).toEqual([first]);
+    await back(its, again);
+    expect((await plan(its, { last: 1 })).forget).toEqual([first]);
   });
 });
 

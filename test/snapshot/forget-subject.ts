@@ -11,6 +11,7 @@ import {
   forgetSnapshots,
   type PlannedSnapshot,
   planForget,
+  unforgetSnapshot,
 } from '../../dist/snapshot/index.js';
 import type { Scratch } from './scratch-repository.js';
 
@@ -37,6 +38,10 @@ export async function takeAt(its: Scratch, time: string, host = 'here'): Promise
 
 export const forget = (its: Scratch, ...ids: SessionId[]) =>
   its.use((repository) => forgetSnapshots(repository, ids, BY));
+
+/** The id that it has now. */
+export const unforget = async (its: Scratch, id: SessionId): Promise<SessionId> =>
+  (await its.use((repository) => unforgetSnapshot(repository, id, BY))).snapshot.id;
 
 export type Rules = ForgetRequest['policy'];
 

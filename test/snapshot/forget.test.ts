@@ -111,7 +111,7 @@ describe('forgetting by id', () => {
     cpSync(join(its.root, 'kept'), join(its.repo, 'snapshots', id));
     expect(await forget(its, id)).toEqual([id]);
     expect(objects(its, 'snapshots')).not.toContain(id);
-    const { snapshots } = await its.use(listForgotten);
+    const { snapshots } = await its.use((repository) => listForgotten(repository));
     expect(snapshots).toMatchObject([{ snapshot: { id }, by: 'the first', forgotten: 7 }]);
   });
 
@@ -217,6 +217,7 @@ describe('unforget', () => {
     await small.init();
     writeFileSync(join(small.source, 'file'), 'content');
     const taken = await takeAt(small, '2025-01-01T00:00');
+    await small.use((repository) => annotateSnapshot(repository, { id: taken }, { pin: {} }, 'x', 1));
     await forget(small, taken);
     let stops = 0;
     for (let number = 1, isDone = false; !isDone; number++) {
@@ -242,9 +243,11 @@ describe('unforget', () => {
         expect(String(error)).toContain('injected stop');
       });
       if (number % 4 === 0) expect((await its.check(0)).findings).toEqual([]);
-      const hasBegun = (await its.snapshots()).length;
-      await its.use((repository) => unforgetSnapshot(repository, taken, BY));
-      expect(await its.snapshots()).toHaveLength(hasBegun + 1);
+      const there = await its.snapshots();
+      const again = await its.use((repository) => unforgetSnapshot(repository, taken, BY));
+      expect(again.isNew).toBe(there.length === 0);
+      // Also where a pin was all that was missing.
+      expect(await its.snapshots()).toMatchObject([{ id: there[0]?.id ?? again.snapshot.id, pin: {} }]);
       if (number % 4 !== 1) continue;
       const { target } = await its.restore(undefined, { path: small.source, threads: 1 });
       expect(factsOf(target)).toEqual(factsOf(small.source));
@@ -276,14 +279,85 @@ describe('unforget', () => {
       });
       expect(await its.snapshots()).toEqual([]);
       expect(objects(its, 'sessions')).toEqual([]);
+      expect(await listed(its)).toEqual([]);
     }
   });
 
-  test('lists what can perhaps be brought back, and finds it by the beginning of its id', async () => {
+  const listed = async (its: Scratch): Promise<SessionId[]> =>
+    (await its.use((repository) => listForgotten(repository))).snapshots.map(({ snapshot }) => snapshot.id);
+
+  test('is listed only while all is there that it needs itself', async () => {
     const its = new Copy(original);
-    const { snapshots, damaged } = await its.use(listForgotten);
+    const before = its.objects('packs');
+    writeFileSync(join(its.source, 'added'), 'to the same trees');
+    cpSync(original.source, its.source, { recursive: true });
+    const later = await takeAt(its, '2025-01-02T00:00');
+    await forget(its, later);
+    expect(await listed(its)).toEqual([id, later]);
+    const added = its.objects('packs').filter((pack) => !before.includes(pack));
+    expect(added.length).toBeGreaterThan(1);
+    for (const pack of added) {
+      const copy = new Copy(its);
+      copy.lose(pack);
+      expect(await listed(copy)).toEqual([id]);
+      await expect(copy.use((repository) => unforgetSnapshot(repository, later, BY))).rejects.toThrow(
+        'cannot be brought back',
+      );
+      await unforget(copy);
+    }
+  });
+
+  test('is listed if it can be brought back, whichever pack is damaged', { timeout: 120_000 }, async () => {
+    const lost = { listed: 0, unlisted: 0 };
+    for (const pack of new Copy(original).objects('packs')) {
+      const its = new Copy(original);
+      its.flip(pack, its.size(pack) >> 1);
+      const isListed = (await listed(its)).length > 0;
+      const isBack = await unforget(its).then(
+        () => true,
+        () => false,
+      );
+      expect(isListed, pack).toBe(isBack);
+      lost[isListed ? 'listed' : 'unlisted']++;
+    }
+    // Content is read by neither.
+    expect(lost.listed).toBeGreaterThan(0);
+    expect(lost.unlisted).toBeGreaterThan(0);
+  });
+
+  test('done again it is the same one, and of what was forgotten twice the last is listed', async () => {
+    const its = new Copy(original);
+    const first = await unforget(its);
+    expect(first.isNew).toBe(true);
+    await its.use((repository) =>
+      annotateSnapshot(repository, first.snapshot, { tags: { set: ['new'] }, pin: 'none' }, 'x', 1),
+    );
+    // Whatever was changed of it since, a pin that was taken away too.
+    const again = await unforget(its);
+    expect(again).toMatchObject({
+      isNew: false,
+      storedAgain: 0,
+      snapshot: { id: first.snapshot.id, about: { tags: ['new'] } },
+    });
+    expect(await its.snapshots()).toMatchObject([{ id: first.snapshot.id }]);
+    expect((await its.snapshots())[0]).not.toHaveProperty('pin');
+    expect(objects(its, 'sessions')).toEqual([]);
+    expect(await listed(its)).toEqual([]);
+    await its.use((repository) =>
+      forgetSnapshots(repository, [first.snapshot.id], { ...BY, nowSeconds: SECOND + 1 }),
+    );
+    expect(await listed(its)).toEqual([first.snapshot.id]);
+    const back = await unforget(its);
+    expect(back).toMatchObject({ isNew: true, snapshot: { about: { tags: ['old'] } } });
+    const same = await its.use((repository) => unforgetSnapshot(repository, first.snapshot.id, BY));
+    expect(same).toMatchObject({ isNew: false, snapshot: { id: back.snapshot.id } });
+  });
+
+  test('lists what can be brought back, and finds it by the beginning of its id', async () => {
+    const its = new Copy(original);
+    const { snapshots, damaged, ids } = await its.use((repository) => listForgotten(repository));
     expect(snapshots).toMatchObject([{ snapshot: { id }, by: 'tester@here', forgotten: SECOND }]);
-    expect(damaged).toEqual([]);
+    expect({ damaged, ids }).toEqual({ damaged: [], ids: [id] });
     const select = (text: string) => its.use((repository) => selectForgotten(repository, text));
     expect(await select(id.slice(0, 5).toUpperCase())).toBe(id);
     await expect(select('latest')).rejects.toMatchObject({ code: 'not-found' });
@@ -291,9 +365,9 @@ describe('unforget', () => {
     await expect(select(other)).rejects.toMatchObject({ code: 'not-found' });
     its.copyOf(`forgotten/${id}`, `forgotten/${id.slice(0, 31)}${id.endsWith('0') ? '1' : '0'}`);
     await expect(select(id.slice(0, 5))).rejects.toMatchObject({ code: 'ambiguous' });
-    expect((await its.use(listForgotten)).damaged).toHaveLength(1);
+    expect((await its.use((repository) => listForgotten(repository))).damaged).toHaveLength(1);
     for (const object of [...its.objects('packs'), ...its.objects('index')]) its.lose(object);
-    expect((await its.use(listForgotten)).snapshots).toEqual([]);
+    expect((await its.use((repository) => listForgotten(repository))).snapshots).toEqual([]);
     await expect(
       its.use((repository) => unforgetSnapshot(repository, 'f'.repeat(32) as SessionId, BY)),
     ).rejects.toMatchObject({ code: 'not-found' });

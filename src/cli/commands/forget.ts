@@ -29,6 +29,7 @@ import type { Problem } from '../problem.js';
 import { declarePruneLimits, type PruneFlags, runPrune } from '../prune-run.js';
 import { displayText } from '../raw-names.js';
 import { withRepository } from '../repository.js';
+import { shortestUnique } from '../short-ids.js';
 import { countOf, countText } from '../sizes.js';
 import { choiceOf, chosenSnapshot, declareChoice } from '../snapshot-choice.js';
 import { currentTime, timeText } from '../times.js';
@@ -173,7 +174,7 @@ async function forgetByPolicy(
   const applied = dryRun ? undefined : await applyForgetPlan(repository, planned, options);
   const pinned = new Set<string>(applied?.pinned);
   if (pinned.size > 0) {
-    const ids = [...pinned].map((id) => id.slice(0, SHORT_ID)).join(' ');
+    const ids = [...pinned].map((id) => id.slice(0, 8)).join(' ');
     output.line(`Pinned meanwhile, and so kept: ${ids}`);
   }
   const decisions = decisionsOf(planned.plan).map((decision) =>
@@ -228,13 +229,4 @@ function showPlan({ output }: CommandContext, { plan, request }: ForgetPlan): vo
   const later = plan.future.length;
   if (later > 0) output.line(`${countOf(later, 'snapshot')} dated in the future: not shown here`);
   output.line();
-}
-
-const SHORT_ID = 8;
-
-/** How many digits tell all ids apart. */
-function shortestUnique(ids: readonly string[]): number {
-  let digits = SHORT_ID;
-  while (digits < 32 && new Set(ids.map((id) => id.slice(0, digits))).size < ids.length) digits++;
-  return digits;
 }

@@ -5,6 +5,7 @@ import type { CommandContext, CommandModule, Outcome } from '../command.js';
 import { EXIT } from '../exit-codes.js';
 import { displayText, rawListField } from '../raw-names.js';
 import { withRepository } from '../repository.js';
+import { shortestUnique } from '../short-ids.js';
 import { countText, sizeText } from '../sizes.js';
 import { choiceOf, declareChoice } from '../snapshot-choice.js';
 import { type Column, table } from '../table.js';
@@ -22,8 +23,6 @@ const COLUMNS: readonly Column[] = [
 ];
 const PINNED: Column = { title: 'Pinned' };
 const PATHS: Column = { title: 'Paths' };
-
-const SHORT_ID = 8;
 
 export const snapshots: CommandModule = {
   configure(command: Command): void {
@@ -63,13 +62,6 @@ export const snapshots: CommandModule = {
     });
   },
 };
-
-/** How many digits tell all ids apart. */
-function shortestUnique(ids: readonly string[]): number {
-  let digits = SHORT_ID;
-  while (digits < 32 && new Set(ids.map((id) => id.slice(0, digits))).size < ids.length) digits++;
-  return digits;
-}
 
 /** With a column for pins only where there are any. */
 function tableOf(snapshots: readonly Snapshot[], digits: number, now: number): string[] {

@@ -1,15 +1,21 @@
 import { forEachParallel } from '../../backends/index.js';
-import { CbrError, decode, isSessionId, ObjectNotFoundError, type SessionId } from '../../core/index.js';
 import {
+  CbrError,
+  type Decoded,
+  decode,
+  isSessionId,
+  ObjectNotFoundError,
+  type SessionId,
+} from '../../core/index.js';
+import {
+  decodeRecord,
   forgottenRecord,
   listNames,
-  loadRepository,
   type OutcomeRecord,
   outcomeRecord,
   type Repository,
-  type RepositoryView,
   readRecord,
-  validSnapshots,
+  recordMemory,
 } from '../../repo/index.js';
 import { type Snapshot, snapshotOf } from '../snapshot-record.js';
 
@@ -24,10 +30,9 @@ export interface ForgottenSnapshot {
   readonly forgotten: number;
 }
 
-export interface ListedForgotten {
-  /** Oldest first, by the time they were taken. */
-  readonly snapshots: readonly ForgottenSnapshot[];
-  readonly damaged: readonly { readonly id: SessionId; readonly error: CbrError }[];
+export interface DamagedForgotten {
+  readonly id: SessionId;
+  readonly error: CbrError;
 }
 
 /** Rejects with `not-found` when it was not forgotten, and with DamagedError or FormatError when its record is damaged. */
@@ -41,55 +46,46 @@ export async function readForgotten(
       throw notForgotten(id);
     },
   );
+  return forgottenOf(id, record);
+}
+
+function forgottenOf(id: SessionId, record: Decoded<typeof forgottenRecord>): ForgottenSnapshot {
   const outcome = decode(outcomeRecord, record.outcome, `forgotten/${id}`);
   return { snapshot: snapshotOf(id, outcome), outcome, by: record.by, forgotten: record.time };
 }
 
 /**
- * Forgotten snapshots whose root tree is still stored, and that are not back already: those that can perhaps be brought back.
- * Rejects when the backend fails or the format is newer.
+ * Takes all that was ever forgotten, in no order, and returns the records that cannot be opened. There may be thousands: what
+ * this machine has read before it does not read again. Rejects when the backend fails or the format is newer.
  */
-export async function listForgotten(repository: Repository): Promise<ListedForgotten> {
-  const { backend, cache } = repository;
-  const { view } = await loadRepository(repository);
-  const isBack = backAgain(view);
-  const ids = (await listNames(backend, 'forgotten')).filter(isSessionId);
-  const snapshots: ForgottenSnapshot[] = [];
-  const damaged: { id: SessionId; error: CbrError }[] = [];
-  await forEachParallel(ids, backend.concurrency, async (id) => {
+export async function takeEachForgotten(
+  { backend, records, cache }: Pick<Repository, 'backend' | 'records' | 'cache'>,
+  take: (found: ForgottenSnapshot) => void,
+): Promise<readonly DamagedForgotten[]> {
+  const memory = recordMemory(cache);
+  const listed: { readonly id: SessionId; readonly size: number }[] = [];
+  for await (const { name, size } of backend.list('forgotten')) {
+    if (isSessionId(name)) listed.push({ id: name, size });
+  }
+  const damaged: DamagedForgotten[] = [];
+  await forEachParallel(listed, backend.concurrency, async ({ id, size }) => {
+    const remembered = memory.get('forgotten', id);
+    // Of another length: somebody has put something else in its place.
+    const kept = remembered?.byteLength === size ? remembered : undefined;
     try {
-      const found = await readForgotten(repository, id);
-      if (cache.has(found.snapshot.root.id) && !isBack(found.snapshot)) snapshots.push(found);
+      const stored = kept ?? (await backend.read('forgotten', id));
+      take(forgottenOf(id, decodeRecord('forgotten', id, forgottenRecord, stored, records)));
+      if (kept === undefined) memory.put('forgotten', id, stored);
     } catch (error) {
       if (!isOfThisRecord(error)) throw error;
       damaged.push({ id, error });
     }
   });
-  return { snapshots: snapshots.sort(byTime), damaged };
-}
-
-/** Whether there is a snapshot of the same root, time and host: that is what bringing one back makes. */
-function backAgain(view: RepositoryView): (snapshot: Snapshot) => boolean {
-  const keyOf = ({ root, about: { seconds, nanoseconds, host } }: Snapshot): string =>
-    [root.id, seconds, nanoseconds, host].join();
-  const valid = new Set<string>();
-  for (const [id, outcome] of validSnapshots(view)) {
-    try {
-      valid.add(keyOf(snapshotOf(id, outcome)));
-    } catch (error) {
-      if (!isOfThisRecord(error)) throw error;
-    }
-  }
-  return (snapshot) => valid.has(keyOf(snapshot));
+  return damaged;
 }
 
 function isOfThisRecord(error: unknown): error is CbrError {
   return error instanceof CbrError && (error.code === 'damaged' || error.code === 'format');
-}
-
-function byTime({ snapshot: a }: ForgottenSnapshot, { snapshot: b }: ForgottenSnapshot): number {
-  const difference = a.about.seconds - b.about.seconds || a.about.nanoseconds - b.about.nanoseconds;
-  return difference || (a.id < b.id ? -1 : 1);
 }
 
 const HINT = 'See: cbr unforget';

@@ -104,10 +104,10 @@ async function keepTakenLast(
   const idOf = ({ snapshot }: Decision<PlannedSnapshot>): SessionId => snapshot.snapshot.id;
   const groups = plan.groups
     .map(({ decisions }) => ({
-      members: decisions.map(idOf),
-      asked: decisions.filter(isForgotten).map(idOf),
+      members: decisions.map(({ snapshot }) => snapshot.snapshot),
+      asked: new Set(decisions.filter(isForgotten).map(idOf)),
     }))
-    .filter(({ asked }) => asked.length > 0);
+    .filter(({ asked }) => asked.size > 0);
   const last =
     groups.length === 0 ? new Set<SessionId>() : await takenLast(repository, await view(repository), groups);
   const forget: { readonly id: SessionId; readonly time: PolicyTime }[] = [];

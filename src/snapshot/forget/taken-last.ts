@@ -1,85 +1,97 @@
-import { forEachParallel } from '../../backends/index.js';
 import { CbrError, isSessionId, type SessionId, toHex } from '../../core/index.js';
-import type { Repository, RepositoryView } from '../../repo/index.js';
-import { readForgotten } from './forgotten-snapshots.js';
+import type { OutcomeRecord, Repository, RepositoryView } from '../../repo/index.js';
+import type { Snapshot } from '../snapshot-record.js';
+import { contentIdentity } from './content-identity.js';
+import { takeEachForgotten } from './forgotten-snapshots.js';
 
-/** Which snapshots were taken last, by what they saw of each other: clocks may jump. */
+/**
+ * Which snapshots were taken last, by what they saw of each other: clocks may jump. What one that was brought back saw then
+ * says nothing of when it was taken: for that it stands in for the forgotten one whose content it has.
+ */
 
 export interface TakenGroup {
-  readonly members: readonly SessionId[];
+  readonly members: readonly Snapshot[];
   /** Those of the members about which is asked. */
-  readonly asked: readonly SessionId[];
+  readonly asked: ReadonlySet<SessionId>;
 }
 
 /**
- * Of those asked about, the ones that no other member of their group saw, be it through snapshots of other groups or through
- * ones that were forgotten. A forgotten record that cannot be opened is taken for one that saw nothing: then more are said to
- * be the last, and none less.
+ * Of those asked about, the ones that no other member of their group saw when it was taken, be it through snapshots of other
+ * groups or through ones that were forgotten. A forgotten record that cannot be opened is taken for one that saw nothing, so
+ * that more are said to be the last; but what has brought that very one back cannot be told from what was taken then.
  */
 export async function takenLast(
-  repository: Pick<Repository, 'backend' | 'records'>,
+  repository: Pick<Repository, 'backend' | 'records' | 'cache'>,
   view: RepositoryView,
   groups: readonly TakenGroup[],
 ): Promise<ReadonlySet<SessionId>> {
+  const { seenBy, forgottenWith } = await readSeen(repository, view);
   const last = new Set<SessionId>();
-  const seenBy = new Map<SessionId, readonly SessionId[]>();
-  for (const [id, outcome] of view.outcomes) {
-    // A fence can stand beside the forgotten record of a commit; what that saw is in there.
-    if (!(outcome instanceof CbrError) && outcome.outcome === 'commit') seenBy.set(id, seenIn(outcome.seen));
-  }
   for (const { members, asked } of groups) {
-    const open = new Set(asked);
-    const met = new Set<SessionId>();
-    let next: readonly SessionId[] = members;
-    while (open.size > 0 && next.length > 0) {
-      const unread = follow(next, seenBy, met, open).filter((id) => view.forgotten.has(id));
-      if (open.size > 0) await readSeen(repository, unread, seenBy);
-      for (const id of unread) met.delete(id);
-      next = unread;
-    }
-    for (const id of open) last.add(id);
+    const sessions = new Map(
+      members.map((each) => [each.id, [each.id, ...(forgottenWith.get(contentIdentity(each)) ?? [])]]),
+    );
+    const seen = seenByAny([...sessions.values()], seenBy);
+    // Whoever saw one that brought it back was taken after it as well.
+    for (const id of asked) if (!sessions.get(id)!.some((each) => seen.has(each))) last.add(id);
   }
   return last;
 }
 
-/** Goes to all that can be followed, takes what is seen off the list, and returns what would have to be read first. */
-function follow(
-  from: readonly SessionId[],
-  seenBy: ReadonlyMap<SessionId, readonly SessionId[]>,
-  met: Set<SessionId>,
-  open: Set<SessionId>,
-): SessionId[] {
-  const unread: SessionId[] = [];
-  const stack = [...from];
-  for (let id = stack.pop(); id !== undefined; id = stack.pop()) {
-    if (met.has(id)) continue;
-    met.add(id);
-    const seen = seenBy.get(id);
-    if (seen === undefined) unread.push(id);
-    for (const each of seen ?? []) {
-      open.delete(each);
-      stack.push(each);
-    }
-  }
-  return unread;
+interface Seen {
+  readonly seenBy: ReadonlyMap<SessionId, readonly SessionId[]>;
+  /** What was forgotten, by its content. */
+  readonly forgottenWith: ReadonlyMap<string, readonly SessionId[]>;
 }
 
 async function readSeen(
-  repository: Pick<Repository, 'backend' | 'records'>,
-  ids: readonly SessionId[],
-  seenBy: Map<SessionId, readonly SessionId[]>,
-): Promise<void> {
-  await forEachParallel(ids, repository.backend.concurrency, async (id) => {
-    try {
-      const { outcome } = await readForgotten(repository, id);
-      seenBy.set(id, seenIn(outcome.seen));
-    } catch (error) {
-      if (!(error instanceof CbrError) || (error.code !== 'damaged' && error.code !== 'format')) throw error;
-      seenBy.set(id, []);
-    }
+  repository: Pick<Repository, 'backend' | 'records' | 'cache'>,
+  view: RepositoryView,
+): Promise<Seen> {
+  const seenBy = new Map<SessionId, readonly SessionId[]>();
+  const forgottenWith = new Map<string, SessionId[]>();
+  for (const [id, outcome] of view.outcomes) {
+    if (!(outcome instanceof CbrError) && outcome.outcome === 'commit') seenBy.set(id, seenIn(outcome));
+  }
+  // A fence can stand beside the forgotten record of a commit; what that saw is in there.
+  await takeEachForgotten(repository, ({ snapshot, outcome }) => {
+    seenBy.set(snapshot.id, seenIn(outcome));
+    const identity = contentIdentity(snapshot);
+    forgottenWith.set(identity, [...(forgottenWith.get(identity) ?? []), snapshot.id]);
   });
+  return { seenBy, forgottenWith };
 }
 
-function seenIn(seen: readonly Uint8Array[]): SessionId[] {
+/**
+ * What was seen when the members were taken. Each by its sessions: by one of them it was taken, the others have brought it back
+ * since; so what all of them saw was seen.
+ */
+function seenByAny(
+  members: readonly (readonly SessionId[])[],
+  seenBy: Seen['seenBy'],
+): ReadonlySet<SessionId> {
+  const seen = reached(members.filter(({ length }) => length === 1).flat(), seenBy);
+  for (const sessions of members.filter(({ length }) => length > 1)) {
+    const [first, ...others] = sessions.map((id) => reached([id], seenBy));
+    for (const id of first!) if (others.every((each) => each.has(id))) seen.add(id);
+  }
+  return seen;
+}
+
+/** All that those saw, and what these saw, and so on. */
+function reached(from: readonly SessionId[], seenBy: Seen['seenBy']): Set<SessionId> {
+  const seen = new Set<SessionId>();
+  const stack = [...from];
+  for (let id = stack.pop(); id !== undefined; id = stack.pop()) {
+    for (const each of seenBy.get(id) ?? []) {
+      if (seen.has(each)) continue;
+      seen.add(each);
+      stack.push(each);
+    }
+  }
+  return seen;
+}
+
+function seenIn({ seen }: OutcomeRecord): SessionId[] {
   return seen.map(toHex).filter(isSessionId);
 }

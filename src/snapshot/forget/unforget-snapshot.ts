@@ -1,5 +1,4 @@
 import {
-  BackendError,
   CbrError,
   type ChunkId,
   chunkIdBytes,
@@ -23,9 +22,12 @@ import {
 } from '../../repo/index.js';
 import { annotateSnapshot, isPinned, withNote } from '../notes.js';
 import { walkReachable } from '../prune/reach.js';
+import { listSnapshots } from '../select-snapshot.js';
 import { encodeAbout, type Snapshot } from '../snapshot-record.js';
+import { contentIdentity } from './content-identity.js';
 import { readForgotten } from './forgotten-snapshots.js';
 import { StoredAgain, type WantedChunk } from './stored-again.js';
+import { isLoss } from './whole-roots.js';
 
 export interface UnforgetOptions {
   /** Who does it, at most 1024 bytes; asked for when a pin is set again. */
@@ -35,8 +37,10 @@ export interface UnforgetOptions {
 }
 
 export interface Unforgotten {
-  /** The new snapshot: an id of its own, all else as it was. */
+  /** An id of its own, all else as it was. */
   readonly snapshot: Snapshot;
+  /** False when it had been brought back before, and is still there. */
+  readonly isNew: boolean;
   /** Plain bytes of chunks that were about to be removed and were stored again. */
   readonly storedAgain: number;
 }
@@ -48,7 +52,8 @@ const MOST_WANTED = 200_000;
 
 /**
  * Brings a forgotten snapshot back, as a writer (docs/protocol.md rule 13): commits a new snapshot of its root after looking up
- * every chunk that this reaches, and storing again those that are condemned. Tags, comment and pin are those it had last.
+ * every chunk that this reaches, and storing again those that are condemned. Tags, comment and pin are those it had last. Done
+ * again it makes no second one.
  * Rejects with `not-found` when it was not forgotten and when its packs were swept, with DamagedError when its record cannot
  * be opened, and with the signal's reason; nothing is committed then.
  */
@@ -59,9 +64,14 @@ export async function unforgetSnapshot(
 ): Promise<Unforgotten> {
   for (let attempt = 1; ; attempt++) {
     try {
-      const unforgotten = await unforgetOnce(repository, id, options.signal);
-      await pinAgain(repository, unforgotten.snapshot, options);
-      return unforgotten;
+      const old = await lastKnown(repository, id);
+      const there = await broughtBack(repository, old);
+      const { snapshot, storedAgain } =
+        there === undefined
+          ? await unforgetOnce(repository, old, options.signal)
+          : { snapshot: there, storedAgain: 0 };
+      await pinAgain(repository, snapshot, options);
+      return { snapshot, isNew: there === undefined, storedAgain };
     } catch (error) {
       const isFenced = error instanceof CbrError && error.code === 'fenced';
       if (!isFenced || attempt === MAX_ATTEMPTS) throw error;
@@ -70,16 +80,26 @@ export async function unforgetSnapshot(
   }
 }
 
+/** What has brought it back before and is there; with its pin, which a run that was killed may not have set any more. */
+async function broughtBack(repository: Repository, old: Snapshot): Promise<Snapshot | undefined> {
+  const { backend, records, cache } = repository;
+  const identity = contentIdentity(old);
+  const { snapshots } = await listSnapshots(repository);
+  const found = snapshots.find((each) => contentIdentity(each) === identity);
+  if (found === undefined || old.pin === undefined) return found;
+  const notes = await readNotes({ backend, records, memory: recordMemory(cache) }, new Set([found.id]));
+  return notes.has(found.id) ? found : { ...found, pin: old.pin };
+}
+
 async function unforgetOnce(
   repository: Repository,
-  id: SessionId,
+  old: Snapshot,
   signal: AbortSignal,
-): Promise<Unforgotten> {
+): Promise<Omit<Unforgotten, 'isNew'>> {
   const session = await beginSession(repository);
   let store: PackStore | undefined;
   try {
     const loaded = await loadRepository(repository);
-    const old = await lastKnown(repository, id);
     const { backend, records, cache } = repository;
     const known = knownChunks(cache, loaded.sync.unreliable);
     const author = { kind: 'session', session: session.id } as const;
@@ -159,12 +179,6 @@ async function storeReachable(
     again.abandon();
     throw isLoss(error) ? swept(id, error) : error;
   }
-}
-
-/** What was read is missing or is not what was stored. */
-function isLoss(error: unknown): error is CbrError {
-  if (!(error instanceof CbrError) || error instanceof BackendError) return false;
-  return error.code === 'damaged' || error.code === 'format' || error.code === 'object-not-found';
 }
 
 function swept(id: SessionId, cause: CbrError): CbrError {
