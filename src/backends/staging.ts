@@ -46,16 +46,9 @@ function ownerOf(name: string): ProcessIdentity | undefined {
 }
 
 /**
- * What was staged for so long by a process that cannot be examined, of another machine or container, is left over: a pack is
- * stored minutes after it was begun, and a session that shows no sign of life for ten minutes may be ended by others.
- */
-const LONGEST_STAGED_MS = 7 * 24 * 3_600_000;
-
-/**
  * Removes from `folder` the staged files of runs that have ended: those whose owner provably ended on this host and that
- * were last written at least `olderThanMs` before `nowMs` (milliseconds since 1970), and those of owners that cannot be examined
- * after a week. Files of running processes and of unknown makers stay. Yields the number of files removed; a missing folder has
- * none.
+ * were last written at least `olderThanMs` before `nowMs` (milliseconds since 1970). Files of other hosts, of running
+ * processes and of unknown makers stay. Yields the number of files removed; a missing folder has none.
  */
 export async function removeStaleTemporaries(
   folder: string,
@@ -67,12 +60,10 @@ export async function removeStaleTemporaries(
   try {
     for (const name of await readdir(folder)) {
       const maker = ownerOf(name);
-      const state = maker === undefined ? 'alive' : isAlive(maker, observer);
-      if (state === 'alive') continue;
-      const leastMs = state === 'dead' ? olderThanMs : LONGEST_STAGED_MS;
+      if (maker === undefined || isAlive(maker, observer) !== 'dead') continue;
       const path = join(folder, name);
       const found = await stat(path).catch(ifAbsent);
-      if (found === undefined || nowMs - found.mtimeMs < leastMs) continue;
+      if (found === undefined || nowMs - found.mtimeMs < olderThanMs) continue;
       await rm(path, { force: true });
       removed++;
     }

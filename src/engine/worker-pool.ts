@@ -75,7 +75,12 @@ export class WorkerPool<T extends TaskTable> {
 
   /** Runs a task once on every worker that has started. */
   async runOnEach<K extends keyof T & string>(task: K, input: T[K]['input']): Promise<T[K]['output'][]> {
-    return Promise.all(this.members.map((member) => this.enqueue(member.own, task, input, [])));
+    return Promise.all(this.eachRun(task, input));
+  }
+
+  /** As `runOnEach`, each answer by itself. */
+  eachRun<K extends keyof T & string>(task: K, input: T[K]['input']): Promise<T[K]['output']>[] {
+    return this.members.map((member) => this.enqueue(member.own, task, input, []));
   }
 
   async close(): Promise<void> {

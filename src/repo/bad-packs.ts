@@ -20,9 +20,17 @@ export function badPacks(cache: RepositoryCache): Set<ObjectDigest> {
 
 /** Notes whether a pack was found damaged or sound. */
 export function judgePack(cache: RepositoryCache, name: ObjectDigest, sound: boolean): void {
+  judgePacks(cache, [name], sound);
+}
+
+/** As `judgePack`, for many at once. */
+export function judgePacks(cache: RepositoryCache, judged: readonly ObjectDigest[], sound: boolean): void {
   const names = badPacks(cache);
-  if (names.has(name) !== sound) return;
-  if (sound) names.delete(name);
-  else names.add(name);
+  const changed = judged.filter((name) => names.has(name) === sound);
+  if (changed.length === 0) return;
+  for (const name of changed) {
+    if (sound) names.delete(name);
+    else names.add(name);
+  }
   cache.setValue(NAME, Buffer.from([...names].join(''), 'hex'));
 }

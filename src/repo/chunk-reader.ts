@@ -33,12 +33,12 @@ interface OpenBlockContent {
   readonly starts: readonly number[];
 }
 
-/** Tree blocks kept open: 64 of 256 KiB. */
-const KEPT_BLOCKS = 64;
+/** Plain bytes of blocks that are kept open: 64 usual ones of trees. */
+const KEPT_BYTES = 64 * 256 * 1024;
 
 export interface ChunkReaderOptions {
-  /** How many opened blocks are kept at hand. */
-  readonly keptBlocks?: number;
+  /** Plain bytes of opened blocks that are kept at hand. */
+  readonly keptBytes?: number;
   /** Opens a block elsewhere, and takes over its stored bytes; default: in this thread. */
   readonly open?: (block: StoredBlock) => Promise<PlainBlock>;
 }
@@ -49,6 +49,9 @@ export class ChunkReader {
   private readonly packs = new Map<string, Promise<OpenedPack>>();
   private readonly offsets = new Map<string, readonly number[]>();
   private readonly hashers: Readonly<Record<PackKind, Blake3>>;
+  /** Plain bytes of the blocks that are open, one by one and in all; those that are being opened are not among them. */
+  private readonly kept = new Map<string, number>();
+  private keptBytes = 0;
 
   constructor(
     private readonly backend: ObjectReader,
@@ -101,7 +104,7 @@ export class ChunkReader {
     for (const place of this.places.places(id)) {
       const pack = this.places.pack(place.pack);
       if (pack === undefined) continue;
-      this.blocks.delete(blockKey(pack, place.block));
+      this.drop(blockKey(pack, place.block));
       this.forgetHeader(pack);
     }
   }
@@ -160,14 +163,33 @@ export class ChunkReader {
     this.blocks.delete(key);
     const opened = kept ?? this.openBlock(location);
     this.blocks.set(key, opened);
-    if (this.blocks.size > (this.options.keptBlocks ?? KEPT_BLOCKS))
-      this.blocks.delete(this.blocks.keys().next().value!);
-    if (kept === undefined) {
-      opened.catch(() => {
-        if (this.blocks.get(key) === opened) this.blocks.delete(key);
-      });
-    }
+    if (kept === undefined) this.keepOpen(key, opened);
     return opened;
+  }
+
+  /** As long as there is room for it. What failed is not kept. */
+  private keepOpen(key: string, opened: Promise<OpenBlockContent>): void {
+    opened.then(
+      ({ plain }) => {
+        if (this.blocks.get(key) !== opened) return;
+        this.kept.set(key, plain.byteLength);
+        this.keptBytes += plain.byteLength;
+        const most = this.options.keptBytes ?? KEPT_BYTES;
+        for (const [oldest] of this.blocks) {
+          if (this.keptBytes <= most || oldest === key) break;
+          this.drop(oldest);
+        }
+      },
+      () => {
+        if (this.blocks.get(key) === opened) this.blocks.delete(key);
+      },
+    );
+  }
+
+  private drop(key: string): void {
+    this.blocks.delete(key);
+    this.keptBytes -= this.kept.get(key) ?? 0;
+    this.kept.delete(key);
   }
 
   private async openBlock({ pack, block, offset, length }: BlockLocation): Promise<OpenBlockContent> {
@@ -186,7 +208,7 @@ export class ChunkReader {
   /** Reads the index again, if it has changed; for those who found something gone. Says whether it had. */
   async refresh(): Promise<boolean> {
     const isChanged = await this.reload();
-    if (isChanged) this.blocks.clear();
+    if (isChanged) for (const key of [...this.blocks.keys()]) this.drop(key);
     return isChanged;
   }
 

@@ -7,7 +7,7 @@ import {
   ObjectNotFoundError,
   type SessionId,
 } from '../core/index.js';
-import { badPacks, judgePack } from './bad-packs.js';
+import { badPacks, judgePacks } from './bad-packs.js';
 import type { RepositoryCache } from './cache/index.js';
 import { droppedPacks, setDroppedPacks } from './dropped-packs.js';
 import { indexGeneration, raiseIndexGeneration } from './index-generation.js';
@@ -149,18 +149,24 @@ function mostRowsAreGone(cache: RepositoryCache, listed: ReadonlyMap<string, num
  */
 function judgeBySize(cache: RepositoryCache, listed: ReadonlyMap<string, number>): void {
   const packs = [...cache.packSizes()];
-  for (const { name, size } of packs) {
-    const found = listed.get(name);
-    if (found !== undefined && found !== size) judgePack(cache, name, false);
-  }
-  const bad = badPacks(cache);
-  if (bad.size === 0) return;
+  const misshapen = packs.filter(({ name, size }) => (listed.get(name) ?? size) !== size);
+  judgePacks(
+    cache,
+    misshapen.map(({ name }) => name),
+    false,
+  );
+  const bad = [...badPacks(cache)];
+  if (bad.length === 0) return;
   const remembered = new Set<string>([
     ...packs.map(({ name }) => name),
     ...listed.keys(),
     ...droppedPacks(cache),
   ]);
-  for (const name of bad) if (!remembered.has(name)) judgePack(cache, name, true);
+  judgePacks(
+    cache,
+    bad.filter((name) => !remembered.has(name)),
+    true,
+  );
 }
 
 /** What marks condemn (rule 10), what a check found damaged, and what only segments name that may not count. */

@@ -31,6 +31,7 @@ export {
   type BlockWriterOptions,
   BlockWriters,
   blockWriterSettings,
+  discardPacks,
 } from './prune/block-sealer.js';
 export { prune } from './prune/prune.js';
 export * from './prune/prune-options.js';

@@ -92,9 +92,10 @@ function decodeBlocks(from: Uint8Array, subject: string): PackSummary['blocks'] 
   return Array.from({ length: count }, (_, i) => {
     const plain = view.readUInt32LE(BLOCK_BYTES * i + 4);
     const chunks = view.readUInt32LE(BLOCK_BYTES * i + 8);
-    if (plain > LIMITS.blockPlain || chunks > LIMITS.blockChunks)
-      throw new FormatError(`${subject}: block of ${plain} bytes in ${chunks} chunks`);
-    return { stored: view.readUInt32LE(BLOCK_BYTES * i), plain, chunks };
+    const stored = view.readUInt32LE(BLOCK_BYTES * i);
+    if (plain > LIMITS.blockPlain || chunks > LIMITS.blockChunks || stored > 2 * LIMITS.blockPlain)
+      throw new FormatError(`${subject}: block of ${plain} bytes in ${chunks} chunks, ${stored} stored`);
+    return { stored, plain, chunks };
   });
 }
 
@@ -175,12 +176,13 @@ export function decodeSegment(stored: Uint8Array, name: string, keys: Keys, zstd
   const { count } = content;
   if (count > LIMITS.segmentChunks) throw new FormatError(`${object}: ${count} chunks`);
   if (content.ids.byteLength !== CHUNK_ID_BYTES * count) throw new FormatError(`${object}: torn id column`);
-  const packs = content.packs.map((pack) => ({
-    name: toHex(pack.name) as ObjectDigest,
-    kind: pack.kind,
-    size: pack.size,
-    blocks: decodeBlocks(pack.blocks, object),
-  }));
+  const packs = content.packs.map((pack) => {
+    const blocks = decodeBlocks(pack.blocks, object);
+    const held = blocks.reduce((sum, block) => sum + block.chunks, 0);
+    if (pack.size > LIMITS.pack || held > LIMITS.segmentChunks)
+      throw new FormatError(`${object}: pack of ${pack.size} bytes and ${held} chunks`);
+    return { name: toHex(pack.name) as ObjectDigest, kind: pack.kind, size: pack.size, blocks };
+  });
   const chunks: ChunkColumns = {
     count,
     ids: asBuffer(content.ids),

@@ -100,7 +100,7 @@ export const LAST_OPTIONAL_FIELD = 127;
 export const MAX_INLINE_ITEMS = 64;
 /** Linux lists at most 64 KiB of names, each of two bytes at least. */
 export const MAX_XATTRS = 32_768;
-const MAX_XATTR_VALUE = 64 * 1024;
+export const MAX_XATTR_VALUE = 64 * 1024;
 const ROOT_SECONDS = Number.MAX_SAFE_INTEGER;
 
 /** The commonest content, one chunk of the size of the file, is written without its length. */

@@ -225,7 +225,7 @@ export class Packs {
   checkedRecords(): Map<number, CachedPack> {
     const records = new Map(this.all().map((pack) => [pack.number, pack]));
     for (const { name, number } of records.values())
-      ensure(this.byName(name)?.number === number, 'the name of a pack');
+      ensure(this.numberOf(name) === number, 'the name of a pack');
     ensure(this.database.tables.packNames.count === records.size, 'the names of the packs');
     return records;
   }

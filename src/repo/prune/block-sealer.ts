@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { newStagingPath } from '../../backends/index.js';
 import { CHUNK_ID_BYTES, DamagedError, LIMITS, type ObjectDigest } from '../../core/index.js';
 import type { Algorithms } from '../algorithms/algorithms.js';
@@ -64,6 +65,8 @@ export class BlockWriters {
   private readonly writers: Readonly<Record<PackKind, PackWriter>>;
   /** Blocks are opened into the same memory, one after the other. */
   private readonly plainBuffer: Buffer;
+  /** Packs that are finished and not handed over yet. */
+  private ready: FinishedPack[] = [];
 
   constructor(private readonly options: BlockWriterOptions) {
     const { stagingFolder } = options;
@@ -86,10 +89,21 @@ export class BlockWriters {
   seal({ kind, pack, header, bytes, blocks }: BlocksToSeal): FinishedPack[] {
     const object = `packs/${pack}`;
     const opened = openPackHeader(header, this.options.keys, object);
-    return blocks.flatMap((block) => {
+    for (const block of blocks) {
       const stored = bytes.subarray(block.offset, block.offset + block.stored);
-      return this.sealBlock(kind, block, decodeBlock(stored, block.block, opened, object), object);
-    });
+      this.sealBlock(kind, block, decodeBlock(stored, block.block, opened, object), object);
+    }
+    return this.handOver();
+  }
+
+  private handOver(): FinishedPack[] {
+    const { ready } = this;
+    this.ready = [];
+    return ready;
+  }
+
+  private keep(finished: FinishedPack | undefined): void {
+    if (finished !== undefined) this.ready.push(finished);
   }
 
   /** A block that is needed whole keeps its compressed bytes and is only sealed anew; of others the chunks are taken out. */
@@ -98,17 +112,17 @@ export class BlockWriters {
     { block, ids, lengths, wanted }: BlockToSeal,
     payload: Uint8Array,
     object: string,
-  ): FinishedPack[] {
+  ): void {
     const writer = this.writers[kind];
     const plainBytes = lengths.reduce((total, length) => total + length, 0);
     if (wanted.length === lengths.length && plainBytes >= this.blockBytes(kind) / SMALL_PART) {
       const adopted = { chunkLengths: Array.from(lengths), plainBytes };
-      return listed(writer.adopt(payload, ids, adopted));
+      this.keep(writer.adopt(payload, ids, adopted));
+      return;
     }
     const subject = `${object}, block ${block}`;
     const { zstd } = this.options.algorithms;
     const { plain, chunkLengths } = readPayload(payload, zstd, LIMITS.blockPlain, subject, this.plainBuffer);
-    const finished: FinishedPack[] = [];
     let at = 0;
     let next = 0;
     for (const [ordinal, length] of chunkLengths.entries()) {
@@ -117,28 +131,37 @@ export class BlockWriters {
       if (wanted[next] === ordinal) {
         const row = CHUNK_ID_BYTES * ordinal;
         const id = ids.subarray(row, row + CHUNK_ID_BYTES);
-        finished.push(...listed(writer.add(id, plain.subarray(at, at + length))));
+        this.keep(writer.add(id, plain.subarray(at, at + length)));
         next++;
       }
       at += length;
     }
     if (next < wanted.length)
       throw new DamagedError(object, `block ${block} holds fewer chunks than its table says`);
-    return finished;
   }
 
   finish(): FinishedPack[] {
-    return [...listed(this.writers.data.finish()), ...listed(this.writers.tree.finish())];
+    this.keep(this.writers.data.finish());
+    this.keep(this.writers.tree.finish());
+    return this.handOver();
   }
 
   abandon(): void {
     this.writers.data.abandon();
     this.writers.tree.abandon();
+    discardPacks(this.handOver());
   }
 }
 
-function listed(pack: FinishedPack | undefined): FinishedPack[] {
-  return pack === undefined ? [] : [pack];
+/** Removes the staged files of packs that nobody will store. */
+export function discardPacks(packs: readonly FinishedPack[]): void {
+  for (const { path } of packs) {
+    try {
+      rmSync(path, { force: true });
+    } catch {
+      // It stays among the staged files, which are cleared when this process is gone.
+    }
+  }
 }
 
 /** What a sealer of this repository works with; `keys` and `algorithms` are those of the thread that does. */

@@ -47,10 +47,8 @@ export async function choosePacks(
   for (;;) {
     const { reached, rankOf } = await countInUse(run, roots, condemned);
     const plan = choose(run, first, reached.usage);
-    const chosen = new Set([...plan.unused, ...plan.rewritten]);
-    const going = [...chosen].map((number) => cache.pack(number)!);
-    const rankNow: PackRank = (pack) => (chosen.has(pack.number) ? 1 : rankOf(pack));
-    if ((await provePlaces(run, going, reached.usage, rankNow)) === 0) return { reached, plan, rankOf };
+    const going = [...plan.unused, ...plan.rewritten].map((number) => cache.pack(number)!);
+    if ((await provePlaces(run, going, reached.usage)) === 0) return { reached, plan, rankOf };
   }
 }
 
@@ -65,7 +63,7 @@ function choose(run: PruneRun, first: PruneView, usage: ChunkUsage): PrunePlan {
   const { cache, config, backend } = run.repository;
   const { maxUnused, maxRepackBytes = Number.POSITIVE_INFINITY } = run.options;
   const free = backend.room?.free() ?? Number.POSITIVE_INFINITY;
-  const packs = plannedPacks(run, first, usage, packsOf(cache, cache.packNames()));
+  const packs = plannedPacks(run, first, usage, cache.allPacks());
   const packBytes = config.packBytes;
   const plan = planPrune(packs, { maxUnused, maxRepackBytes, roomBytes: free / 2, packBytes });
   const forSegments = free / 2 + (backend.room?.reservedBytes ?? 0) / 2;
@@ -106,7 +104,7 @@ export function packsOf(cache: RepositoryCache, names: Iterable<ObjectDigest>): 
 
 function sizedSegments(cache: RepositoryCache, { view }: PruneView): SizedSegment[] {
   const packs = new Map<number, number[]>();
-  for (const pack of packsOf(cache, cache.packNames())) {
+  for (const pack of cache.allPacks()) {
     for (const segment of pack.segments) {
       const named = packs.get(segment);
       if (named === undefined) packs.set(segment, [pack.number]);

@@ -1,4 +1,4 @@
-import { chunkIdHex, DamagedError } from '../../core/index.js';
+import { chunkIdHex, DamagedError, type ObjectDigest } from '../../core/index.js';
 import type { CachedPack, ChunkPlace, RepositoryCache } from '../cache/index.js';
 import type { Reference } from './prune-options.js';
 
@@ -42,8 +42,8 @@ export type PackRank = (pack: CachedPack) => number;
  * them, of the lowest rank.
  */
 export class ChunkUsage {
-  /** By pack number; packs of which nothing is in use are not in it. */
-  private readonly uses = new Map<number, PackUse>();
+  /** By the name of the pack: numbers change when the index is read again. Packs of which nothing is in use are not in it. */
+  private readonly uses = new Map<ObjectDigest, PackUse>();
 
   constructor(
     private readonly cache: RepositoryCache,
@@ -82,20 +82,20 @@ export class ChunkUsage {
 
   /** Whether the chunk at that place is reached, and counted there. */
   isUsed(pack: CachedPack, block: number, ordinal: number): boolean {
-    return this.uses.get(pack.number)?.bits.has(pack.blockStarts[block]! + ordinal) ?? false;
+    return this.uses.get(pack.name)?.bits.has(pack.blockStarts[block]! + ordinal) ?? false;
   }
 
   /** What is in use of a pack; undefined if nothing is. */
   use(pack: CachedPack): PackUse | undefined {
-    return this.uses.get(pack.number);
+    return this.uses.get(pack.name);
   }
 
   private useOf(pack: CachedPack): PackUse {
-    let use = this.uses.get(pack.number);
+    let use = this.uses.get(pack.name);
     if (use === undefined) {
       const chunks = pack.blocks.reduce((sum, block) => sum + block.chunks, 0);
       use = { chunks: 0, plain: new Float64Array(pack.blocks.length), bits: new ChunkBits(chunks) };
-      this.uses.set(pack.number, use);
+      this.uses.set(pack.name, use);
     }
     return use;
   }

@@ -75,7 +75,8 @@ export async function copyUsed(
     // What is durable by now need not be copied again, whatever becomes of this prune.
     const segments = await store.salvage();
     for (const name of segments) own.add(name);
-    if (!isOutOfRoom(error)) throw error;
+    // What is known now of a pack was not when this began: everything has to be counted again.
+    if (copying.damaged !== undefined || !isOutOfRoom(error)) throw error;
     // A pack that is stored and that no segment names goes with the next prune.
     const uncopied: CachedPack[] = [];
     for (const pack of packs) if (!(await isCopied(repository, pack, usage, has))) uncopied.push(pack);

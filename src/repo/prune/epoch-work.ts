@@ -1,4 +1,5 @@
-import type { ObjectDigest, SessionId } from '../../core/index.js';
+import { DamagedError, type ObjectDigest, type SessionId } from '../../core/index.js';
+import { badPacks } from '../bad-packs.js';
 import type { CachedPack } from '../cache/index.js';
 import { type ChosenPacks, countInUse, type InUse, packsOf, plannedPacks } from './choose-packs.js';
 import { wasteOf } from './chunk-usage.js';
@@ -30,7 +31,7 @@ export class EpochWork {
   private planned: PrunePlan;
   private inUse: InUse;
   /** Chunks in use of each condemned pack, as they were copied. */
-  private counts: ReadonlyMap<number, number>;
+  private counts: ReadonlyMap<ObjectDigest, number>;
 
   constructor(
     private readonly run: PruneRun,
@@ -69,6 +70,7 @@ export class EpochWork {
     const isAvoided = (pack: CachedPack): boolean => rankOf(pack) > 0;
     const copied = await copyUsed(this.run, this.epoch, packs, reached.usage, isAvoided, this.own);
     for (const { name } of copied.uncopied) this.condemned.leave(name);
+    if (copied.uncopied.length > 0) await this.proveLeft();
     return copied;
   }
 
@@ -76,7 +78,9 @@ export class EpochWork {
   async lookAgain(): Promise<LookedAgain> {
     const { run, epoch, own, condemned } = this;
     for (let looks = 1; ; looks++) {
+      const relied = this.reliedOn();
       const second = await readPruneView(run, { epoch, segments: own });
+      this.refuseLost(relied);
       const late = await this.lateRoots(second);
       await this.inUse.reached.walk(late);
       if (late.size > 0) await this.proveAgain(late);
@@ -89,6 +93,45 @@ export class EpochWork {
       } catch (error) {
         if (!(error instanceof SegmentGone) || looks === MOST_LOOKS) throw error;
       }
+    }
+  }
+
+  /** Packs that were to go and stay for want of room may now be relied on for what else goes: nobody has asked for them yet. */
+  private async proveLeft(): Promise<void> {
+    const { run, condemned } = this;
+    const going = packsOf(run.repository.cache, condemned.swept);
+    const damaged = await provePlaces(run, going, this.inUse.reached.usage, this.ownPacks());
+    if (damaged === 0) return;
+    throw new DamagedError(
+      'a pack that had to stay',
+      'is damaged, and another one that was to go is needed',
+      {
+        hint: 'Nothing was removed. Prune again: it is known now.',
+      },
+    );
+  }
+
+  /** Packs that stay and hold something in use, what this epoch has written among them. */
+  private reliedOn(): Set<ObjectDigest> {
+    const { cache } = this.run.repository;
+    const { usage } = this.inUse.reached;
+    const bad = badPacks(cache);
+    const isOwn = this.ownPacks();
+    const relied = cache
+      .allPacks()
+      .filter((pack) => (isOwn(pack) || usage.use(pack) !== undefined) && !bad.has(pack.name));
+    return new Set(relied.map(({ name }) => name).filter((name) => !this.condemned.names.has(name)));
+  }
+
+  /** What was there at P2 and has gone or been cut short since would be missed, however sound it was then. */
+  private refuseLost(relied: ReadonlySet<ObjectDigest>): void {
+    const { cache } = this.run.repository;
+    const bad = badPacks(cache);
+    for (const name of relied) {
+      if (cache.packNamed(name) !== undefined && !bad.has(name)) continue;
+      throw new DamagedError(`packs/${name}`, 'was there when this prune began, and is gone or damaged now', {
+        hint: 'Nothing was removed. Run: cbr check',
+      });
     }
   }
 
@@ -135,7 +178,7 @@ export class EpochWork {
     // What this epoch has written was verified when it was sealed.
     const isOwn = this.ownPacks();
     const going = packsOf(cache, condemned.swept);
-    while ((await provePlaces(run, going, this.inUse.reached.usage, this.inUse.rankOf, isOwn)) > 0) {
+    while ((await provePlaces(run, going, this.inUse.reached.usage, isOwn)) > 0) {
       this.inUse = await countInUse(run, roots, condemned.names);
       this.counts = new Map();
     }
@@ -145,7 +188,7 @@ export class EpochWork {
   private moreInUse(): CachedPack[] {
     const { usage } = this.inUse.reached;
     return packsOf(this.run.repository.cache, this.condemned.swept).filter(
-      (pack) => (usage.use(pack)?.chunks ?? 0) > (this.counts.get(pack.number) ?? 0),
+      (pack) => (usage.use(pack)?.chunks ?? 0) > (this.counts.get(pack.name) ?? 0),
     );
   }
 }

@@ -104,7 +104,7 @@ export function planPrune(packs: readonly PlannedPack[], limits: PlanLimits): Pr
     rewritten: [...rewritten].map(({ number }) => number),
     left: marked.filter((pack) => !rewritten.has(pack)).map(({ number }) => number),
     forgone: forgone + marked.filter((pack) => !rewritten.has(pack)).length,
-    leastForgone: wanting.length === 0 ? 0 : Math.min(...wanting.map(inUseOf)),
+    leastForgone: leastInUse(wanting),
     bytesUnused: sum(unused, ({ size }) => size),
     bytesRewritten: sum([...rewritten], ({ size }) => size),
     bytesCopied: sum([...rewritten], inUseOf),
@@ -118,6 +118,11 @@ function inUseOf({ size, waste }: PlannedPack): number {
   return size - waste;
 }
 
+/** Of the pack with least in use; 0 of none. */
+function leastInUse(packs: readonly PlannedPack[]): number {
+  return packs.reduce((least, pack) => (least === 0 ? inUseOf(pack) : Math.min(least, inUseOf(pack))), 0);
+}
+
 /** The plan without some packs that cannot go after all: those that are marked are left, others are not condemned. */
 export function leaveOut(plan: PrunePlan, packs: readonly PlannedPack[]): PrunePlan {
   if (packs.length === 0) return plan;
@@ -128,7 +133,7 @@ export function leaveOut(plan: PrunePlan, packs: readonly PlannedPack[]): PruneP
     rewritten: plan.rewritten.filter((number) => !numbers.has(number)),
     left: [...plan.left, ...packs.filter(({ isMarked }) => isMarked).map(({ number }) => number)],
     forgone: plan.forgone + packs.length,
-    leastForgone: plan.leastForgone || Math.min(...packs.map(inUseOf)),
+    leastForgone: plan.leastForgone || leastInUse(packs.filter(({ isUsed }) => isUsed)),
     bytesUnused:
       plan.bytesUnused -
       sum(

@@ -1,12 +1,12 @@
 import { CHUNK_ID_BYTES, type ChunkId, readAhead, toLatin1 } from '../../core/index.js';
-import { judgePack } from '../bad-packs.js';
+import { badPacks, judgePack } from '../bad-packs.js';
 import { decodeBlock } from '../block.js';
 import type { CachedPack } from '../cache/index.js';
 import { ifDamaged } from '../damage.js';
 import { HEADER_BYTES } from '../object-header.js';
 import { blockOffsets, openPackHeader } from '../pack-reader.js';
 import type { Repository } from '../repository.js';
-import type { ChunkUsage, PackRank } from './chunk-usage.js';
+import type { ChunkUsage } from './chunk-usage.js';
 import { idsOfPack } from './ids-of-pack.js';
 import { type PruneRun, stopIfAborted } from './prune-run.js';
 
@@ -26,21 +26,25 @@ export async function provePlaces(
   run: PruneRun,
   going: readonly CachedPack[],
   usage: ChunkUsage,
-  rankOf: PackRank,
   isProven: (pack: CachedPack) => boolean = () => false,
 ): Promise<number> {
   const { repository } = run;
   if (!repository.cache.hasCopies) return 0;
   const relied: BlocksByPack = new Map();
+  const bad = badPacks(repository.cache);
+  const gone = new Set(going.map(({ name }) => name));
+  // A condemned pack that is left for want of room stays, too.
+  const stays = ({ name }: CachedPack): boolean => !gone.has(name) && !bad.has(name);
   const tables = readAhead(going, TABLES_AHEAD, (pack) => idsOfPack(repository, pack));
   for await (const ids of tables) {
     stopIfAborted(run);
-    gatherRelied(repository, ids, usage, { rankOf, isProven }, relied);
+    gatherRelied(repository, ids, usage, { stays, isProven }, relied);
   }
   let damaged = 0;
   for (const [pack, blocks] of relied) {
     stopIfAborted(run);
-    if (await isWhole(repository, pack, blocks)) continue;
+    // One bad read proves nothing about the medium.
+    if ((await isWhole(repository, pack, blocks)) || (await isWhole(repository, pack, blocks))) continue;
     judgePack(repository.cache, pack.name, false);
     damaged++;
   }
@@ -48,7 +52,7 @@ export async function provePlaces(
 }
 
 interface Worth {
-  readonly rankOf: PackRank;
+  readonly stays: (pack: CachedPack) => boolean;
   readonly isProven: (pack: CachedPack) => boolean;
 }
 
@@ -57,7 +61,7 @@ function gatherRelied(
   { cache }: Repository,
   ids: Uint8Array,
   usage: ChunkUsage,
-  { rankOf, isProven }: Worth,
+  { stays, isProven }: Worth,
   relied: BlocksByPack,
 ): void {
   for (let row = 0; row < ids.byteLength; row += CHUNK_ID_BYTES) {
@@ -69,7 +73,7 @@ function gatherRelied(
     });
     // Wherever it is counted: that may be in the pack that goes.
     if (!found.some(({ pack, place }) => usage.isUsed(pack, place.block, place.ordinal))) continue;
-    const staying = found.filter(({ pack }) => rankOf(pack) === 0);
+    const staying = found.filter(({ pack }) => stays(pack));
     const [first] = staying;
     if (first === undefined || staying.some(({ pack }) => isProven(pack))) continue;
     const blocks = relied.get(first.pack) ?? new Set();

@@ -52,12 +52,19 @@ function withCopies(planned: Planned, copies: readonly Copied[]): PruneSummary {
   };
 }
 
-/** A prune that left the rest to the next one. */
+/** Packs and their stored bytes. */
+export interface SomePacks {
+  readonly packs: number;
+  readonly bytes: number;
+}
+
+/** A prune that left the rest to the next one. `condemned`: what is marked now. */
 export function pendingSummary(
   planned: Planned,
   copied: Copied,
   epoch: number,
   pending: readonly PendingSession[],
+  condemned: SomePacks,
 ): PruneSummary {
   const summary = withCopies(planned, [copied]);
   return {
@@ -68,17 +75,19 @@ export function pendingSummary(
     packsRemoved: 0,
     packsRewritten: 0,
     bytesFreed: 0,
-    bytesKept: summary.bytesKept + summary.bytesFreed,
-    condemned: { packs: summary.packsRemoved + summary.packsRewritten, bytes: summary.bytesFreed },
+    bytesKept: summary.bytesKept + condemned.bytes,
+    bytesUnused: summary.bytesUnused + condemned.bytes,
+    condemned,
   };
 }
 
-/** A prune that has removed what it condemned; `droppedBytes`: of index segments. */
+/** A prune that has removed what it condemned; `removed`: all packs that went, `droppedBytes`: of index segments. */
 export function sweptSummary(
   planned: Planned,
   copies: readonly Copied[],
   epoch: number,
   { dropped, written, bytesWritten }: MergedSegments,
+  removed: SomePacks,
   droppedBytes: number,
   staying: Staying,
 ): PruneSummary {
@@ -87,7 +96,8 @@ export function sweptSummary(
     ...summary,
     state: 'swept',
     epoch,
-    bytesFreed: summary.bytesFreed + droppedBytes,
+    packsRemoved: Math.max(0, removed.packs - planned.plan.rewritten.length),
+    bytesFreed: removed.bytes + droppedBytes,
     bytesAdded: summary.bytesAdded + bytesWritten,
     bytesKept: staying.bytes,
     bytesUnused: staying.waste,

@@ -16,7 +16,7 @@ import type { MergedSegments } from './merge-segments.js';
 import type { PrunePlan } from './plan-prune.js';
 import type { PruneOptions, PruneSummary, WalkTrees } from './prune-options.js';
 import { digestBytes, newPruneRun, type PruneRun } from './prune-run.js';
-import { pendingSummary, plannedSummary, sweptSummary } from './prune-summary.js';
+import { pendingSummary, plannedSummary, type SomePacks, sweptSummary } from './prune-summary.js';
 import { type PruneView, readPruneView } from './prune-view.js';
 import { forgottenRoots, validRoots } from './reach-snapshots.js';
 import { settleSessions } from './settle-sessions.js';
@@ -117,7 +117,7 @@ async function pruneEpoch(run: PruneRun, lease: PruneLease): Promise<PruneSummar
     if (pending.length > 0) {
       await lease.close(own);
       const planned = { plan: epoch.plan, snapshots: roots.size, orphans: new Map() };
-      return pendingSummary(planned, copied, lease.epoch, pending);
+      return pendingSummary(planned, copied, lease.epoch, pending, packsAmong(first, condemned.names));
     }
     const { second, late, copiedLate, merged } = await epoch.lookAgain(); // P8, P9
     tellForgone(run, epoch.plan, [copiedLate]);
@@ -128,7 +128,8 @@ async function pruneEpoch(run: PruneRun, lease: PruneLease): Promise<PruneSummar
     await sweepAll(run, lease.epoch, { first, second, sessions, merged, condemned, orphans });
     const planned = { plan: epoch.plan, snapshots: roots.size + late.size, orphans };
     const droppedBytes = merged.dropped.reduce((sum, name) => sum + (second.view.segments.get(name) ?? 0), 0);
-    return sweptSummary(planned, [copied, copiedLate], lease.epoch, merged, droppedBytes, staying);
+    const removed = packsAmong(first, [...condemned.swept, ...orphans.keys()]);
+    return sweptSummary(planned, [copied, copiedLate], lease.epoch, merged, removed, droppedBytes, staying);
   } catch (error) {
     throw lease.isClosed ? error : await closeAfter(error, lease, own);
   }
@@ -175,6 +176,12 @@ function tellForgone({ repository }: PruneRun, plan: PrunePlan, copies: readonly
     ? `Nothing else can go: make room for ${needed} MiB at least, or forget more, and prune again.`
     : 'Prune again to go on.';
   repository.report(`${what} ${next}`, 'notice');
+}
+
+/** Those of the named packs that were listed at P2. */
+function packsAmong({ packs }: PruneView, names: Iterable<ObjectDigest>): SomePacks {
+  const sizes = [...names].map((name) => packs.get(name)).filter((size) => size !== undefined);
+  return { packs: sizes.length, bytes: sizes.reduce((sum, size) => sum + size, 0) };
 }
 
 /** What is removed is what the cache knows nothing of: one that is unsound is no witness. */

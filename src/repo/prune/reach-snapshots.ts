@@ -1,4 +1,12 @@
-import { type ChunkId, DamagedError, decode, messageOf, type SessionId, toLatin1 } from '../../core/index.js';
+import {
+  type ChunkId,
+  DamagedError,
+  decode,
+  messageOf,
+  type ObjectDigest,
+  type SessionId,
+  toLatin1,
+} from '../../core/index.js';
 import type { CachedPack, RepositoryCache } from '../cache/index.js';
 import { ChunkReader } from '../chunk-reader.js';
 import { ifDamaged } from '../damage.js';
@@ -11,11 +19,10 @@ import { type PruneRun, stopIfAborted } from './prune-run.js';
 import { RecentChunks } from './recent-chunks.js';
 
 /**
- * Blocks of trees kept open, 256 KiB each: the folders of a snapshot lie in the packs of all that changed them, and are met in
- * the order of their names. Of a hundred snapshots with 2 % changes each, forgotten but for ten, a prune made 7,023 reads with
- * 64 blocks and 4,197 with 512.
+ * Of blocks of trees kept open: the folders of a snapshot lie in the packs of all that changed them. Of a hundred snapshots with
+ * 2 % changes each, forgotten but for ten, a prune made 7,023 reads with 64 blocks of 256 KiB and 4,197 with 512.
  */
-const KEPT_BLOCKS = 512;
+const KEPT_BYTES = 512 * 256 * 1024;
 
 /** Below so many stored bytes of trees threads would take longer to start than to open them. */
 const FEW_TREE_BYTES = 32 * 2 ** 20;
@@ -60,7 +67,7 @@ export class ReachedChunks {
     const { backend, keys, algorithms, cache } = run.repository;
     const workers = treeBytes(cache) < FEW_TREE_BYTES ? undefined : run.workers();
     const reader = new ChunkReader(backend, keys, algorithms, cache, async () => false, {
-      keptBlocks: KEPT_BLOCKS,
+      keptBytes: KEPT_BYTES,
       ...(workers === undefined ? {} : { open: (block) => workers.open(block) }),
     });
     const recent = new RecentChunks(cache.counts().chunks);
@@ -115,7 +122,7 @@ function rootOf(sid: SessionId, { root }: OutcomeRecord): Reference {
   return { id: toLatin1(root.id) as ChunkId, length: root.length };
 }
 
-/** How many chunks of each pack, by its number, are in use, to see later which have become more. */
-export function useCounts(usage: ChunkUsage, packs: Iterable<CachedPack>): Map<number, number> {
-  return new Map([...packs].map((pack) => [pack.number, usage.use(pack)?.chunks ?? 0]));
+/** How many chunks of each pack, by its name, are in use, to see later which have become more. */
+export function useCounts(usage: ChunkUsage, packs: Iterable<CachedPack>): Map<ObjectDigest, number> {
+  return new Map([...packs].map((pack) => [pack.name, usage.use(pack)?.chunks ?? 0]));
 }

@@ -14,7 +14,7 @@ import { type ForgetOptions, forgetSnapshots } from './forget-snapshots.js';
 import { anchorsOf, storeAnchors } from './group-anchors.js';
 import type { ForgetPlan } from './plan-forget.js';
 
-/** Pins are looked for again before so many are forgotten: they cost one listing. */
+/** Pins are looked for again before so many are forgotten: they cost two listings. */
 const AT_ONCE = 32;
 
 export interface AppliedForgetPlan {

@@ -36,17 +36,18 @@ export async function forgetSnapshots(
     }
   };
   const forgotten = new Set<SessionId>();
-  await forEachParallel([...new Set(ids)], backend.concurrency, async (id) => {
-    signal.throwIfAborted();
-    if ((await forgetOne(id)) === 'gone') return;
-    forgotten.add(id);
-    onForgotten?.(id);
-  });
-  if (isReserveUsed && backend.room?.reserve() === false) {
-    repository.report(
-      'The disk is full, and the reserve of the repository is used up: prune next.',
-      'notice',
-    );
+  try {
+    await forEachParallel([...new Set(ids)], backend.concurrency, async (id) => {
+      signal.throwIfAborted();
+      if ((await forgetOne(id)) === 'gone') return;
+      forgotten.add(id);
+      onForgotten?.(id);
+    });
+  } finally {
+    if (isReserveUsed && backend.room?.reserve() === false) {
+      const what = 'The disk is full, and the reserve of the repository is used up';
+      repository.report(`${what}: prune next.`, 'notice');
+    }
   }
   return ids.filter((id) => forgotten.has(id));
 }

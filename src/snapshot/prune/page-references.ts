@@ -1,7 +1,14 @@
 import { CHUNK_ID_BYTES, type ChunkId, LIMITS, MessagePackReader } from '../../core/index.js';
 import { ENTRY_TYPES, type EntryType } from '../../fs/index.js';
 import { type ChunkReference, type ContentItem, readItems, readReference } from '../content-items.js';
-import { FIELD, FIRST_OPTIONAL_FIELD, LAST_OPTIONAL_FIELD, MAX_INLINE_ITEMS, MAX_XATTRS } from '../entry.js';
+import {
+  FIELD,
+  FIRST_OPTIONAL_FIELD,
+  LAST_OPTIONAL_FIELD,
+  MAX_INLINE_ITEMS,
+  MAX_XATTR_VALUE,
+  MAX_XATTRS,
+} from '../entry.js';
 
 /** Is told of what a tree page names, in the order of the page. */
 export interface NamedByTree {
@@ -42,6 +49,7 @@ function readEntryReferences(reader: MessagePackReader, named: NamedByTree): voi
   let size = 0;
   let ids: string | undefined;
   let hasContent = false;
+  let hasList = false;
   let hasTree = false;
   for (let i = 0; i < count; i++) {
     const field = reader.int(0, LAST_OPTIONAL_FIELD);
@@ -67,6 +75,7 @@ function readEntryReferences(reader: MessagePackReader, named: NamedByTree): voi
       case FIELD.list:
         named.list(readReference(reader));
         hasContent = true;
+        hasList = true;
         break;
       case FIELD.tree:
         named.tree(readReference(reader));
@@ -78,6 +87,7 @@ function readEntryReferences(reader: MessagePackReader, named: NamedByTree): voi
     }
   }
   if ((type === 'directory') !== hasTree) reader.fail('a tree where none belongs, or none where one does');
+  if (hasList && ids !== undefined) reader.fail('content given twice');
   if (type === 'file') {
     if (!hasContent) readWholeContent(reader, ids, size, named);
   } else if (hasContent || ids !== undefined) reader.fail('content of what is no file');
@@ -106,6 +116,6 @@ function readAttributeReferences(reader: MessagePackReader, named: NamedByTree):
     if (reader.array() !== 2) reader.fail('an extended attribute expected');
     reader.pass();
     if (reader.isArray()) named.attribute(readReference(reader));
-    else reader.pass();
+    else reader.bin(MAX_XATTR_VALUE);
   }
 }

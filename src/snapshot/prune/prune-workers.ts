@@ -2,6 +2,7 @@ import { WorkerPool } from '../../engine/index.js';
 import {
   type BlockSealer,
   blockWriterSettings,
+  discardPacks,
   type PruneWorkers,
   type Repository,
 } from '../../repo/index.js';
@@ -38,7 +39,14 @@ function sealerOf(pool: WorkerPool<PruneTasks>, threads: number): BlockSealer {
       const bytes = whole(blocks.bytes);
       return pool.run('seal', { ...blocks, bytes }, { transfer: [bytes.buffer] });
     },
-    finish: async () => (await pool.runOnEach('finish', {})).flat(),
+    finish: async () => {
+      const outcomes = await Promise.allSettled(pool.eachRun('finish', {}));
+      const finished = outcomes.flatMap((each) => (each.status === 'fulfilled' ? each.value : []));
+      const failed = outcomes.find((each) => each.status === 'rejected');
+      if (failed === undefined) return finished;
+      discardPacks(finished);
+      throw failed.reason;
+    },
     // A thread that failed has nothing left to throw away.
     abandon: async () => void (await pool.runOnEach('abandon', {}).catch(() => undefined)),
   };

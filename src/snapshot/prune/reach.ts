@@ -2,8 +2,11 @@ import { type ChunkId, readAhead } from '../../core/index.js';
 import type { WalkTrees } from '../../repo/index.js';
 import { pageReader, rootStep, type Step } from './page-steps.js';
 
-/** Steps between two looks at everything else that waits: a heartbeat must not. */
-const STEPS_AT_ONCE = 200;
+/**
+ * Pages that are read at the same time, for most of the time of a read is waiting; and steps between two looks at everything
+ * else that waits: a heartbeat must not.
+ */
+const STEPS_AT_ONCE = 64;
 
 /**
  * A walk through trees that can be continued with further roots and the same visitor. Strict: what a page names and this
