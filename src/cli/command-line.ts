@@ -102,8 +102,9 @@ function refuseUnknown(
       hint: `See: cbr ${meant} --help`,
     });
   }
-  // Help, or a word or option that commander knows better how to complain about.
-  if (args.length > 0) parsing(words, () => group.parse([...args], { from: 'user' }));
+  // Help, or a word or option that commander knows better how to complain about; a word alone, for it has no help.
+  const told = word === undefined ? args : [word];
+  if (told.length > 0) parsing(words, () => group.parse([...told], { from: 'user' }));
   throw new CbrError('usage', 'no command was given', { hint: `See: ${['cbr', ...words].join(' ')} --help` });
 }
 

@@ -105,10 +105,11 @@ export async function runPrune(
 }
 
 export function sessionText({ session, host, pid, started }: PendingSession): string {
-  const process = pid === undefined ? '' : ` of process ${pid}`;
-  const where = host === undefined ? '' : ` on ${displayText(host)}`;
-  const since = started === undefined ? '' : `, begun ${timeText({ seconds: started, nanoseconds: 0 })},`;
-  return `session ${session.slice(0, 8)}${process}${where}${since}`;
+  const process = pid === undefined ? [] : [`process ${pid}`];
+  const where = host === undefined ? [] : [`on ${displayText(host)}`];
+  const since = started === undefined ? [] : [`begun ${timeText({ seconds: started, nanoseconds: 0 })}`];
+  const about = [[...process, ...where].join(' '), ...since].filter((text) => text !== '').join(', ');
+  return `session ${session.slice(0, 8)}${about === '' ? '' : ` (${about})`}`;
 }
 
 function summaryLines(summary: PruneSummary): string[] {

@@ -134,6 +134,7 @@ describe('what a page names', () => {
       write(0, size(5), ids('i'.repeat(31))),
       write(0, size(5), ids('i'.repeat(64))),
       write(0, size(5), list(16), size(5)),
+      write(0, size(5), ids('i'.repeat(32)), list(16)),
       write(0, size(0), list(21)),
       write(1),
       write(1, ids('i'.repeat(32)), list(21)),

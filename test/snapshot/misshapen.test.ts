@@ -87,6 +87,7 @@ test('a forged segment with impossible blocks is a damaged one: nothing else sto
     for (const block of [
       { stored: 1, plain: 1, chunks: 70_000 },
       { stored: 1, plain: 2 ** 31, chunks: 1 },
+      { stored: 2 ** 31, plain: 1, chunks: 1 },
     ]) {
       const { name, bytes } = encodeSegment(forged(block), keys, records.compression);
       await backend.write('index', name, bytes);

@@ -1,9 +1,10 @@
 import type { Command } from 'commander';
-import { isAlive } from '../../core/index.js';
+import { CbrError, isAlive } from '../../core/index.js';
 import { type PruneStatus, pruneStatus } from '../../repo/index.js';
 import type { CommandContext, CommandModule, Outcome } from '../command.js';
 import { EXIT } from '../exit-codes.js';
 import { declarePruneLimits, type PruneFlags, runPrune, sessionText } from '../prune-run.js';
+import { displayText } from '../raw-names.js';
 import { withRepository } from '../repository.js';
 import { countOf, sizeText } from '../sizes.js';
 
@@ -33,8 +34,9 @@ Examples:
       );
   },
 
-  run(context: CommandContext, command: Command): Promise<Outcome> {
+  async run(context: CommandContext, command: Command): Promise<Outcome> {
     const flags = command.opts<Flags>();
+    if (flags.status === true) refuseBesideStatus(command);
     return withRepository(context, async (repository) => {
       if (flags.status !== true) return runPrune(context, repository, flags);
       const status = await pruneStatus(repository, (process) => isAlive(process, repository.identity));
@@ -44,24 +46,59 @@ Examples:
   },
 };
 
-const STATES: Readonly<Record<NonNullable<PruneStatus['running']>['state'], string>> = {
+/** Rejects with `usage` where an option stands beside --status that says how to prune. */
+function refuseBesideStatus(command: Command): void {
+  const given = command.options.find(
+    (option) =>
+      OF_PRUNING.has(option.attributeName()) &&
+      command.getOptionValueSource(option.attributeName()) === 'cli',
+  );
+  if (given === undefined) return;
+  throw new CbrError('usage', `--status and ${given.long} exclude each other`, {
+    hint: 'Leave one of them out: --status only looks, and changes nothing.',
+  });
+}
+
+const OF_PRUNING: ReadonlySet<string> = new Set<keyof PruneFlags>([
+  'maxUnused',
+  'maxRepack',
+  'wait',
+  'dryRun',
+  'acceptVanished',
+]);
+
+type State = NonNullable<PruneStatus['running']>['state'];
+
+const PRUNE_STATES: Readonly<Record<State, string>> = {
   alive: 'is running',
   dead: 'was killed; the next one goes on',
   unknown: 'is running, or was killed on another machine',
+};
+
+const SESSION_STATES: Readonly<Record<State, string>> = {
+  alive: 'is running: what is condemned stays until it has ended',
+  dead: 'was killed; the next prune ends it',
+  unknown: 'is running, or was killed on another machine: what is condemned stays until it has ended',
 };
 
 function statusLines({ running, marks, sessions }: PruneStatus): string[] {
   const lines: string[] = [];
   if (running !== undefined) {
     const { process, epoch, state } = running;
-    const who = process === undefined ? '' : ` (process ${process.pid} on ${process.host})`;
-    lines.push(`Prune ${epoch}${who} ${STATES[state]}.`);
+    const who =
+      process === undefined ? '' : ` (process ${process.pid} on ${displayText(process.host ?? '?')})`;
+    lines.push(`Prune ${epoch}${who} ${PRUNE_STATES[state]}.`);
   }
   for (const { epoch, packs, bytes } of marks) {
     lines.push(
       `Condemned by prune ${epoch}, and still there: ${countOf(packs, 'pack')}, ${sizeText(bytes)}.`,
     );
   }
-  for (const session of sessions) lines.push(`Not ended: ${sessionText(session)}.`);
+  for (const session of sessions) {
+    const text = `${sessionText(session)} ${SESSION_STATES[session.state]}.`;
+    lines.push(`${text.charAt(0).toUpperCase()}${text.slice(1)}`);
+  }
+  const isFree = [running, ...sessions].every((each) => each === undefined || each.state === 'dead');
+  if (marks.length > 0 && isFree) lines.push('A prune can now remove what is condemned.');
   return lines.length > 0 ? lines : ['Nothing is under way, and nothing waits.'];
 }
