@@ -1,3 +1,4 @@
+import type { Traffic } from '../backends/index.js';
 import { CbrError, messageOf } from '../core/index.js';
 import type { ProgressEvent } from '../snapshot/index.js';
 import { EXIT, type ExitCode } from './exit-codes.js';
@@ -7,6 +8,7 @@ import { errorText, type Problem, problemFields, problemLines } from './problem.
 import { type Progress, ProgressMeter } from './progress.js';
 import { ProgressBar } from './progress-bar.js';
 import { rawField } from './raw-names.js';
+import { trafficFields, trafficText } from './traffic-text.js';
 
 export interface OutputSettings {
   readonly json: boolean;
@@ -40,6 +42,7 @@ export class Output {
   private counts = { error: 0, warning: 0, note: 0 };
   private lastProgress = Number.NEGATIVE_INFINITY;
   private done: Fields = {};
+  private traffic: Traffic | undefined;
 
   constructor(private readonly settings: OutputSettings) {
     const clearBar = (): void => this.bar?.clear();
@@ -127,6 +130,11 @@ export class Output {
     for (const problem of this.repeated) for (const line of problemLines(problem)) this.line(`  ${line}`);
   }
 
+  /** What passes between this run and the repository, for its last word; the counts go on. */
+  follow(traffic: Traffic): void {
+    this.traffic = traffic;
+  }
+
   /** What is done already, for the summary of a run that an error stops later. */
   hasDone(fields: Fields): void {
     this.done = fields;
@@ -156,9 +164,11 @@ export class Output {
         problems: this.counts.error,
         warnings: this.counts.warning + this.counts.note,
         ...fields,
+        ...(this.traffic === undefined ? {} : { traffic: trafficFields(this.traffic) }),
       });
     }
     this.stdout.flush();
+    if (this.traffic !== undefined && this.isVerbose && !this.isOver) this.remark(trafficText(this.traffic));
     let code = exitCode;
     if (this.stdout.failure !== undefined && !this.stdout.isClosed) {
       this.stderr.line(`cbr: cannot write to standard output: ${messageOf(this.stdout.failure)}`);

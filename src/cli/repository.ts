@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import { withTraffic } from '../backends/index.js';
 import { CbrError } from '../core/index.js';
 import {
   type InitParameters,
@@ -26,6 +27,11 @@ export function openOptions(context: CommandContext, purpose: PasswordPurpose): 
     portable: options.portable,
     host: hostname(),
     now: () => Date.now(),
+    wrapBackend: (medium) => {
+      const counted = withTraffic(medium);
+      output.follow(counted.traffic);
+      return counted;
+    },
     report: (reason, weight) => {
       if (weight === 'notice' || options.verbose)
         output.problem({ severity: 'note', about: 'cache', reason });

@@ -46,6 +46,19 @@ describe('snapshots', () => {
   });
 });
 
+test('a run says what passed between it and the repository', async () => {
+  const its = await filled();
+  const snapshot = await snapshotId(its);
+  const { summary } = await its.json(['ls', snapshot]);
+  const { read, list, write } = summary.traffic as Record<string, { calls: number; bytes: number }>;
+  expect(read!.calls).toBeGreaterThan(1);
+  expect(read!.bytes).toBeGreaterThan(100);
+  expect(list!.calls).toBeGreaterThan(1);
+  expect(write).toBeUndefined();
+  const { stderr } = await its.run(['ls', snapshot, '-v']);
+  expect(stderr).toMatch(/^Repository: [0-9]+ reads \([0-9.]+ K?i?B\), 0 writes \(0 B\), [0-9]+ lists, /m);
+});
+
 describe('how a snapshot is named', () => {
   test('id, prefix, latest, latest~N; and by host, path and tag', async () => {
     const its = await filled();
