@@ -8,11 +8,12 @@ const PASSWORD = 'correct horse battery staple';
 
 /**
  * The commands of one tool on one repository. `snapshot` is run as 'first' and as 'second'; `restore` restores the second.
+ * or the snapshot named (cbr and restic; `list` tells the names, as JSON).
  * `settle` is run on a copy of repository and cache before anything is measured.
  * Those of retention (prune.mjs) are there for the tools that it compares.
  * @typedef {import('./measure.mjs').Command} Command
- * @typedef {{init: Command, snapshot: (name: string) => Command, restore: (target: string) => Command, check: Command,
- *   settle?: Command, forget?: (keep: number) => Command, prune?: Command, forgetAndPrune?: (keep: number) => Command,
+ * @typedef {{init: Command, snapshot: (name: string) => Command, restore: (target: string, snapshot?: string) => Command, check: Command,
+ *   settle?: Command, list?: Command, forget?: (keep: number) => Command, prune?: Command, forgetAndPrune?: (keep: number) => Command,
  *   pruneDryRun?: Command, rawStats?: Command}} Commands
  * @typedef {{name: string, version: string, commands: (place: string, source: string) => Commands}} Tool
  */
@@ -34,10 +35,11 @@ export function cbr() {
       return {
         init: command('init'),
         snapshot: () => command('snapshot', source, '--json', '--no-progress'),
-        restore: (target) => command('restore', 'latest', '--target', target),
+        restore: (target, snapshot = 'latest') => command('restore', snapshot, '--target', target),
         check: command('check', '--read-data'),
         // A cache that was copied is taken for changed, and built anew: not in what is measured.
         settle: command('stats', '--json'),
+        list: command('snapshots', '--json'),
         forget: (keep) => command('forget', '--keep-last', String(keep)),
         prune: command('prune', '--json', '--no-progress'),
         forgetAndPrune: (keep) => command('forget', '--keep-last', String(keep), '--prune'),
@@ -63,9 +65,10 @@ function restic(file) {
       return {
         init: command('init'),
         snapshot: () => command('backup', source),
-        restore: (target) => command('restore', 'latest', '--target', target),
+        restore: (target, snapshot = 'latest') => command('restore', snapshot, '--target', target),
         check: command('check', '--read-data'),
         settle: command('snapshots', '--json'),
+        list: command('snapshots', '--json'),
         forget: (keep) => command('forget', '--keep-last', String(keep)),
         prune: command('prune'),
         forgetAndPrune: (keep) => command('forget', '--keep-last', String(keep), '--prune'),
