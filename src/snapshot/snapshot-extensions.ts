@@ -1,0 +1,38 @@
+import { isSessionId, type SessionId, toHex } from '../core/index.js';
+import type { AboutSnapshot } from './snapshot-record.js';
+
+/** What a snapshot says beyond the fields of its record, by name (docs/format.md, "Snapshot"). Earlier programs ignore it. */
+
+const REWRITTEN_FROM = 'rewritten-from';
+const ID_BYTES = 16;
+
+/** As many as the value of an extension holds. */
+export const MOST_REWRITTEN = 4096;
+
+/** The snapshots that this one was made from by rewriting or merging, in the order in which they were named; none: it was taken. */
+export function rewrittenFrom(about: Pick<AboutSnapshot, 'extensions'>): readonly SessionId[] {
+  const value = extensionOf(about, REWRITTEN_FROM) ?? new Uint8Array();
+  const ids = Array.from({ length: Math.floor(value.byteLength / ID_BYTES) }, (_, i) =>
+    toHex(value.subarray(i * ID_BYTES, (i + 1) * ID_BYTES)),
+  );
+  return ids.filter(isSessionId);
+}
+
+/** At most MOST_REWRITTEN ids. */
+export function withRewrittenFrom(about: AboutSnapshot, ids: readonly SessionId[]): AboutSnapshot {
+  return withExtension(about, REWRITTEN_FROM, Buffer.from(ids.join(''), 'hex'));
+}
+
+/** The value of an extension; undefined where the snapshot has none of that name. */
+export function extensionOf(
+  { extensions = [] }: Pick<AboutSnapshot, 'extensions'>,
+  name: string,
+): Uint8Array | undefined {
+  return extensions.find((each) => each.name === name)?.value;
+}
+
+/** With that value in the place of the one it had; all others stay, known or not. */
+export function withExtension(about: AboutSnapshot, name: string, value: Uint8Array): AboutSnapshot {
+  const others = (about.extensions ?? []).filter((each) => each.name !== name);
+  return { ...about, extensions: [...others, { name, value }] };
+}
