@@ -1,6 +1,7 @@
 export type { CheckOptions, CheckReport } from './check/check-options.js';
 export { checkRepository } from './check/check-repository.js';
 export type { Finding } from './check/findings.js';
+export { compareTrees, type EntryPair } from './compare-trees.js';
 export * from './entry.js';
 export * from './events.js';
 export { type AppliedForgetPlan, applyForgetPlan } from './forget/apply-forget-plan.js';

@@ -160,7 +160,8 @@ function takeEncoded(reader: MessagePackReader): EncodedEntry {
   return { name: nameReader.latin1(LIMITS.name), bytes };
 }
 
-function readTreePage(plain: Uint8Array, subject: string): TreePage {
+/** A page with its entries as they are stored. */
+export function readTreePage(plain: Uint8Array, subject: string): TreePage {
   return readPage(plain, subject, takeEncoded);
 }
 
