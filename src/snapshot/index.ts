@@ -35,7 +35,7 @@ export { restoreSnapshot } from './restore/restore-snapshot.js';
 export { type RestoreWorkers, startRestoreWorkers } from './restore/restore-workers.js';
 export * from './select-snapshot.js';
 export * from './session-status.js';
-export { rewrittenFrom } from './snapshot-extensions.js';
+export { isPartial, rewrittenFrom } from './snapshot-extensions.js';
 export * from './snapshot-record.js';
 export { type IntakePool, intakePool } from './take/intake-engine.js';
 export type { TakeOptions, TakeSummary } from './take/take-options.js';

@@ -3,11 +3,21 @@ import type { AboutSnapshot } from './snapshot-record.js';
 
 /** What a snapshot says beyond the fields of its record, by name (docs/format.md, "Snapshot"). Earlier programs ignore it. */
 
+const PARTIAL = 'partial';
 const REWRITTEN_FROM = 'rewritten-from';
 const ID_BYTES = 16;
 
 /** As many as the value of an extension holds. */
 export const MOST_REWRITTEN = 4096;
+
+/** Whether the snapshot was stopped before it had taken in everything: what it lacks may have been there. */
+export function isPartial(about: Pick<AboutSnapshot, 'extensions'>): boolean {
+  return extensionOf(about, PARTIAL) !== undefined;
+}
+
+export function withPartial(about: AboutSnapshot): AboutSnapshot {
+  return withExtension(about, PARTIAL, new Uint8Array());
+}
 
 /** The snapshots that this one was made from by rewriting or merging, in the order in which they were named; none: it was taken. */
 export function rewrittenFrom(about: Pick<AboutSnapshot, 'extensions'>): readonly SessionId[] {

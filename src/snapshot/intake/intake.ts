@@ -1,18 +1,11 @@
-import { CbrError, CHUNK_ID_BYTES, chunkIdAt, messageOf } from '../../core/index.js';
-import { Limiter, type Slab, type SlabPool, type WorkerPool } from '../../engine/index.js';
+import { CbrError, messageOf } from '../../core/index.js';
+import { Limiter, type Slab } from '../../engine/index.js';
 import { type RawPath, STAT_ROW_BYTES } from '../../fs/index.js';
-import type { FinishedPack, PackStore } from '../../repo/index.js';
 import { ContentListBuilder, type StoreTreeChunk } from '../content-list.js';
 import { type Content, type ContentItem, itemBytes, MAX_INLINE_ITEMS } from '../entry.js';
 import { isVanished } from './read-files.js';
-import {
-  type BatchOutput,
-  type FileNotes,
-  type IntakeTasks,
-  type LargeFile,
-  READ,
-  type SparseFile,
-} from './tasks.js';
+import { type SealerParts, SlabSealer } from './slab-sealer.js';
+import { type BatchOutput, type FileNotes, type LargeFile, READ, type SparseFile } from './tasks.js';
 
 /** A file whose content is to be read. */
 export interface FileToTake {
@@ -53,12 +46,9 @@ const LARGE_FILES = 2;
 const NO_CONTENT: Content = { kind: 'items', items: [] };
 const NO_NOTES: FileNotes = Object.freeze({});
 
-export interface IntakeParts {
-  readonly pool: WorkerPool<IntakeTasks>;
-  readonly slabs: SlabPool;
+export interface IntakeParts extends SealerParts {
   /** Content bytes of a slab. */
   readonly capacity: number;
-  readonly store: PackStore;
   readonly storeTreeChunk: StoreTreeChunk;
   /** Called for all content that was read; `newBytes` of it are of chunks that the repository did not have. */
   readonly onRead: (path: string, bytes: number, newBytes: number) => void;
@@ -75,7 +65,11 @@ export class Intake {
   private readonly running = new Limiter(Number.POSITIVE_INFINITY);
   private readonly large = new Limiter(LARGE_FILES);
 
-  constructor(private readonly parts: IntakeParts) {}
+  private readonly sealer: SlabSealer;
+
+  constructor(private readonly parts: IntakeParts) {
+    this.sealer = new SlabSealer(parts);
+  }
 
   /**
    * Takes a file in; `taken` is called once, when its content is known. A promise resolves when there is room for the next;
@@ -125,7 +119,7 @@ export class Intake {
       // What a file became may ask for another one: a chunk that comes after `finish` would never be stored.
     } while (this.batch.length > 0 || !this.running.isIdle || !this.large.isIdle);
     const finished = await this.parts.pool.runOnEach('finish', {});
-    for (const { packs } of finished) this.storePacks(packs);
+    for (const { packs } of finished) this.sealer.storePacks(packs);
   }
 
   /** Gives up: workers remove what they have staged. Takes what is lost with a dead worker for removed. */
@@ -173,7 +167,7 @@ export class Intake {
       this.parts.onRead(file.path, result?.size ?? 0, result?.newBytes ?? 0);
       if (result === undefined) this.placeAgain(file, output, i);
     }
-    await this.seal(slab, rows);
+    await this.sealer.seal(slab, rows);
     for (const [i, result] of results.entries()) if (result !== undefined) files[i]!.resolve(result);
   }
 
@@ -196,7 +190,7 @@ export class Intake {
     const add = (item: ContentItem): void => {
       chunks.push(item);
     };
-    const read = this.collect(slab, table, output.chunks[file]!, newRows, add);
+    const read = this.sealer.collect(slab, table, output.chunks[file]!, newRows, add);
     const row = output.rows.subarray(file * STAT_ROW_BYTES, (file + 1) * STAT_ROW_BYTES);
     const content = this.contentOf(sparse === undefined ? chunks : withHoles(chunks, sparse));
     const size = sparse?.size ?? read.size;
@@ -227,44 +221,6 @@ export class Intake {
     const again = { ...file, size, attempts: file.attempts + 1 };
     if (size > this.parts.capacity) this.start(() => this.takeLarge(again));
     else this.start(async () => this.readBatch(await this.parts.slabs.acquire(), [again]));
-  }
-
-  /** Walks rows of a slab's chunk table: passes on content items, gathers the rows of chunks to be stored. */
-  private collect(
-    slab: Slab,
-    table: number,
-    count: number,
-    newRows: number[],
-    add: (item: ContentItem) => void,
-  ): { size: number; newBytes: number } {
-    let size = 0;
-    let newBytes = 0;
-    for (let row = table; row < table + count; row++) {
-      const id = chunkIdAt(slab.ids, row * CHUNK_ID_BYTES);
-      const length = slab.lengths[row]!;
-      size += length;
-      if (this.parts.store.claim(id)) {
-        newRows.push(row);
-        newBytes += length;
-      }
-      add({ id, length });
-    }
-    return { size, newBytes };
-  }
-
-  /** Has a worker take the new chunks out of the slab, then frees it. */
-  private async seal(slab: Slab, rows: readonly number[]): Promise<void> {
-    if (rows.length > 0) {
-      await this.parts.store.room();
-      const input = { slab: slab.number, rows: Uint32Array.from(rows) };
-      const { packs } = await this.parts.pool.run('seal', input, { urgent: true });
-      this.storePacks(packs);
-    }
-    this.parts.slabs.release(slab);
-  }
-
-  private storePacks(packs: readonly FinishedPack[]): void {
-    for (const pack of packs) this.parts.store.store(pack);
   }
 
   private async takeLarge(file: Waiting): Promise<void> {
@@ -324,11 +280,11 @@ export class Intake {
             throw failure;
           });
           const rows: number[] = [];
-          const counted = this.collect(slab, 0, window.chunks, rows, (item) => builder.add(item));
+          const counted = this.sealer.collect(slab, 0, window.chunks, rows, (item) => builder.add(item));
           sums.size += counted.size;
           this.parts.onRead(path, counted.size, counted.newBytes);
           sums.newBytes += counted.newBytes;
-          sealing.start(() => this.orFail(() => this.seal(slab, rows)));
+          sealing.start(() => this.orFail(() => this.sealer.seal(slab, rows)));
           sealing.check();
           position = window.next;
           truncated = window.truncated;
