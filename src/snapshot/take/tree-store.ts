@@ -1,9 +1,11 @@
+import { newStagingPath } from '../../backends/index.js';
 import { type ChunkId, toLatin1 } from '../../core/index.js';
 import {
   type Blake3,
   type PackStore,
   PackWriter,
   type PackWriterOptions,
+  type Repository,
   TREE_BLOCK_BYTES,
 } from '../../repo/index.js';
 import type { ChunkReference } from '../entry.js';
@@ -40,4 +42,16 @@ export class TreeStore {
   abandon(): void {
     this.packs.abandon();
   }
+}
+
+/** A tree store of the repository whose packs are handed to `store`, by default compressed as the repository says. */
+export function treeStore(
+  { keys, algorithms, config, backend }: Repository,
+  store: PackStore,
+  compressionLevel = config.compression,
+): TreeStore {
+  const { pad, packBytes } = config;
+  const stagingPath = (): string => newStagingPath(backend.stagingFolder!);
+  const options = { keys, algorithms, compressionLevel, pad, packBytes, verify: true, stagingPath };
+  return new TreeStore(options, store);
 }

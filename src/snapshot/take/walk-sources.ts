@@ -1,4 +1,3 @@
-import { newStagingPath } from '../../backends/index.js';
 import { CbrError, type ObjectDigest } from '../../core/index.js';
 import { FileError, pathWithoutSymlinks, type RawPath, StatTable, statPath } from '../../fs/index.js';
 import type { PackStore } from '../../repo/index.js';
@@ -11,7 +10,7 @@ import { foldersAbove, storeRootTree, type TakenSource } from './root-tree.js';
 import type { Run } from './run.js';
 import { takeSingle } from './single-source.js';
 import type { Source } from './sources.js';
-import { TreeStore } from './tree-store.js';
+import { treeStore } from './tree-store.js';
 
 /** What the sources became. */
 export interface TakenSources {
@@ -28,21 +27,10 @@ export interface StoredSources extends TakenSources {
 /** Takes in all sources. Resolves when all their chunks are durable and named by durable index segments. */
 export async function storeSources(run: Run, store: PackStore): Promise<StoredSources> {
   const { repository, options } = run;
-  const { config, keys, algorithms, backend } = repository;
+  const { config, backend } = repository;
   const stagingFolder = backend.stagingFolder!;
   const compression = options.compression ?? config.compression;
-  const trees = new TreeStore(
-    {
-      keys,
-      algorithms,
-      compressionLevel: compression,
-      pad: config.pad,
-      packBytes: config.packBytes,
-      verify: true,
-      stagingPath: () => newStagingPath(stagingFolder),
-    },
-    store,
-  );
+  const trees = treeStore(repository, store, compression);
   const engine = startIntakeEngine(repository, store, trees.put, {
     threads: options.threads,
     pool: options.pool,
