@@ -1,10 +1,22 @@
 export { dataExtents, type Extent, SMALLEST_HOLE } from './data-extents.js';
+export { compileRules, type EntryFilter, type FolderPatterns, type NamedAttribute } from './entry-filter.js';
 export type { DeviceNumber, EntryMetadata, FileTime } from './entry-metadata.js';
 export { checkEntryName, isEntryName } from './entry-name.js';
 export { ENTRY_TYPES, type EntryType, entryTypeOf, MODE_BITS, TYPE_BITS, TYPE_MODES } from './entry-type.js';
 export { FileError, reasonOf } from './file-error.js';
 export { type FileSystem, fileSystemOf } from './file-system.js';
-export { inodeFlags, RESTORABLE_FLAGS } from './inode-flags.js';
+export {
+  CACHE_TAG,
+  type FilterRules,
+  NO_RULES,
+  type PatternRule,
+  type PresenceRule,
+  type Rule,
+  rulesKey,
+  type SizeRule,
+  type XattrRule,
+} from './filter-rules.js';
+export { inodeFlags, NODUMP_FLAG, RESTORABLE_FLAGS } from './inode-flags.js';
 export { type FolderListing, listFolder } from './list-folder.js';
 export { withShortPath } from './long-path.js';
 export { MetadataWriter } from './metadata-writer.js';
@@ -18,6 +30,9 @@ export {
   type PathSelection,
   patternsIn,
 } from './path-filter.js';
+export { regexFault } from './path-regex.js';
+export { patternFault } from './pattern-fault.js';
+export { isPattern, patternLines } from './pattern-list.js';
 export type { Problem } from './problem.js';
 export {
   baseName,

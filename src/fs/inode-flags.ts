@@ -29,6 +29,9 @@ const FLAGS: readonly (readonly [letter: string, bit: number])[] = Object.freeze
   ['i', 0x10],
 ]);
 
+/** The flag of `chattr +d`: dump(8) shall leave it out. */
+export const NODUMP_FLAG = 0x40;
+
 export const RESTORABLE_FLAGS: number = FLAGS.reduce((mask, [, bit]) => mask | bit, 0);
 
 /** No copy on write, compression, case folding: file systems take them only while a file or folder is empty. */

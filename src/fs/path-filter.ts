@@ -2,7 +2,7 @@ import { createRequire } from 'node:module';
 import { toLatin1 } from '../core/index.js';
 import { once } from './once.js';
 import type { RawPath } from './raw-path.js';
-import { decodeRaw } from './raw-text.js';
+import { matchable } from './raw-text.js';
 
 type IgnoreFactory = typeof import('ignore');
 type Ignore = ReturnType<IgnoreFactory>;
@@ -73,9 +73,4 @@ function relativeTo(root: RawPath, pattern: string): readonly string[] {
   const absolute = pattern.slice(negation.length);
   if (root === '/' || !absolute.startsWith(prefix) || absolute.length === prefix.length) return [pattern];
   return [pattern, `${negation}/${absolute.slice(prefix.length)}`];
-}
-
-/** Text to match: a byte that is not UTF-8 becomes one character of its own, a lone surrogate, equal only to itself. */
-function matchable(raw: string): string {
-  return decodeRaw(raw, (byte) => String.fromCharCode(0xdc00 + byte));
 }

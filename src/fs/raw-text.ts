@@ -21,3 +21,8 @@ export function decodeRaw(raw: string, stray: (byte: number) => string): string 
     wellFormed === undefined ? stray(step.charCodeAt(0)) : Buffer.from(step, 'latin1').toString('utf8'),
   );
 }
+
+/** Text to match: a byte that is not UTF-8 becomes one character of its own, a lone surrogate, equal only to itself. */
+export function matchable(raw: string): string {
+  return decodeRaw(raw, (byte) => String.fromCharCode(0xdc00 + byte));
+}
