@@ -87,6 +87,7 @@ export {
   restoreSnapshot,
   type SessionStatus,
   type Snapshot,
+  type SnapshotChoice,
   type SnapshotFilter,
   selectForgotten,
   selectSnapshot,

@@ -3,24 +3,28 @@ import { CbrError } from '../core/index.js';
 import { rawPath } from '../fs/index.js';
 import type { Repository } from '../repo/index.js';
 import {
-  filterSnapshots,
-  listSnapshots,
+  parseSnapshotPath,
   type Snapshot,
+  type SnapshotChoice,
   type SnapshotFilter,
   selectSnapshot,
 } from '../snapshot/index.js';
+import { parsePastMoment } from './moments.js';
 import { gatheredWords } from './parse-text.js';
-import { displayText } from './raw-names.js';
-import { timeText } from './times.js';
+import type { ZonedTime } from './times.js';
 
-interface ChoiceFlags {
+interface FilterFlags {
   readonly host?: string;
   readonly path?: string;
   readonly tag?: readonly string[];
 }
 
-/** The options by which snapshots are chosen, the same on every command. */
-export function declareChoice(command: Command): void {
+interface ChoiceFlags extends FilterFlags {
+  readonly at?: ZonedTime;
+}
+
+/** The options that say which snapshots count, the same on every command; for those that name none, or take all of them. */
+export function declareSnapshotFilter(command: Command): void {
   command
     .optionsGroup('Which snapshots count:')
     .option('--host <host>', 'those of this host')
@@ -28,8 +32,8 @@ export function declareChoice(command: Command): void {
     .option('--tag <tag>', 'those with this tag; given several times: with all of them', gatheredWords);
 }
 
-export function choiceOf(command: Command): SnapshotFilter {
-  const { host, path, tag = [] } = command.opts<ChoiceFlags>();
+export function snapshotFilterOf(command: Command): SnapshotFilter {
+  const { host, path, tag = [] } = command.opts<FilterFlags>();
   return {
     ...(host === undefined ? {} : { host }),
     ...(path === undefined ? {} : { path: rawPath(path) }),
@@ -37,33 +41,72 @@ export function choiceOf(command: Command): SnapshotFilter {
   };
 }
 
-/** As `selectSnapshot`; when the newest ones of several hosts could be meant, it names them. */
-export async function chosenSnapshot(
-  repository: Repository,
-  name: string,
-  filter: SnapshotFilter,
-): Promise<Snapshot> {
-  try {
-    return await selectSnapshot(repository, name, filter);
-  } catch (error) {
-    const isLatest = name.startsWith('latest');
-    if (!isLatest || !(error instanceof CbrError) || error.code !== 'ambiguous') throw error;
-    const { snapshots } = await listSnapshots(repository);
-    const newest = new Map(filterSnapshots(snapshots, filter).map((each) => [each.about.host, each]));
-    const list = [...newest]
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([host, { id, about }]) => {
-        return `${displayText(host)} (newest: ${id.slice(0, 12)}, ${timeText(about)})`;
-      });
-    const message = `snapshots of several hosts match: ${list.join('; ')}`;
-    throw new CbrError('ambiguous', message, {
-      cause: error,
-      ...(error.hint === undefined ? {} : { hint: error.hint }),
-    });
-  }
+/** The options by which a snapshot that is named is chosen: the same, and a time. */
+export function declareChoice(command: Command): void {
+  declareSnapshotFilter(command);
+  command.option(
+    '--at <time>',
+    'the newest that was taken at or before TIME; latest need not be written then',
+    parsePastMoment,
+  );
 }
 
+export function choiceOf(command: Command): SnapshotChoice {
+  const { at } = command.opts<ChoiceFlags>();
+  return { ...snapshotFilterOf(command), ...(at === undefined ? {} : { at }) };
+}
+
+/**
+ * SNAPSHOT[:PATH] as it was written: with a time it may be left out, and so may what stands in front of the colon. Rejects
+ * with `usage` when there is neither.
+ */
+export function wantedOf(
+  text: string | undefined,
+  choice: SnapshotChoice,
+): { snapshot: string; path?: string } {
+  if (text === undefined) return { snapshot: namesOf([], choice)[0]! };
+  const { snapshot, ...rest } = parseSnapshotPath(text);
+  return { snapshot: snapshot === '' && choice.at !== undefined ? 'latest' : snapshot, ...rest };
+}
+
+/** SNAPSHOT... as written: with a time they may be left out. Rejects with `usage` when there is neither. */
+export function namesOf(names: readonly string[], { at }: SnapshotChoice): readonly string[] {
+  if (names.length > 0) return names;
+  if (at !== undefined) return ['latest'];
+  throw new CbrError('usage', 'no snapshot was named', {
+    hint: 'Give an id, the beginning of one, latest, or --at TIME.',
+  });
+}
+
+/** As `selectSnapshot`. `path`: what is wanted of it, where a path can follow. */
+export function chosenSnapshot(
+  repository: Repository,
+  name: string,
+  choice: SnapshotChoice,
+  path?: string,
+): Promise<Snapshot> {
+  return selectSnapshot(repository, name, choice, path);
+}
+
+/** All that are named, each once, before anything is done with one of them. */
+export async function chosenSnapshots(
+  repository: Repository,
+  names: readonly string[],
+  choice: SnapshotChoice,
+): Promise<readonly Snapshot[]> {
+  const chosen = new Map<string, Snapshot>();
+  for (const name of namesOf(names, choice)) {
+    const snapshot = await chosenSnapshot(repository, name, choice);
+    chosen.set(snapshot.id, snapshot);
+  }
+  return [...chosen.values()];
+}
+
+/** What SNAPSHOT means where no path can follow, for help texts. */
+export const NAMES_HELP = `
+SNAPSHOT is an id, the beginning of one, "latest", or "latest~N" for the Nth before it.`;
+
 /** What SNAPSHOT[:PATH] means, for help texts. */
-export const SNAPSHOT_HELP = `
-SNAPSHOT is an id, the beginning of one, "latest", or "latest~N" for the Nth before it.
-PATH is absolute, as it was when the snapshot was taken.`;
+export const SNAPSHOT_HELP = `${NAMES_HELP}
+PATH is absolute, as it was when the snapshot was taken. With one, "latest" is the newest snapshot of a source that PATH lies
+in. With --at TIME, ":PATH" alone is enough.`;

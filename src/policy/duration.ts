@@ -105,7 +105,11 @@ function plus(a: Duration, b: Duration): Duration {
 }
 
 /** The time that a duration later: months and days by the clocks of the zone, then hours, minutes and seconds as they pass. */
-export function addDuration(time: PolicyTime, duration: Duration, zone: TimeZone): PolicyTime {
+export function addDuration(
+  time: PolicyTime,
+  duration: Duration,
+  zone: Pick<TimeZone, 'wallAt' | 'secondsOf'>,
+): PolicyTime {
   const { months, days } = duration;
   let { seconds } = time;
   if (months !== 0 || days !== 0) {

@@ -14,6 +14,11 @@ export function joinShown(folder: string, name: string): string {
   return folder === '/' ? `/${single}` : `${folder}/${single}`;
 }
 
+/** The raw path that a user means within a snapshot: one without '/' in front begins at the root, as one left out does. */
+export function pathInSnapshot(path: string | undefined): RawPath {
+  return path === undefined ? ('/' as RawPath) : rawPath(path.startsWith('/') ? path : `/${path}`);
+}
+
 /** What a path names. */
 export type FoundPath =
   /** A folder; without an entry of its own only the root of a snapshot. */
@@ -29,7 +34,7 @@ export async function findPath(
   path: string | undefined,
   read: ReadTreeChunk,
 ): Promise<FoundPath> {
-  const wanted = path === undefined ? ('/' as RawPath) : rawPath(path.startsWith('/') ? path : `/${path}`);
+  const wanted = pathInSnapshot(path);
   const names = wanted.split('/').filter((name) => name !== '');
   let tree = snapshot.root;
   let at: Entry | undefined;

@@ -20,6 +20,7 @@ export {
   unforgetSnapshot,
 } from './forget/unforget-snapshot.js';
 export { type ListedEntry, listEntries } from './list-entries.js';
+export { type ListedSnapshots, listSnapshots } from './list-snapshots.js';
 export {
   type Annotated,
   annotateSnapshot,
@@ -33,9 +34,11 @@ export * from './repository-stats.js';
 export type { RestoreOptions, RestoreSummary } from './restore/restore-options.js';
 export { restoreSnapshot } from './restore/restore-snapshot.js';
 export { type RestoreWorkers, startRestoreWorkers } from './restore/restore-workers.js';
-export * from './select-snapshot.js';
+export type { SnapshotChoice } from './select-latest.js';
+export { parseSnapshotPath, selectSnapshot } from './select-snapshot.js';
 export * from './session-status.js';
 export { isPartial, rewrittenFrom } from './snapshot-extensions.js';
+export { filterSnapshots, filterText, type SnapshotFilter } from './snapshot-filter.js';
 export * from './snapshot-record.js';
 export { type IntakePool, intakePool } from './take/intake-engine.js';
 export type { TakeOptions, TakeSummary } from './take/take-options.js';

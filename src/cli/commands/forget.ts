@@ -31,7 +31,7 @@ import { displayText } from '../raw-names.js';
 import { withRepository } from '../repository.js';
 import { shortestUnique } from '../short-ids.js';
 import { countOf, countText } from '../sizes.js';
-import { choiceOf, chosenSnapshot, declareChoice } from '../snapshot-choice.js';
+import { choiceOf, chosenSnapshots, declareChoice, snapshotFilterOf } from '../snapshot-choice.js';
 import { currentTime, timeText } from '../times.js';
 
 interface Flags extends Pick<PruneFlags, 'maxUnused' | 'maxRepack' | 'wait'> {
@@ -54,6 +54,7 @@ The space is free after a prune; until then "cbr unforget" brings a snapshot bac
 
 Examples:
   $ cbr forget 3f0a1b2c latest~4
+  $ cbr forget latest --at 2026-11-20   # the newest at or before that
   $ cbr forget --keep-daily 7 --keep-weekly 5 --keep-monthly 12 --dry-run
   $ cbr forget --prune                  # by the stored policy
   $ cbr forget --host dove --round-robin days=6,weeks=5,months=6,years=10
@@ -77,6 +78,11 @@ export const forget: CommandModule = {
     if (names.length > 0 && rule !== undefined) {
       throw new CbrError('usage', `snapshots and a policy (--${rule.name}) exclude each other`, {
         hint: 'Name what to forget, or say what to keep.',
+      });
+    }
+    if (names.length === 0 && choiceOf(command).at !== undefined) {
+      throw new CbrError('usage', '--at chooses one snapshot, and a policy decides on all of them', {
+        hint: 'To forget the one that --at means, write latest as well. What a policy keeps: --keep-within and others.',
       });
     }
     const { prune = false, dryRun = false, ...limits } = command.opts<Flags>();
@@ -126,19 +132,14 @@ async function forgetNamed(
 ): Promise<Forgotten> {
   const { output } = context;
   const dryRun = isDryRun(command);
-  const filter = choiceOf(command);
-  const chosen = new Map<SessionId, Snapshot>();
   // All of them first: "latest" is what it is before anything is forgotten.
-  for (const name of names) {
-    const snapshot = await chosenSnapshot(repository, name, filter);
-    chosen.set(snapshot.id, snapshot);
-  }
-  const ids = [...chosen.keys()];
+  const chosen = await chosenSnapshots(repository, names, choiceOf(command));
+  const ids = chosen.map(({ id }) => id);
   const forgotten = dryRun
     ? ids
     : await forgetSnapshots(repository, ids, optionsOf(context, currentTime().seconds));
-  for (const [id, snapshot] of chosen) {
-    const verb = dryRun ? 'Would forget' : forgotten.includes(id) ? 'Forgot' : 'Others forgot';
+  for (const snapshot of chosen) {
+    const verb = dryRun ? 'Would forget' : forgotten.includes(snapshot.id) ? 'Forgot' : 'Others forgot';
     output.line(`${verb} ${described(snapshot)}`);
   }
   if (!dryRun) sayWhatIsNext(context, command, forgotten.length);
@@ -166,7 +167,7 @@ async function forgetByPolicy(
   const dryRun = isDryRun(command);
   const now = currentTime();
   const request = policyRules(command).length > 0 ? policyOf(command) : await storedPolicy(repository);
-  const planned = await planForget(repository, { ...request, now, filter: choiceOf(command) });
+  const planned = await planForget(repository, { ...request, now, filter: snapshotFilterOf(command) });
   const problem = unmatchedProblem(planned);
   if (problem !== undefined) output.problem(problem);
   showPlan(context, planned);

@@ -1,33 +1,42 @@
 import type { Command } from 'commander';
 import { baseName, displayPath, type RawPath } from '../../fs/index.js';
-import { type ListedEntry, listEntries, parseSnapshotPath } from '../../snapshot/index.js';
+import { type ListedEntry, listEntries } from '../../snapshot/index.js';
 import type { CommandContext, CommandModule, Outcome } from '../command.js';
 import { entryFields, longLine } from '../entry-text.js';
 import { EXIT } from '../exit-codes.js';
+import { MOMENT_HELP } from '../moments.js';
 import { withRepository } from '../repository.js';
-import { choiceOf, chosenSnapshot, declareChoice, SNAPSHOT_HELP } from '../snapshot-choice.js';
+import { choiceOf, chosenSnapshot, declareChoice, SNAPSHOT_HELP, wantedOf } from '../snapshot-choice.js';
 
 interface Flags {
   readonly long?: boolean;
   readonly recursive?: boolean;
 }
 
+const HELP = `${SNAPSHOT_HELP}
+${MOMENT_HELP}
+
+Examples:
+  $ cbr ls -l latest:/home/ann/documents
+  $ cbr ls --at 'yesterday 18:00' :/home/ann/documents`;
+
 export const ls: CommandModule = {
   configure(command: Command): void {
     command
-      .argument('<snapshot[:path]>', 'what to list; without a path: the root of the snapshot')
+      .argument('[snapshot[:path]]', 'what to list; without a path: the root of the snapshot')
       .option('-l, --long', 'mode, owner, size, time and link target as well')
       .option('-R, --recursive', 'what is in the folders as well, with full paths');
     declareChoice(command);
-    command.addHelpText('after', `${SNAPSHOT_HELP}\n\nExample:\n  $ cbr ls -l latest:/home/ann/documents`);
+    command.addHelpText('after', HELP);
   },
 
   run(context: CommandContext, command: Command): Promise<Outcome> {
     const { long = false, recursive = false } = command.opts<Flags>();
-    const wanted = parseSnapshotPath(command.processedArgs[0] as string);
+    const choice = choiceOf(command);
+    const wanted = wantedOf(command.processedArgs[0] as string | undefined, choice);
     return withRepository(context, async (repository) => {
       const { output, signal } = context;
-      const snapshot = await chosenSnapshot(repository, wanted.snapshot, choiceOf(command));
+      const snapshot = await chosenSnapshot(repository, wanted.snapshot, choice, wanted.path);
       let entries = 0;
       for await (const listed of listEntries(repository, snapshot, wanted.path, recursive)) {
         signal.throwIfAborted();

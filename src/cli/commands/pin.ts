@@ -5,11 +5,12 @@ import { annotateSnapshot, isPinned, type Snapshot, type SnapshotChange } from '
 import { byWhom } from '../by-whom.js';
 import type { CommandContext, CommandModule, Outcome } from '../command.js';
 import { EXIT } from '../exit-codes.js';
+import { MOMENT_HELP } from '../moments.js';
 import { parseSpan, parseZone } from '../parse-policy.js';
 import { DURATION_HELP } from '../policy-flags.js';
 import { displayText } from '../raw-names.js';
 import { withRepository } from '../repository.js';
-import { choiceOf, chosenSnapshot, declareChoice } from '../snapshot-choice.js';
+import { choiceOf, chosenSnapshots, declareChoice, NAMES_HELP, namesOf } from '../snapshot-choice.js';
 import { currentTime, isoTime, MACHINE_CLOCK, TIME_EXPECTED, timeIn, timeText } from '../times.js';
 
 interface Flags {
@@ -20,7 +21,7 @@ interface Flags {
 export const pin: CommandModule = {
   configure(command: Command): void {
     command
-      .argument('<snapshot...>', 'what to keep')
+      .argument('[snapshot...]', 'what to keep')
       .option(
         '--until <end>',
         'how long: a date, that day included, a time, or a DURATION from now; in the zone of this machine if it names none (default: for ever)',
@@ -37,7 +38,9 @@ Examples:
   $ cbr pin latest
   $ cbr pin 3f0a1b2c latest~4 --until 2030-12-31
   $ cbr pin latest --until 30d
-${DURATION_HELP}`,
+  $ cbr pin --at 2026-11-20
+${DURATION_HELP}
+${MOMENT_HELP}`,
     );
   },
 
@@ -52,26 +55,19 @@ ${DURATION_HELP}`,
   },
 };
 
-/** What SNAPSHOT means where no path can follow. */
-export const NAMES_HELP = `
-SNAPSHOT is an id, the beginning of one, "latest", or "latest~N" for the Nth before it.`;
-
 /** Pins the snapshots that are named, or takes their pins away: all of them are found before one is changed. */
 export function changePins(
   context: CommandContext,
   command: Command,
   change: NonNullable<SnapshotChange['pin']>,
 ): Promise<Outcome> {
-  const filter = choiceOf(command);
+  const choice = choiceOf(command);
+  const names = namesOf(command.processedArgs[0] as readonly string[], choice);
   return withRepository(context, async (repository) => {
     const { output, signal } = context;
-    const chosen = new Map<string, Snapshot>();
-    for (const name of command.processedArgs[0] as readonly string[]) {
-      const snapshot = await chosenSnapshot(repository, name, filter);
-      chosen.set(snapshot.id, snapshot);
-    }
+    const chosen = await chosenSnapshots(repository, names, choice);
     let changed = 0;
-    for (const each of chosen.values()) {
+    for (const each of chosen) {
       signal.throwIfAborted();
       const now = Math.floor(repository.now() / 1000);
       const result = await annotateSnapshot(repository, each, { pin: change }, byWhom(), now);
@@ -80,7 +76,7 @@ export function changePins(
       const fields = { snapshot: snapshot.id, ...pinFields(snapshot, now), changed: isChanged };
       output.item(fields, () => pinLine(snapshot, isChanged, now));
     }
-    return { exitCode: EXIT.done, summary: { snapshots: chosen.size, changed } };
+    return { exitCode: EXIT.done, summary: { snapshots: chosen.length, changed } };
   });
 }
 

@@ -2,7 +2,6 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { CbrError } from '../../core/index.js';
 import {
-  parseSnapshotPath,
   type RestoreOptions,
   type RestoreSummary,
   restoreSnapshot,
@@ -11,10 +10,11 @@ import {
 import type { CommandContext, CommandModule, Outcome } from '../command.js';
 import { shownBy } from '../events.js';
 import { EXIT } from '../exit-codes.js';
+import { MOMENT_HELP } from '../moments.js';
 import { gathered } from '../parse-text.js';
 import { withRepository } from '../repository.js';
 import { countOf, countText, sizeText } from '../sizes.js';
-import { choiceOf, chosenSnapshot, declareChoice, SNAPSHOT_HELP } from '../snapshot-choice.js';
+import { choiceOf, chosenSnapshot, declareChoice, SNAPSHOT_HELP, wantedOf } from '../snapshot-choice.js';
 import { labelled } from '../table.js';
 import { spanText } from '../times.js';
 
@@ -31,15 +31,17 @@ Without a path the full source paths appear below the target. A folder's content
 What exists there is left alone.
 A pattern with a '/' in it begins at what is restored: with latest:/home/ann, --include letters/new means
 /home/ann/letters/new; with latest alone, --include home/ann/letters/new does.
+${MOMENT_HELP}
 
 Examples:
   $ cbr restore latest --target /tmp/restored
-  $ cbr restore latest~1:/home/ann/letters --target ~/letters-of-yesterday`;
+  $ cbr restore latest~1:/home/ann/letters --target ~/letters-before
+  $ cbr restore --at 'yesterday 18:00' :/home/ann/letters --target ~/letters-of-yesterday`;
 
 export const restore: CommandModule = {
   configure(command: Command): void {
     command
-      .argument('<snapshot[:path]>', 'what to restore')
+      .argument('[snapshot[:path]]', 'what to restore')
       .requiredOption('--target <folder>', 'where to; made when it does not exist')
       .option('--include <pattern>', 'only what matches, as in .gitignore; several times', gathered)
       .option('--exclude <pattern>', 'leave out what matches, as in .gitignore; several times', gathered)
@@ -54,12 +56,13 @@ export const restore: CommandModule = {
     if (flags.target === '') {
       throw new CbrError('usage', '--target is empty', { hint: 'Name a folder, "." for this one.' });
     }
-    const wanted = parseSnapshotPath(command.processedArgs[0] as string);
+    const choice = choiceOf(command);
+    const wanted = wantedOf(command.processedArgs[0] as string | undefined, choice);
     const { threads } = context.options;
     const workers = flags.dryRun === true ? undefined : startRestoreWorkers(threads);
     const restoring = withRepository(context, async (repository) => {
       const started = performance.now();
-      const snapshot = await chosenSnapshot(repository, wanted.snapshot, choiceOf(command));
+      const snapshot = await chosenSnapshot(repository, wanted.snapshot, choice, wanted.path);
       const options: RestoreOptions = Object.freeze({
         snapshot,
         target: flags.target,

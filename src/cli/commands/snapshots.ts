@@ -7,7 +7,7 @@ import { displayText, rawListField } from '../raw-names.js';
 import { withRepository } from '../repository.js';
 import { shortestUnique } from '../short-ids.js';
 import { countText, sizeText } from '../sizes.js';
-import { choiceOf, declareChoice } from '../snapshot-choice.js';
+import { declareSnapshotFilter, snapshotFilterOf } from '../snapshot-choice.js';
 import { type Column, table } from '../table.js';
 import { isoTime, timeText } from '../times.js';
 import { pinFields, pinText } from './pin.js';
@@ -26,12 +26,12 @@ const PATHS: Column = { title: 'Paths' };
 
 export const snapshots: CommandModule = {
   configure(command: Command): void {
-    declareChoice(command);
+    declareSnapshotFilter(command);
     command.addHelpText('after', '\nExample:\n  $ cbr snapshots --host dove --tag nightly');
   },
 
   run(context: CommandContext, command: Command): Promise<Outcome> {
-    const filter = choiceOf(command);
+    const filter = snapshotFilterOf(command);
     return withRepository(context, async (repository) => {
       const { output } = context;
       const all = await listSnapshots(repository);

@@ -1,11 +1,12 @@
 import type { Command } from 'commander';
 import type { CommandContext, CommandModule, Outcome } from '../command.js';
-import { declareChoice } from '../snapshot-choice.js';
-import { changePins, NAMES_HELP } from './pin.js';
+import { MOMENT_HELP } from '../moments.js';
+import { declareChoice, NAMES_HELP } from '../snapshot-choice.js';
+import { changePins } from './pin.js';
 
 export const unpin: CommandModule = {
   configure(command: Command): void {
-    command.argument('<snapshot...>', 'what policies may forget again');
+    command.argument('[snapshot...]', 'what policies may forget again');
     declareChoice(command);
     command.addHelpText(
       'after',
@@ -13,7 +14,8 @@ export const unpin: CommandModule = {
 
 Examples:
   $ cbr unpin 3f0a1b2c
-  $ cbr unpin latest --host dove`,
+  $ cbr unpin latest --host dove
+${MOMENT_HELP}`,
     );
   },
 

@@ -1,6 +1,6 @@
 import type { SessionId } from '../../core/index.js';
 import { loadRepository, type Repository } from '../../repo/index.js';
-import { listSnapshots } from '../select-snapshot.js';
+import { listSnapshots } from '../list-snapshots.js';
 import { contentIdentity } from './content-identity.js';
 import { type DamagedForgotten, type ForgottenSnapshot, takeEachForgotten } from './forgotten-snapshots.js';
 import { wholeRoots } from './whole-roots.js';

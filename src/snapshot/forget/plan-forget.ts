@@ -16,7 +16,8 @@ import {
   readView,
   recordMemory,
 } from '../../repo/index.js';
-import { filterSnapshots, filterText, listSnapshots, type SnapshotFilter } from '../select-snapshot.js';
+import { listSnapshots } from '../list-snapshots.js';
+import { filterSnapshots, filterText, type SnapshotFilter } from '../snapshot-filter.js';
 import type { Snapshot } from '../snapshot-record.js';
 import { storedAnchors } from './group-anchors.js';
 import { type PlannedSnapshot, plannedSnapshot } from './planned-snapshot.js';

@@ -1,8 +1,8 @@
 import { CbrError, messageOf, type SessionId } from '../../core/index.js';
 import { type Repository, readNotes, recordMemory } from '../../repo/index.js';
+import { listSnapshots } from '../list-snapshots.js';
 import { annotateSnapshot, isPinned, withNote } from '../notes.js';
 import { type CommittedRoot, commitRoot } from '../rewrite/commit-root.js';
-import { listSnapshots } from '../select-snapshot.js';
 import type { Snapshot } from '../snapshot-record.js';
 import { contentIdentity } from './content-identity.js';
 import { readForgotten } from './forgotten-snapshots.js';

@@ -1,0 +1,58 @@
+import { CbrError, FormatError, isSessionId, type SessionId } from '../core/index.js';
+import { type NoteRecord, type Repository, readNotes, readView, recordMemory } from '../repo/index.js';
+import { withNote } from './notes.js';
+import { type Snapshot, snapshotOf } from './snapshot-record.js';
+
+export interface ListedSnapshots {
+  /** Oldest first; of the same time in the order of their ids. */
+  readonly snapshots: readonly Snapshot[];
+  /** Records that are there and cannot be opened: each may be a snapshot, of any time and host. */
+  readonly damaged: readonly { readonly id: SessionId; readonly error: CbrError }[];
+}
+
+/**
+ * All snapshots that nobody has forgotten, with what their notes say. Rejects only when the backend fails or the format is
+ * newer.
+ */
+export async function listSnapshots(repository: Repository): Promise<ListedSnapshots> {
+  const { snapshots, damaged } = await listWithNotes(repository);
+  return { snapshots, damaged };
+}
+
+export interface NotedSnapshots extends ListedSnapshots {
+  /** The counting ones. */
+  readonly notes: ReadonlyMap<SessionId, NoteRecord>;
+}
+
+/** As `listSnapshots`, with the notes themselves. */
+export async function listWithNotes(repository: Repository): Promise<NotedSnapshots> {
+  const { backend, records, cache } = repository;
+  const memory = recordMemory(cache);
+  const view = await readView(backend, records, memory);
+  const snapshots: Snapshot[] = [];
+  const damaged: { id: SessionId; error: CbrError }[] = [];
+  for (const [id, outcome] of view.outcomes) {
+    if (view.forgotten.has(id) || !isSessionId(id)) continue;
+    if (outcome instanceof CbrError) damaged.push({ id, error: outcome });
+    else if (outcome.outcome === 'commit') {
+      try {
+        snapshots.push(snapshotOf(id, outcome));
+      } catch (error) {
+        if (!(error instanceof FormatError)) throw error;
+        damaged.push({ id, error });
+      }
+    }
+  }
+  const valid = new Set(snapshots.map(({ id }) => id));
+  const notes = await readNotes({ backend, records, memory }, valid);
+  const annotated = snapshots.map((each) => withNote(each, notes.get(each.id)));
+  return { snapshots: annotated.sort(byTime), damaged, notes };
+}
+
+function byTime(a: Snapshot, b: Snapshot): number {
+  return (
+    a.about.seconds - b.about.seconds ||
+    a.about.nanoseconds - b.about.nanoseconds ||
+    (a.id < b.id ? -1 : a.id > b.id ? 1 : 0)
+  );
+}
