@@ -2,7 +2,14 @@
  * The library's front door: what a program needs to take, list, restore, forget and check snapshots by itself. Everything
  * else is an implementation detail and may change with any release.
  */
-export { CbrError, DamagedError, type ErrorCode, FormatError, VERSION } from './core/index.js';
+export {
+  CbrError,
+  DamagedError,
+  type ErrorCode,
+  FormatError,
+  PathNotFoundError,
+  VERSION,
+} from './core/index.js';
 export { displayPath } from './fs/index.js';
 export {
   addDuration,

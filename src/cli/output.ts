@@ -142,14 +142,14 @@ export class Output {
 
   /** The last word of a run that an error stopped. */
   fail(command: string, exitCode: ExitCode, error: unknown): ExitCode {
-    const { code, message, hint } = errorText(error);
+    const { code, message, hint, snapshots } = errorText(error);
     if (!this.settings.json) {
       this.stderr.line(`cbr: ${message}`);
       if (hint !== undefined) this.stderr.line(sentence(hint));
       const stack = error instanceof Error && !(error instanceof CbrError) ? error.stack : undefined;
       if (stack !== undefined && this.settings.verbose) this.stderr.line(stack);
     }
-    return this.end(command, exitCode, { ...this.done, error: { code, message, hint } });
+    return this.end(command, exitCode, { ...this.done, error: { code, message, hint, snapshots } });
   }
 
   /** The last word of a run; returns the exit code, which is not 0 when its result could not be printed. */

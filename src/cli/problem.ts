@@ -1,4 +1,4 @@
-import { CbrError, errnoOf, messageOf } from '../core/index.js';
+import { CbrError, errnoOf, messageOf, PathNotFoundError } from '../core/index.js';
 import { displayPath, FileError } from '../fs/index.js';
 import { PolicyRefusedError } from '../policy/index.js';
 import type { ProblemEvent } from '../snapshot/index.js';
@@ -48,6 +48,8 @@ export interface ErrorText {
   readonly code: string;
   readonly message: string;
   readonly hint?: string;
+  /** Ids of snapshots that have what was not found. */
+  readonly snapshots?: readonly string[];
 }
 
 export function errorText(error: unknown): ErrorText {
@@ -57,7 +59,8 @@ export function errorText(error: unknown): ErrorText {
     const hint = isTarget ? 'Run cbr as a user who has access, or choose another target.' : error.hint;
     // It names tags as somebody has stored them.
     const message = error instanceof PolicyRefusedError ? displayText(error.message) : error.message;
-    return { code: error.code, message, ...(hint === undefined ? {} : { hint }) };
+    const holders = error instanceof PathNotFoundError ? { snapshots: error.holders } : {};
+    return { code: error.code, message, ...(hint === undefined ? {} : { hint }), ...holders };
   }
   return { code: errnoOf(error) ?? 'internal', message: messageOf(error) };
 }

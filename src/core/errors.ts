@@ -94,6 +94,17 @@ export class DamagedError extends CbrError {
   }
 }
 
+/** A path is not in the snapshot that was named; `holders` are the ids of some that have it. */
+export class PathNotFoundError extends CbrError {
+  constructor(
+    message: string,
+    readonly holders: readonly string[],
+    details?: ErrorDetails,
+  ) {
+    super('not-found', message, details);
+  }
+}
+
 /** The message of anything thrown. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

@@ -1,7 +1,8 @@
 import { chunkReader, loadRepository, type Repository } from '../repo/index.js';
 import type { ReadTreeChunk } from './content-list.js';
 import type { ChunkReference, Entry } from './entry.js';
-import { findPath, inFolder, joinShown } from './find-path.js';
+import { findNamedPath } from './find-named-path.js';
+import { inFolder, joinShown } from './find-path.js';
 import type { Snapshot } from './snapshot-record.js';
 import { decodeEntry, type EncodedEntry, treePages } from './tree.js';
 
@@ -26,7 +27,7 @@ export async function* listEntries(
 ): AsyncGenerator<ListedEntry> {
   const reader = chunkReader(repository, await loadRepository(repository));
   const read: ReadTreeChunk = (reference) => reader.read('tree', reference.id, reference.length);
-  const found = await findPath(snapshot, path, read);
+  const found = await findNamedPath(repository, snapshot, path, read);
   if (found.tree === undefined) yield { path: found.path, entry: found.entry };
   else yield* walkTree(found.tree, found.path, read, recursive);
 }

@@ -2,7 +2,7 @@ import { openTarget, rawPath } from '../../fs/index.js';
 import { chunkReader, loadRepository, type Repository } from '../../repo/index.js';
 import type { ReadTreeChunk } from '../content-list.js';
 import type { Listener } from '../events.js';
-import { findPath } from '../find-path.js';
+import { findNamedPath } from '../find-named-path.js';
 import { previewRestore } from './preview.js';
 import type { RestoreOptions, RestoreSummary } from './restore-options.js';
 import { RestoreReport } from './restore-report.js';
@@ -33,7 +33,7 @@ export async function restoreSnapshot(
   }
   const reader = chunkReader(repository, await loadRepository(repository));
   const read: ReadTreeChunk = (reference) => reader.read('tree', reference.id, reference.length);
-  const start = await findPath(options.snapshot, options.path, read);
+  const start = await findNamedPath(repository, options.snapshot, options.path, read);
   const selection = compileSelection(options.include, options.exclude);
   const { files, sourceBytes } = options.snapshot.about.statistics;
   const isWhole = options.path === undefined && selection.include === undefined;
