@@ -17,6 +17,11 @@ const NEEDED = {
   e2fsprogs: ['lsattr', 'chattr'],
   mount: ['mount', 'umount'],
   'util-linux': ['unshare'],
+  tar: ['tar'],
+  'libarchive-tools': ['bsdtar'],
+  unzip: ['unzip'],
+  zstd: ['zstd'],
+  python3: ['python3'],
 };
 
 const folders = [

@@ -43,6 +43,11 @@ export const CATALOG: readonly CatalogEntry[] = [
     load: async () => (await import('./commands/restore.js')).restore,
   },
   {
+    name: 'dump',
+    summary: 'write a file of a snapshot, or an archive of a folder, to standard output',
+    load: async () => (await import('./commands/dump.js')).dump,
+  },
+  {
     name: 'forget',
     summary: 'forget snapshots, by name or by a policy',
     load: async () => (await import('./commands/forget.js')).forget,

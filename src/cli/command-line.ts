@@ -1,3 +1,4 @@
+import { isatty } from 'node:tty';
 import { Command, CommanderError } from 'commander';
 import { CbrError, VERSION } from '../core/index.js';
 import { refuseAlteredArguments } from './argument-bytes.js';
@@ -46,7 +47,12 @@ function newCommand(words: readonly string[], description: string): Command {
     .description(description)
     .exitOverride()
     .configureOutput({ writeOut: printHelp, writeErr: () => undefined, outputError: () => undefined })
-    .configureHelp({ helpWidth: Math.min(process.stdout.columns ?? WIDEST_HELP, WIDEST_HELP) });
+    .configureHelp({ helpWidth: Math.min(columns(), WIDEST_HELP) });
+}
+
+/** Only a terminal is asked: the stream that node makes of a pipe would set it to refuse what it cannot take at once. */
+function columns(): number {
+  return (isatty(1) ? process.stdout.columns : undefined) ?? WIDEST_HELP;
 }
 
 function printHelp(text: string): void {

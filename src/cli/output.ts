@@ -32,7 +32,8 @@ const MOST_REPEATED = 20;
  * progress and problems for people.
  */
 export class Output {
-  private readonly stdout: LineWriter;
+  /** Where results go. */
+  private stdout: LineWriter;
   private readonly stderr: LineWriter;
   private readonly meter = new ProgressMeter();
   private readonly bar: ProgressBar | undefined;
@@ -55,6 +56,12 @@ export class Output {
         columns: () => columns() ?? USUAL_COLUMNS,
       });
     }
+  }
+
+  /** From here on standard output carries something else: nothing is printed there any more. */
+  leaveStandardOutput(): void {
+    this.stdout.flush();
+    this.stdout = this.stderr;
   }
 
   get isVerbose(): boolean {

@@ -14,6 +14,7 @@ const PHASES: Readonly<Record<Progress['phase'], string>> = {
   snapshot: 'storing',
   restore: 'restoring',
   verify: 'verifying',
+  dump: 'dumping',
   check: 'checking',
   prune: 'pruning',
 };

@@ -44,6 +44,7 @@ export {
   rawPath,
   toNodePath,
 } from './raw-path.js';
+export { openReplacing, type ReplacingFile } from './replacing-file.js';
 export { openSource, openSourceFolder, readLink } from './source-file.js';
 export { type Follow, pathWithoutSymlinks } from './source-path.js';
 export { statFd, statPath } from './stat.js';

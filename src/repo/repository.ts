@@ -11,7 +11,7 @@ import {
 import { CbrError, ownIdentity, type ProcessIdentity, type SessionId, toHex } from '../core/index.js';
 import { type Algorithms, loadAlgorithms } from './algorithms/algorithms.js';
 import { openCache, type RepositoryCache } from './cache/index.js';
-import { ChunkReader } from './chunk-reader.js';
+import { ChunkReader, type ChunkReaderOptions } from './chunk-reader.js';
 import {
   checkConfig,
   countingConfig,
@@ -300,7 +300,11 @@ export function undecidedAuthors(view: RepositoryView, { uncounted }: SyncReport
 const MOST_READINGS = 3;
 
 /** A reader of chunks that reads the index again when what it names is gone, as long as the index keeps changing (rule 28). */
-export function chunkReader(repository: Repository, loaded: LoadedRepository): ChunkReader {
+export function chunkReader(
+  repository: Repository,
+  loaded: LoadedRepository,
+  options: ChunkReaderOptions = {},
+): ChunkReader {
   const { backend, keys, algorithms, cache } = repository;
   let known = fingerprint(loaded.view.segments.keys(), loaded.view.leases.keys());
   const reloadOnce = async (): Promise<boolean> => {
@@ -325,7 +329,7 @@ export function chunkReader(repository: Repository, loaded: LoadedRepository): C
     });
     return reloading;
   };
-  return new ChunkReader(backend, keys, algorithms, cache, reload);
+  return new ChunkReader(backend, keys, algorithms, cache, reload, options);
 }
 
 /** A reader for a writer: it knows what was there when the session was registered, and nothing later. */

@@ -3,7 +3,7 @@
 /** How far it is; sent a few times a second. */
 export interface ProgressEvent {
   readonly type: 'progress';
-  readonly phase: 'scan' | 'snapshot' | 'restore' | 'verify' | 'check' | 'prune';
+  readonly phase: 'scan' | 'snapshot' | 'restore' | 'verify' | 'dump' | 'check' | 'prune';
   /** Of a prune: the parts of a step that are done. */
   readonly files: number;
   /** Undefined while it is not known. */

@@ -1,7 +1,18 @@
 export type { CheckOptions, CheckReport } from './check/check-options.js';
 export { checkRepository } from './check/check-repository.js';
 export type { Finding } from './check/findings.js';
+
 export { compareTrees, type EntryPair } from './compare-trees.js';
+
+export type { ArchiveWriter } from './dump/archive-writer.js';
+export type { ByteSink, EndingSink } from './dump/byte-sink.js';
+export { type ArchiveSummary, dumpArchive } from './dump/dump-archive.js';
+export { dumpFile } from './dump/dump-file.js';
+export { type DumpSource, openDump } from './dump/dump-source.js';
+export { TarWriter } from './dump/tar-writer.js';
+export { ZipWriter } from './dump/zip-writer.js';
+export { ZstdSink } from './dump/zstd-sink.js';
+
 export * from './entry.js';
 export * from './events.js';
 export { type AppliedForgetPlan, applyForgetPlan } from './forget/apply-forget-plan.js';

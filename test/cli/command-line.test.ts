@@ -121,7 +121,7 @@ describe('usage errors exit with 2, say what is wrong, and name the help', () =>
     ['snapshots extra', /too many arguments/],
     ['snapshot', /missing required argument 'path'/],
     ['restore latest', /required option '--target <folder>' not specified/],
-    ['ls', /missing required argument/],
+    ['ls', /no snapshot was named/],
     ['-r', /argument missing/],
     ['init --chunk-size 64QB', /--chunk-size.*'64QB' is invalid/],
     ['init --compression 23', /from 0 to 22/],

@@ -26,6 +26,8 @@ export interface Forged {
   readonly chunks?: readonly ContentItem[];
   /** The content stands in a content list, as that of files of more than 64 chunks does. */
   readonly isListed?: boolean;
+  /** 8 bytes as latin1. */
+  readonly linkGroup?: string;
   /** Of a symlink; raw. */
   readonly to?: string;
   /** Of a directory; two may have one name. */
@@ -41,8 +43,8 @@ function treeOf(entries: readonly Forged[], put: StoreChunk): ChunkReference {
 }
 
 function entryOf(forged: Forged, put: StoreChunk): Entry {
-  const { name, type, size, hole, chunks, isListed, to, children } = forged;
-  const common = { name, mode: 0o644, uid: 0, gid: 0, mtime: { seconds: 1, nanoseconds: 0 } };
+  const { name, type, size, hole, chunks, isListed, linkGroup, to, children } = forged;
+  const common = { name, mode: 0o644, uid: 0, gid: 0, mtime: { seconds: 1, nanoseconds: 0 }, linkGroup };
   if (type === 'symlink') return { ...common, type, linkTarget: to ?? 'anywhere' };
   if (type === 'directory') return { ...common, type, mode: 0o755, tree: treeOf(children ?? [], put) };
   if (type === 'fifo') return { ...common, type };
