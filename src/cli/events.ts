@@ -3,6 +3,7 @@ import type { ItemEvent, Listener } from '../snapshot/index.js';
 import type { Output } from './output.js';
 import { problemOf } from './problem.js';
 import { rawField } from './raw-names.js';
+import { ruleFields, ruleText } from './rule-text.js';
 import { sizeText } from './sizes.js';
 
 /** Shows what a running operation tells; `about` is what its errors are about. */
@@ -21,13 +22,19 @@ export function shownBy(output: Output, about: 'source' | 'target' | 'repository
   };
 }
 
-function itemFields({ action, path, bytes }: ItemEvent): Readonly<Record<string, unknown>> {
-  return { action, ...rawField('path', path), size: bytes };
+function itemFields({ action, path, bytes, rule }: ItemEvent): Readonly<Record<string, unknown>> {
+  return {
+    action,
+    ...rawField('path', path),
+    size: bytes,
+    ...(rule === undefined ? {} : { rule: ruleFields(rule) }),
+  };
 }
 
 const WORD_WIDTH = 'unchanged'.length;
 
-function itemLine({ action, path, bytes }: ItemEvent): string {
+function itemLine({ action, path, bytes, rule }: ItemEvent): string {
   const size = bytes === undefined ? '' : `  (${sizeText(bytes)})`;
-  return `${action.padEnd(WORD_WIDTH)}  ${displayPath(path)}${size}`;
+  const reason = rule === undefined ? '' : `  (${ruleText(rule)})`;
+  return `${action.padEnd(WORD_WIDTH)}  ${displayPath(path)}${size}${reason}`;
 }

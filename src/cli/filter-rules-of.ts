@@ -62,10 +62,10 @@ export async function filterRulesOf(command: Command): Promise<FilterRules> {
             bytes: flags.excludeLargerThan.bytes,
           },
     xattrs: rulesOf(flags.excludeXattr, '--exclude-xattr').map(xattrRule),
-    nodump: flags.excludeNodump === true ? { text: 'd', option: '--exclude-nodump' } : undefined,
+    nodump: flags.excludeNodump === true ? { text: '', option: '--exclude-nodump' } : undefined,
     ignoreFiles: rulesOf(flags.ignoreFile, '--ignore-file').map((rule) => named(rule, rule.text)),
     presence: [
-      ...(flags.excludeCaches === true ? [{ ...CACHE_TAG, option: '--exclude-caches' }] : []),
+      ...(flags.excludeCaches === true ? [{ ...CACHE_TAG, text: '', option: '--exclude-caches' }] : []),
       ...rulesOf(flags.excludeIfPresent, '--exclude-if-present').map(presenceRule),
     ],
   });

@@ -1,4 +1,5 @@
 import type { FilterRules, PatternRule, Rule, XattrRule } from './filter-rules.js';
+import { waysTo } from './include-ways.js';
 import { pathRegex } from './path-regex.js';
 import { isException, PatternList, type PlacedPattern } from './pattern-list.js';
 import { joinRaw, type RawPath } from './raw-path.js';
@@ -10,6 +11,16 @@ export interface FolderPatterns {
   /** Of the folder they are relative to: the length of its path and the '/' behind it, in matchable text. */
   readonly prefix: number;
   readonly above: FolderPatterns | undefined;
+}
+
+/** Adds the patterns in the files of a folder, whose raw path is relative to the root, to those that hold above it. */
+export function folderPatterns(
+  rules: readonly PatternRule[],
+  folder: string,
+  above: FolderPatterns | undefined,
+): FolderPatterns {
+  const patterns = new PatternList(rules.map((rule) => ({ text: rule.text, rule })));
+  return { patterns, prefix: folder === '' ? 0 : matchable(folder).length + 1, above };
 }
 
 /** The name and value of an extended attribute, raw; a value that is not known is undefined. */
@@ -31,6 +42,8 @@ export interface EntryFilter {
   excludedByXattrs(xattrs: readonly NamedAttribute[]): Rule | undefined;
   /** Whether `--include` chooses an entry for itself, or everything is chosen; what is below it is chosen with it. */
   chooses(path: string, isFolder: boolean): boolean;
+  /** Whether something below a folder may be chosen that is not chosen itself. */
+  leadsToChosen(folder: string): boolean;
 }
 
 /**
@@ -45,6 +58,7 @@ export function compileRules(rules: FilterRules, root: RawPath): EntryFilter | u
     return undefined;
   const left = patternsBelow(root, exclude);
   const chosen = patternsBelow(root, include);
+  const leads = waysTo(include.flatMap((rule) => relativeTo(root, rule)));
   const regexes = excludeRegex.map((rule) => ({ rule, regex: pathRegex(rule.text) }));
   const attributes = xattrs.map((rule) => ({ rule, name: nameTest(rule) }));
 
@@ -80,6 +94,7 @@ export function compileRules(rules: FilterRules, root: RawPath): EntryFilter | u
       const match = chosen.lastMatch(matchable(path), isFolder);
       return match !== undefined && !isException(match);
     },
+    leadsToChosen: (folder) => folder === '' || leads(matchable(folder)),
   };
 }
 

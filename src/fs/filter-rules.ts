@@ -2,7 +2,7 @@ import type { RawPath } from './raw-path.js';
 
 /** What left something out, or would; as the user wrote it, so that he finds it again. All text is raw. */
 export interface Rule {
-  /** The pattern, the regular expression, the name or the size. */
+  /** The pattern, the regular expression, the name or the size; '' where the option says it all. */
   readonly text: string;
   /** The option that gave it, with its dashes. */
   readonly option: string;
@@ -33,7 +33,6 @@ export interface XattrRule extends Rule {
 
 /** The file of the Cache Directory Tagging Specification. */
 export const CACHE_TAG = Object.freeze({
-  text: 'CACHEDIR.TAG',
   name: 'CACHEDIR.TAG',
   header: 'Signature: 8a477f597d28d172789f06886806bc55',
 });

@@ -1,5 +1,11 @@
 export { dataExtents, type Extent, SMALLEST_HOLE } from './data-extents.js';
-export { compileRules, type EntryFilter, type FolderPatterns, type NamedAttribute } from './entry-filter.js';
+export {
+  compileRules,
+  type EntryFilter,
+  type FolderPatterns,
+  folderPatterns,
+  type NamedAttribute,
+} from './entry-filter.js';
 export type { DeviceNumber, EntryMetadata, FileTime } from './entry-metadata.js';
 export { checkEntryName, isEntryName } from './entry-name.js';
 export { ENTRY_TYPES, type EntryType, entryTypeOf, MODE_BITS, TYPE_BITS, TYPE_MODES } from './entry-type.js';
@@ -45,7 +51,7 @@ export {
   toNodePath,
 } from './raw-path.js';
 export { openReplacing, type ReplacingFile } from './replacing-file.js';
-export { openSource, openSourceFolder, readLink } from './source-file.js';
+export { openSource, openSourceFolder, readBeginning, readLink } from './source-file.js';
 export { type Follow, pathWithoutSymlinks } from './source-path.js';
 export { statFd, statPath } from './stat.js';
 export { STAT_CHANGE_BYTES, STAT_ROW_BYTES, StatTable } from './stat-table.js';
@@ -65,4 +71,4 @@ export {
   removeLeftovers,
   type TemporaryFile,
 } from './temporary-file.js';
-export { readXattrs, readXattrsOfPath, type Xattr } from './xattrs.js';
+export { readXattrs, readXattrsIn, readXattrsOfPath, type Xattr } from './xattrs.js';

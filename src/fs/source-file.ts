@@ -1,4 +1,4 @@
-import { closeSync, constants, readlinkSync } from 'node:fs';
+import { closeSync, constants, readlinkSync, readSync } from 'node:fs';
 import { FileError } from './file-error.js';
 import { type RawPath, toNodePath } from './raw-path.js';
 import { atEntry, type Follow, openEntry } from './source-path.js';
@@ -38,6 +38,23 @@ function openWary(path: RawPath, flags: number, action: string, follow: Follow):
     return openEntry(path, WARY | flags, follow);
   } catch (error) {
     throw new FileError('source', action, path, error);
+  }
+}
+
+/** The first bytes of a file of the source, `most` of them if it has as many. Throws FileError (source). */
+export function readBeginning(path: RawPath, most: number, follow: Follow = 'above'): Buffer {
+  const fd = openSource(path, undefined, follow);
+  try {
+    const bytes = Buffer.allocUnsafe(most);
+    let length = 0;
+    for (let read = -1; read !== 0 && length < most; length += read) {
+      read = readSync(fd, bytes, length, most - length, length);
+    }
+    return bytes.subarray(0, length);
+  } catch (error) {
+    throw new FileError('source', 'read', path, error);
+  } finally {
+    closeSync(fd);
   }
 }
 

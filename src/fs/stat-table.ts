@@ -18,13 +18,20 @@ const CTIME = 8; // seconds i64, nanoseconds u32, zero u32
 const MTIME = 12; // likewise
 const RDEV = 16; // major u32, minor u32
 const BTIME = 18; // seconds i64, nanoseconds u32
-const HAS_BTIME = 21; // 0 or 1
+const MARKS = 21; // bits: see below
 const BLOCKS = 22; // u64, of 512 bytes
 const DEV = 24; // major u32, minor u32
+
+// What is known of a row beside numbers.
+const HAS_BTIME = 0x1;
+const TELLS_NODUMP = 0x2;
+const NODUMP = 0x4;
 
 /** What a call of statx(2) fills in, and the bit of its mask that says the birth time is known. */
 export const STATX_BYTES = 256;
 const STATX_BTIME = 0x800;
+/** The bit of its attributes, and of the mask of those that the file system tells, for the flag of `chattr +d`. */
+const STATX_ATTR_NODUMP = 0x40;
 
 const HIGH = 2 ** 32;
 
@@ -72,14 +79,16 @@ export class StatTable {
     for (let i = 0; i < 10; i++) words[at + CTIME + i] = found[24 + i]!;
     const hasBirth = (found[0]! & STATX_BTIME) !== 0;
     for (let i = 0; i < 3; i++) words[at + BTIME + i] = hasBirth ? found[20 + i]! : 0;
-    words[at + HAS_BTIME] = hasBirth ? 1 : 0;
+    const tells = (found[14]! & STATX_ATTR_NODUMP) !== 0;
+    const isNodump = tells && (found[2]! & STATX_ATTR_NODUMP) !== 0;
+    words[at + MARKS] = (hasBirth ? HAS_BTIME : 0) | (tells ? TELLS_NODUMP : 0) | (isNodump ? NODUMP : 0);
     words[at + BLOCKS] = found[12]!;
     words[at + BLOCKS + 1] = found[13]!;
     words[at + DEV] = found[34]!;
     words[at + DEV + 1] = found[35]!;
   }
 
-  /** Appends what node's lstat or fstat found: the same row as `addStatx` makes for the same entry. */
+  /** Appends what node's lstat or fstat found: the same row as `addStatx` makes for the same entry, but for flags. */
   addStats(found: BigIntStats): void {
     const row = this.rows;
     this.room();
@@ -97,7 +106,7 @@ export class StatTable {
     writeDevice(buffer, at + RDEV * 4, found.rdev);
     if (found.birthtimeNs > 0n) {
       writeTime(buffer, at + BTIME * 4, found.birthtimeNs);
-      buffer.writeUInt32LE(1, at + HAS_BTIME * 4);
+      buffer.writeUInt32LE(HAS_BTIME, at + MARKS * 4);
     }
     buffer.writeBigUInt64LE(found.blocks, at + BLOCKS * 4);
     writeDevice(buffer, at + DEV * 4, found.dev);
@@ -211,7 +220,13 @@ export class StatTable {
   }
 
   hasBirthTime(row: number): boolean {
-    return this.word(row, HAS_BTIME) !== 0;
+    return (this.word(row, MARKS) & HAS_BTIME) !== 0;
+  }
+
+  /** Whether it has the flag of `chattr +d`; undefined where the file system, or node, does not tell. */
+  isNodump(row: number): boolean | undefined {
+    const marks = this.word(row, MARKS);
+    return (marks & TELLS_NODUMP) === 0 ? undefined : (marks & NODUMP) !== 0;
   }
 
   birthSeconds(row: number): number {

@@ -3,7 +3,7 @@ import { nativeError, reasonOf } from './file-error.js';
 import { cString, type Native, native } from './native.js';
 import { once } from './once.js';
 import type { Problem } from './problem.js';
-import type { RawPath } from './raw-path.js';
+import { joinRaw, parentPath, type RawPath } from './raw-path.js';
 import { atEntry, type Follow } from './source-path.js';
 
 /** An extended attribute. POSIX ACLs are those named system.posix_acl_access and system.posix_acl_default. */
@@ -52,6 +52,31 @@ export function readXattrsOfPath(
   } catch (error) {
     problems.push({ path, what: 'xattrs', reason: reasonOf(error) });
     return NONE;
+  }
+}
+
+/**
+ * The extended attributes of entries of one folder, by name and not following symlinks; what cannot be read has none. The
+ * folder is opened once for all of them, and no symlink on the way to it is followed.
+ */
+export function readXattrsIn(folder: RawPath, names: readonly string[]): readonly (readonly Xattr[])[] {
+  const calls = native();
+  if (calls === undefined || names.length === 0) return names.map(() => NONE);
+  try {
+    // By way of any name in it: what is opened is the folder.
+    return atEntry(joinRaw(folder, names[0]!), 'none', (short) => {
+      const place = parentPath(short);
+      return names.map((name) => {
+        const path = cString(joinRaw(place, name));
+        const length = calls.llistxattr(path, scratch(), XATTR_BYTES);
+        if (length <= 0) return NONE;
+        return collect(calls, length, folder, [], (attribute, into) =>
+          calls.lgetxattr(path, attribute, into, XATTR_BYTES),
+        );
+      });
+    });
+  } catch {
+    return names.map(() => NONE); // whoever reads the entries themselves says what is wrong
   }
 }
 

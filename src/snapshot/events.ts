@@ -1,3 +1,5 @@
+import type { Rule } from '../fs/index.js';
+
 /** What a running operation tells whoever shows it. All sizes in bytes. */
 
 /** How far it is; sent a few times a second. */
@@ -35,6 +37,8 @@ export interface ItemEvent {
   readonly path: string;
   readonly action: 'new' | 'changed' | 'unchanged' | 'excluded' | 'restored' | 'kept';
   readonly bytes?: number;
+  /** Of what is excluded: what left it out. */
+  readonly rule?: Rule;
 }
 
 export type OperationEvent = ProgressEvent | ProblemEvent | ItemEvent;

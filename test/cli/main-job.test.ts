@@ -145,7 +145,10 @@ describe('snapshot', () => {
     expect(names).toEqual(expect.arrayContaining(['big', 'folder', 'link']));
     for (const name of ['folder/letter', 'folder/empty', 'twin']) expect(names).not.toContain(name);
     const missing = await its.run(['snapshot', its.source, '--exclude-file', '/nowhere/at/all']);
-    expect(missing).toMatchObject({ code: 2, stderr: expect.stringContaining('exclude file') });
+    expect(missing).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('cannot read the file of --exclude-file'),
+    });
   });
 
   test('--init makes the repository once', async () => {

@@ -3,6 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { bytes, run, scratchFolder } from './scratch.js';
 
 export interface GitTree {
+  readonly folder: string;
   /** Which of the paths git ignores, with these patterns in its own list and these files (by path) in the tree. */
   ignored(patterns: readonly string[], files?: Readonly<Record<string, string>>): readonly string[];
 }
@@ -22,6 +23,7 @@ export function gitTree(paths: readonly string[], ignoreCase = false): GitTree {
   const input = bytes(paths.map((path) => path.replace(/\/$/, '')).join('\0'));
   const parameters = ['-C', folder, '-c', `core.ignoreCase=${ignoreCase}`];
   return {
+    folder,
     ignored(patterns, files = {}) {
       writeFileSync(`${folder}/.git/info/exclude`, bytes(patterns.map((pattern) => `${pattern}\n`).join('')));
       for (const [path, content] of Object.entries(files))

@@ -31,3 +31,8 @@ export function excludedOf(filter: EntryFilter, paths: readonly string[]): strin
     );
   });
 }
+
+/** What leaves out by these patterns, in the order of `--exclude`. */
+export function excluding(...patterns: readonly string[]): FilterRules {
+  return rulesWith({ exclude: patternRules(patterns) });
+}

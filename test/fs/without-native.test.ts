@@ -30,9 +30,15 @@ describe('without native code', () => {
       };`);
     const { names, stats } = listFolder(rawPath(folder));
     const devices = listFolder(rawPath('/dev'));
+    // Only statx tells flags: of the marks of a row, the birth time's remains.
+    const rowOf = (table: typeof stats, row: number): string => {
+      const copy = Buffer.from(table.rowBytes(row));
+      copy.writeUInt32LE(copy.readUInt32LE(84) & 1, 84);
+      return copy.toString('hex');
+    };
     expect(found).toEqual({
-      rows: names.map((name, i) => [name, stats.rowBytes(i).toString('hex')]),
-      null: devices.stats.rowBytes(devices.names.indexOf('null')).toString('hex'),
+      rows: names.map((name, i) => [name, rowOf(stats, i)]),
+      null: rowOf(devices.stats, devices.names.indexOf('null')),
       missing: expect.any(Number),
     });
     expect((found as { missing: number }).missing).toBeGreaterThan(0);

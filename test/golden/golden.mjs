@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
+import { NO_RULES } from '../../dist/fs/index.js';
 import { beginSession, openRepository } from '../../dist/repo/index.js';
 import { annotateSnapshot, listSnapshots, pruneRepository, takeSnapshot } from '../../dist/snapshot/index.js';
 import { factsOf } from './facts.mjs';
@@ -98,7 +99,7 @@ export class Golden {
       host: 'golden',
       user: 'root',
       zoneOffset: 0,
-      exclude: [],
+      rules: NO_RULES,
       oneFileSystem: false,
       dryRun: false,
       forecast: false,

@@ -16,6 +16,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { NO_RULES } from '../../dist/fs/index.js';
 import {
   CbrError,
   type InitParameters,
@@ -172,7 +173,7 @@ describe.each(CASES)('a repository that is $name', ({ name, parameters, portable
           user: 'ann',
           time: { seconds: -5, nanoseconds: 7 },
           zoneOffset: -90,
-          exclude: [],
+          rules: NO_RULES,
           oneFileSystem: false,
           dryRun: false,
           forecast: false,

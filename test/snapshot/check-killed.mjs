@@ -1,4 +1,5 @@
 // Takes a snapshot and is killed when it is about to write its first object of a kind.
+import { NO_RULES } from '../../dist/fs/index.js';
 import { openRepository } from '../../dist/repo/index.js';
 import { takeSnapshot } from '../../dist/snapshot/index.js';
 
@@ -25,7 +26,7 @@ await takeSnapshot(
     host: 'here',
     user: 'tester',
     zoneOffset: 0,
-    exclude: [],
+    rules: NO_RULES,
     oneFileSystem: false,
     dryRun: false,
     threads: 1,

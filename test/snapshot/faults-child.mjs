@@ -1,6 +1,7 @@
 // Takes one snapshot for each case, each cut off at one call to its repository, and is then killed with all of them open.
 import { readFileSync } from 'node:fs';
 import { failAt, withFaults } from '../../dist/backends/index.js';
+import { NO_RULES } from '../../dist/fs/index.js';
 import { openRepository } from '../../dist/repo/index.js';
 import { takeSnapshot } from '../../dist/snapshot/index.js';
 
@@ -22,7 +23,7 @@ for (const { repo, cache, source, number, when } of JSON.parse(readFileSync(0, '
     host: 'here',
     user: 'tester',
     zoneOffset: 0,
-    exclude: [],
+    rules: NO_RULES,
     oneFileSystem: false,
     dryRun: false,
     threads: 1,

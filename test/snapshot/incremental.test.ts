@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { excluding } from '../fs/rules.js';
 import { probeAbilities, tellMissing } from './abilities.js';
 import { QUICK } from './places.js';
 import { randomContent } from './random-content.js';
@@ -33,7 +34,7 @@ describe('progress', () => {
     writeFileSync(join(its.source, 'left out'), randomContent(60, 1_000_000));
     const totalsOf = async (forecast: boolean, level?: 'full'): Promise<unknown[]> => {
       const totals: unknown[] = [];
-      const options = { forecast, exclude: ['left out'], ...(level === undefined ? {} : { level }) };
+      const options = { forecast, rules: excluding('left out'), ...(level === undefined ? {} : { level }) };
       await its.take(options, {}, (event) => {
         if (event.type === 'progress') totals.push([event.totalFiles, event.totalBytes]);
       });

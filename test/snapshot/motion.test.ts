@@ -19,6 +19,7 @@ import {
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Listener, ProblemEvent } from '../../dist/snapshot/index.js';
+import { excluding } from '../fs/rules.js';
 import { QUICK } from './places.js';
 import { randomContent } from './random-content.js';
 import { isSoak, type Scratch, scratchRepository } from './scratch-repository.js';
@@ -85,7 +86,7 @@ describe('between scan and read', () => {
       writeFileSync(at('zzz'), 'a file by now');
     };
     const { problems, summary } = await its.take(
-      { exclude: ['trigger'] },
+      { rules: excluding('trigger') },
       {},
       whenListed(at('trigger'), change),
     );
@@ -136,7 +137,7 @@ describe('between scan and read', () => {
       renameSync(join(its.root, 'other'), at('a/replaced'));
     };
     const { problems, summary } = await its.take(
-      { exclude: ['trigger'] },
+      { rules: excluding('trigger') },
       {},
       whenListed(at('m/trigger'), change),
     );
@@ -172,7 +173,7 @@ describe('between scan and read', () => {
     // Large files are opened at once: the first name leads elsewhere before its folder is left.
     writeFileSync(at('a/a trigger'), '');
     const change = (): void => renameSync(join(its.root, 'other'), at('a/large'));
-    await its.take({ exclude: ['*trigger'] }, {}, whenListed(at('a/a trigger'), change));
+    await its.take({ rules: excluding('*trigger') }, {}, whenListed(at('a/a trigger'), change));
     const { target, summary } = await its.restore();
     expect(summary.lost).toBe(0);
     for (const name of ['a/large', 'b/large']) {
@@ -187,7 +188,7 @@ describe('between scan and read', () => {
     for (const name of ['a', 'gone', 'trigger', 'z']) writeFileSync(at(name), name);
     const change = (): void => rmSync(at('gone'));
     const { problems, summary } = await its.take(
-      { exclude: ['trigger'], dryRun: true },
+      { rules: excluding('trigger'), dryRun: true },
       {},
       whenListed(at('trigger'), change),
     );
@@ -202,7 +203,7 @@ describe('between scan and read', () => {
     runScript(its.source, ['mkdir a cleared vanishing z', 'touch a/trigger', 'echo x > single']);
     for (const name of ['a', 'cleared', 'vanishing', 'z']) writeFileSync(at(`${name}/file`), name);
     const paths = ['a', 'cleared', 'single', 'vanishing', 'z'].map(at);
-    await its.take({ paths, exclude: ['trigger'] });
+    await its.take({ paths, rules: excluding('trigger') });
     const change = (): void => {
       renameSync(at('vanishing'), join(its.root, 'away'));
       rmSync(at('single'));
@@ -211,7 +212,7 @@ describe('between scan and read', () => {
       symlinkSync(join(its.root, 'away'), at('z'));
     };
     const { problems, summary } = await its.take(
-      { paths, exclude: ['trigger'] },
+      { paths, rules: excluding('trigger') },
       {},
       whenListed(at('a/trigger'), change),
     );
@@ -228,7 +229,7 @@ describe('between scan and read', () => {
     expect(lstatSync(join(target, 'z'), { throwIfNoEntry: false })).toBeUndefined();
     // What the last snapshot does not hold is not taken for stored.
     renameSync(join(its.root, 'away'), at('vanishing'));
-    await its.take({ paths: paths.filter((path) => !path.endsWith('single')), exclude: ['trigger'] });
+    await its.take({ paths: paths.filter((path) => !path.endsWith('single')), rules: excluding('trigger') });
     expect((await its.check(100)).findings).toEqual([]);
     const again = await its.restore();
     expect(readFileSync(join(again.target, 'vanishing/file'), 'utf8')).toBe('vanishing');

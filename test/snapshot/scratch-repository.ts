@@ -2,6 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
+import { NO_RULES } from '../../dist/fs/index.js';
 import {
   type InitParameters,
   initRepository,
@@ -176,7 +177,7 @@ export async function takeFrom(
     host: 'here',
     user: 'tester',
     zoneOffset: 0,
-    exclude: [],
+    rules: NO_RULES,
     oneFileSystem: false,
     dryRun: false,
     forecast: false,

@@ -1,6 +1,7 @@
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { excluding } from '../fs/rules.js';
 import { probeAbilities, tellMissing } from './abilities.js';
 import { DISK, QUICK } from './places.js';
 import { removeTree, type Scratch, scratch, scratchRepository } from './scratch-repository.js';
@@ -26,9 +27,9 @@ describe('what is left out', () => {
       'mkdir -p logs/deep keep',
       'touch a.log keep/b.log keep/c logs/x logs/deep/y top keep/top',
     ]);
-    await its.take({ exclude: ['*.log', '/top', 'deep/'] });
+    await its.take({ rules: excluding('*.log', '/top', 'deep/') });
     expect(await restoredNames(its)).toEqual(['.', './keep', './keep/c', './keep/top', './logs', './logs/x']);
-    await its.take({ exclude: ['logs', '*', '!keep', '!c'] });
+    await its.take({ rules: excluding('logs', '*', '!keep', '!c') });
     expect(await restoredNames(its)).toEqual(['.', './keep', './keep/c']);
     await its.take();
     expect(await restoredNames(its)).toContain('./logs/deep/y');

@@ -2,6 +2,7 @@ import { mkdirSync, readdirSync, readlinkSync, renameSync, symlinkSync, writeFil
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { Listener } from '../../dist/snapshot/index.js';
+import { excluding } from '../fs/rules.js';
 import { randomContent } from './random-content.js';
 import { type Scratch, scratchRepository } from './scratch-repository.js';
 import { runScript } from './source-tree.js';
@@ -47,7 +48,7 @@ test.each(['a/trigger', 'a/inner/trigger'])('after %s was listed', async (trigge
   const its = await filled();
   writeFileSync(join(its.source, 'a/trigger'), '');
   const { problems, summary } = await its.take(
-    { exclude: [`/${trigger}`] },
+    { rules: excluding(`/${trigger}`) },
     {},
     swapAt(its, join(its.source, trigger)),
   );

@@ -1,9 +1,7 @@
-import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { type Command, Option } from 'commander';
 import { localFailure } from '../../backends/index.js';
-import { CbrError, messageOf } from '../../core/index.js';
-import { patternsIn, rawPath } from '../../fs/index.js';
+import { type FilterRules, rawPath } from '../../fs/index.js';
 import { openRepository, type Repository } from '../../repo/index.js';
 import {
   intakePool,
@@ -16,8 +14,9 @@ import { userName } from '../by-whom.js';
 import type { CommandContext, CommandModule, Outcome } from '../command.js';
 import { shownBy } from '../events.js';
 import { EXIT } from '../exit-codes.js';
+import { declareFilters, filterRulesOf } from '../filter-flags.js';
 import { wholeNumber } from '../parse-number.js';
-import { gathered, gatheredWords, shortText } from '../parse-text.js';
+import { gatheredWords, shortText } from '../parse-text.js';
 import { rawListField } from '../raw-names.js';
 import { closingAfter, openOptions, openOrMakeRepository } from '../repository.js';
 import { countOf, countText, sizeText } from '../sizes.js';
@@ -32,13 +31,22 @@ interface Flags {
   readonly host: string;
   readonly time?: ZonedTime;
   readonly level?: Level;
-  readonly exclude?: readonly string[];
-  readonly excludeFile?: readonly string[];
   readonly oneFileSystem?: boolean;
   readonly compression?: number;
   readonly dryRun?: boolean;
   readonly init?: boolean;
 }
+
+const HELP = `
+Patterns are those of .gitignore. One with a '/' before its end begins at each path that is taken in, or is the full
+path of something below it; '!' in front takes back what earlier ones say. Of those on the command line, and in the
+files named there, the last that matches decides; then those of ignore files are asked, the nearest first.
+What --include does not match is left out; the other rules leave out more. A path named as an argument is always taken.
+--dry-run shows what is left out, and by which rule.
+
+Examples:
+  $ cbr snapshot --one-file-system / /home --exclude '/var/cache' --tag nightly
+  $ cbr snapshot ~/src --ignore-file .gitignore --exclude-caches --exclude-larger-than 1GiB`;
 
 export const snapshot: CommandModule = {
   configure(command: Command): void {
@@ -55,12 +63,6 @@ export const snapshot: CommandModule = {
           'full reads every file again (default: full the first time, then incr)',
         ).choices(['full', 'diff', 'incr']),
       )
-      .option(
-        '--exclude <pattern>',
-        'leave out what matches, as in .gitignore below each path; several times',
-        gathered,
-      )
-      .option('--exclude-file <file>', 'a file of such patterns, one a line; several times', gathered)
       .option('-x, --one-file-system', 'do not go into other file systems')
       .option(
         '--compression <level>',
@@ -68,16 +70,19 @@ export const snapshot: CommandModule = {
         wholeNumber(0, 22),
       )
       .option('--dry-run', 'show what would be taken in, store nothing')
-      .option('--init', 'make the repository if there is none')
-      .addHelpText(
-        'after',
-        "\nA pattern with a '/' in it begins at each path that is taken in, or is the full path of what to leave out below it.\n\nExample:\n  $ cbr snapshot --one-file-system / /home --exclude '/var/cache' --tag nightly",
-      );
+      .option('--init', 'make the repository if there is none');
+    declareFilters(command, 'source');
+    command.addHelpText('after', HELP);
   },
 
   async run(context: CommandContext, command: Command): Promise<Outcome> {
     const flags = command.opts<Flags>();
-    const options = await takeOptions(command.processedArgs[0] as readonly string[], flags, context);
+    const options = takeOptions(
+      command.processedArgs[0] as readonly string[],
+      flags,
+      await filterRulesOf(command),
+      context,
+    );
     const pool = intakePool(options.threads);
     // It loads its code while the password is stretched.
     if (!options.dryRun) pool.warmUp(1);
@@ -90,6 +95,7 @@ export const snapshot: CommandModule = {
           // Packs are written by threads, whose errors tell the call that failed and not where.
           throw localFailure(`storing in ${location} failed`, error);
         });
+        noteNothingIncluded(context, options, summary);
         printSummary(context, options, summary);
         return {
           exitCode: summary.errors > 0 ? EXIT.incomplete : EXIT.done,
@@ -104,13 +110,13 @@ export const snapshot: CommandModule = {
 
 type ZonedTakeOptions = TakeOptions & { readonly time: ZonedTime };
 
-async function takeOptions(
+function takeOptions(
   paths: readonly string[],
   flags: Flags,
+  rules: FilterRules,
   { options, output, signal }: CommandContext,
-): Promise<ZonedTakeOptions> {
+): ZonedTakeOptions {
   const { comment, job, level, compression, time = currentTime() } = flags;
-  const patterns = await Promise.all((flags.excludeFile ?? []).map(readPatterns));
   return Object.freeze({
     paths,
     tags: flags.tag ?? [],
@@ -118,7 +124,7 @@ async function takeOptions(
     user: userName(),
     time,
     zoneOffset: time.zoneOffset,
-    exclude: [...(flags.exclude ?? []), ...patterns.flat()],
+    rules,
     oneFileSystem: flags.oneFileSystem ?? false,
     dryRun: flags.dryRun ?? false,
     threads: options.threads,
@@ -133,14 +139,6 @@ async function takeOptions(
   });
 }
 
-async function readPatterns(file: string): Promise<readonly string[]> {
-  try {
-    return patternsIn(await readFile(file));
-  } catch (cause) {
-    throw new CbrError('usage', `cannot read the exclude file: ${messageOf(cause)}`, { cause });
-  }
-}
-
 async function open(context: CommandContext, mayMake: boolean): Promise<Repository> {
   if (!mayMake) return openRepository(openOptions(context, 'open'));
   const { repository, isNew } = await openOrMakeRepository(context, DEFAULT_PARAMETERS);
@@ -149,6 +147,18 @@ async function open(context: CommandContext, mayMake: boolean): Promise<Reposito
     context.output.remark(PASSWORD_WARNING);
   }
   return repository;
+}
+
+/** A pattern that is anchored elsewhere than its author thought should not pass for a backup. */
+function noteNothingIncluded({ output }: CommandContext, { rules }: TakeOptions, summary: TakeSummary): void {
+  const { files, others } = summary.statistics;
+  if (rules.include.length === 0 || files + others > 0) return;
+  output.problem({
+    severity: 'note',
+    about: 'source',
+    reason: 'nothing matches --include: no file is in the snapshot',
+    hint: "A pattern with a / in it begins at each path that is taken in; '-v --dry-run' shows what is left out.",
+  });
 }
 
 function printSummary({ output }: CommandContext, options: TakeOptions, summary: TakeSummary): void {

@@ -1,11 +1,11 @@
 import { setImmediate } from 'node:timers/promises';
 import { CbrError, fromLatin1, messageOf } from '../../core/index.js';
 import {
+  type EntryFilter,
   FileError,
   type FolderListing,
   joinRaw,
   listFolder,
-  type PathFilter,
   pathWithoutSymlinks,
   type RawPath,
   StatTable,
@@ -30,6 +30,7 @@ import {
   stateList,
   stateTree,
 } from './folder-state.js';
+import { type FolderRules, SourceFilter } from './source-filter.js';
 import { StateJournal } from './state-journal.js';
 
 /** One source folder and how it is taken. */
@@ -42,7 +43,7 @@ export interface SourceRoot {
   readonly keepInodes: boolean;
   /** Stay on this device; undefined: go everywhere. */
   readonly device: number | undefined;
-  readonly filter: PathFilter | undefined;
+  readonly filter: EntryFilter | undefined;
 }
 
 export interface FolderTakerParts extends EncoderParts {
@@ -71,6 +72,7 @@ export class FolderTaker {
   private readonly list: FolderListBuilder;
   private readonly freeTables: StatTable[] = [];
   private readonly encoder: FolderEncoder;
+  private readonly filter: SourceFilter | undefined;
   private sliceStart = performance.now();
   private depth = 0;
 
@@ -80,13 +82,16 @@ export class FolderTaker {
   ) {
     this.real = pathWithoutSymlinks(root.path);
     this.list = new FolderListBuilder(root.keepInodes);
+    this.filter = root.filter && new SourceFilter(root.filter, its.tally);
     this.encoder = new FolderEncoder(its, root.trusted, root.keepInodes);
   }
 
   /** Scans everything; the result waits for the content of the last file. Rejects (source) when the root cannot be read. */
   async take(): Promise<Underway> {
     this.its.tally.folders++;
-    return this.folder(this.root.path, '', listFolder(this.real, this.table(), 'none'));
+    const listing = listFolder(this.real, this.table(), 'none');
+    const rules = this.rulesIn(this.root.path, '', listing, undefined);
+    return (await this.folder(this.root.path, '', listing, rules))!;
   }
 
   private realPath(relative: string): RawPath {
@@ -109,25 +114,29 @@ export class FolderTaker {
     this.sliceStart = performance.now();
   }
 
-  private async folder(path: RawPath, relative: string, listing: FolderListing): Promise<Underway> {
+  /** Undefined for one below the root that is not chosen, nor anything in it. */
+  private async folder(
+    path: RawPath,
+    relative: string,
+    listing: FolderListing,
+    rules: FolderRules | undefined,
+  ): Promise<Underway | undefined> {
     const { tally } = this.its;
     const { names, stats } = listing;
-    for (const { error, name } of listing.failed) tally.error(joinRaw(path, name), error.reason);
-    for (const name of listing.vanished)
-      tally.note(joinRaw(path, name), 'vanished before it could be looked at');
+    this.tellMissing(path, listing, rules);
     const rows: number[] = [];
     const below = new Map<number, Underway>();
     for (let row = 0; row < names.length; row++) {
       const name = names[row]!;
       const type = stats.type(row);
       const isFolder = type === 'directory';
-      if (this.isLeftOut(path, relative, name, stats, row, isFolder)) continue;
+      if (this.isLeftOut(path, listing, row, isFolder, rules)) continue;
       if (type === undefined) {
         tally.error(joinRaw(path, name), 'is of a type that cbr does not know');
         continue;
       }
       if (isFolder) {
-        const child = await this.subfolder(path, relative, name, stats, row);
+        const child = await this.subfolder(path, relative, name, stats, row, rules);
         if (child === undefined) continue;
         tally.folders++;
         below.set(row, child);
@@ -139,39 +148,65 @@ export class FolderTaker {
     }
     const pause = this.breathe(path);
     if (pause !== undefined) await pause;
+    if (rules?.chosen === false && rows.length === 0 && relative !== '') {
+      this.freeTables.push(stats);
+      return undefined;
+    }
     return this.finishFolder(path, relative, listing, rows, below);
+  }
+
+  /** Undefined where nothing is ever left out. */
+  private rulesIn(
+    path: RawPath,
+    relative: string,
+    listing: FolderListing,
+    above: FolderRules | undefined,
+  ): FolderRules | undefined {
+    return this.filter?.enter({ path, real: this.realPath(relative), relative }, listing, above);
+  }
+
+  /** What could not be looked at, and is not left out by its name whatever it is. */
+  private tellMissing(path: RawPath, listing: FolderListing, rules: FolderRules | undefined): void {
+    const isMeant = (name: string): boolean =>
+      rules === undefined ||
+      [true, false].every((isFolder) => this.filter?.excludedName(rules, name, isFolder) === undefined);
+    for (const { error, name } of listing.failed) {
+      if (isMeant(name)) this.its.tally.error(joinRaw(path, name), error.reason);
+    }
+    for (const name of listing.vanished) {
+      if (isMeant(name)) this.its.tally.note(joinRaw(path, name), 'vanished before it could be looked at');
+    }
   }
 
   private isLeftOut(
     path: RawPath,
-    relative: string,
-    name: string,
-    stats: StatTable,
+    listing: FolderListing,
     row: number,
     isFolder: boolean,
+    rules: FolderRules | undefined,
   ): boolean {
-    const { filter } = this.root;
-    if (filter?.excludes(relative === '' ? name : `${relative}/${name}`, isFolder) === true) {
-      this.its.tally.excluded(joinRaw(path, name));
-      return true;
-    }
-    const reason = isFolder ? this.its.ownFolders.get(folderKey(stats, row)) : undefined;
-    if (reason !== undefined) this.its.tally.note(joinRaw(path, name), `left out: ${reason}`);
-    return reason !== undefined;
+    const { tally, ownFolders } = this.its;
+    const here = (): RawPath => joinRaw(path, listing.names[row]!);
+    const rule = rules === undefined ? undefined : this.filter?.excluded(rules, listing, row);
+    if (rule !== undefined) tally.excluded(here, rule);
+    const reason = isFolder && rule === undefined ? ownFolders.get(folderKey(listing.stats, row)) : undefined;
+    if (reason !== undefined) tally.note(here(), `left out: ${reason}`);
+    return rule !== undefined || reason !== undefined;
   }
 
-  /** Undefined for one that has vanished since it was listed. */
+  /** Undefined for one that has vanished since it was listed, and for one that was only on the way to what is chosen. */
   private async subfolder(
     parent: RawPath,
     parentRelative: string,
     name: string,
     stats: StatTable,
     row: number,
+    above: FolderRules | undefined,
   ): Promise<Underway | undefined> {
     try {
       // Calls nest with the folders: now and then a fresh stack, for trees may be deeper than one.
       if (++this.depth % LEVELS_PER_STACK === 0) await setImmediate();
-      return await this.enterSubfolder(parent, parentRelative, name, stats, row);
+      return await this.enterSubfolder(parent, parentRelative, name, stats, row, above);
     } finally {
       this.depth--;
     }
@@ -183,11 +218,14 @@ export class FolderTaker {
     name: string,
     stats: StatTable,
     row: number,
+    above: FolderRules | undefined,
   ): Promise<Underway | undefined> {
     const path = joinRaw(parent, name);
     const relative = parentRelative === '' ? name : `${parentRelative}/${name}`;
     const { device } = this.root;
+    const isChosen = above === undefined || this.filter?.choosesFolder(above, relative) === true;
     if (device !== undefined && stats.device(row) !== device) {
+      if (!isChosen) return undefined;
       this.its.tally.note(
         path,
         'is on another file system and was stored without its contents (--one-file-system)',
@@ -204,9 +242,10 @@ export class FolderTaker {
         return undefined;
       }
       this.its.tally.error(path, error.reason);
-      return { done: this.emptyFolder(relative) };
+      return isChosen ? { done: this.emptyFolder(relative) } : undefined;
     }
-    return this.folder(path, relative, listing);
+    const rules = this.rulesIn(path, relative, listing, above);
+    return this.folder(path, relative, listing, rules);
   }
 
   /** A folder that is stored without its contents: what they were is not in this snapshot, so nothing may rely on it. */

@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import {
   FileError,
+  type FolderListing,
   joinRaw,
   listFolder,
   pathWithoutSymlinks,
@@ -9,6 +10,18 @@ import {
 } from '../../fs/index.js';
 import { folderKey } from './folder-encoder.js';
 import type { SourceRoot } from './folder-taker.js';
+import type { Told } from './ignore-files.js';
+import { type FolderRules, SourceFilter } from './source-filter.js';
+
+/** The run itself says what is wrong with rules. */
+const NOBODY: Told = { error: () => undefined, note: () => undefined };
+
+interface Waiting {
+  readonly path: RawPath;
+  readonly relative: string;
+  /** Of the folder above it. */
+  readonly above: FolderRules | undefined;
+}
 
 /** At most so long at a time: the scan that it runs beside comes first. */
 const SLICE_MS = 10;
@@ -32,23 +45,23 @@ export async function forecast(
   const stats = new StatTable(64);
   const counted = { files: 0, bytes: 0 };
   for (const root of roots) {
-    const waiting: { readonly path: RawPath; readonly relative: string }[] = [
-      { path: pathWithoutSymlinks(root.path), relative: '' },
-    ];
+    const filter = root.filter && new SourceFilter(root.filter, NOBODY);
+    const waiting: Waiting[] = [{ path: pathWithoutSymlinks(root.path), relative: '', above: undefined }];
     let sliceStart = performance.now();
     for (let folder = waiting.pop(); folder !== undefined; folder = waiting.pop()) {
-      const { path, relative } = folder;
-      const names = namesIn(path, stats);
-      for (const [row, name] of names.entries()) {
+      const { path, relative, above } = folder;
+      const listing = listingOf(path, stats);
+      const rules = filter?.enter({ path, real: path, relative }, listing, above);
+      for (const [row, name] of listing.names.entries()) {
         const type = stats.type(row);
         if (type !== 'directory' && type !== 'file') continue;
-        const below = relative === '' ? name : `${relative}/${name}`;
-        if (root.filter?.excludes(below, type === 'directory') === true) continue;
+        if (rules !== undefined && filter?.excluded(rules, listing, row) !== undefined) continue;
         if (type === 'file') {
           counted.files++;
           counted.bytes += stats.size(row);
         } else if (!ownFolders.has(folderKey(stats, row)) && isOnDevice(root, stats, row)) {
-          waiting.push({ path: joinRaw(path, name), relative: below });
+          const below = relative === '' ? name : `${relative}/${name}`;
+          waiting.push({ path: joinRaw(path, name), relative: below, above: rules });
         }
       }
       if (performance.now() - sliceStart < SLICE_MS) continue;
@@ -64,11 +77,12 @@ function isOnDevice({ device }: SourceRoot, stats: StatTable, row: number): bool
   return device === undefined || stats.device(row) === device;
 }
 
-function namesIn(path: RawPath, stats: StatTable): readonly string[] {
+/** Empty for what cannot be listed. */
+function listingOf(path: RawPath, stats: StatTable): FolderListing {
   try {
-    return listFolder(path, stats, 'none').names;
+    return listFolder(path, stats, 'none');
   } catch (error) {
     if (!(error instanceof FileError)) throw error;
-    return [];
+    return { names: [], stats, vanished: [], failed: [] };
   }
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { CbrError, fromLatin1, messageOf, type SessionId } from '../../core/index.js';
 import {
-  compileFilter,
+  compileRules,
   displayPath,
   type EntryType,
   FileError,
@@ -11,6 +11,7 @@ import {
   pathWithoutSymlinks,
   type RawPath,
   rawPath,
+  rulesKey,
   StatTable,
   statPath,
 } from '../../fs/index.js';
@@ -131,7 +132,8 @@ function resolveSource(
   const stateKey = keyOf([path, fileSystem.id, ...effective(options)]);
   const state = options.level === 'full' ? undefined : cache.directoryState(stateKey);
   const parent = state?.snapshot;
-  const filter = compileFilter(options.exclude, path);
+  const filter = compileRules(options.rules, path);
+  noteUntoldFlags(path, options, stats, row, tally);
   return {
     kind: 'folder',
     stats,
@@ -146,6 +148,17 @@ function resolveSource(
       filter,
     },
   };
+}
+
+function noteUntoldFlags(
+  path: RawPath,
+  { rules }: TakeOptions,
+  stats: StatTable,
+  row: number,
+  tally: Tally,
+): void {
+  if (rules.nodump === undefined || stats.isNodump(row) !== undefined) return;
+  tally.note(path, 'is on a file system that tells no flags: --exclude-nodump leaves nothing out there');
 }
 
 /** A repository that stores itself would be twice as large with every snapshot. */
@@ -164,7 +177,7 @@ function refuseOwnFolder(path: RawPath, ownFolders: ReadonlyMap<string, string>)
 
 /** Options that change what a folder becomes: with others, its state says nothing. */
 function effective(options: TakeOptions): string[] {
-  return [options.host, String(options.oneFileSystem), ...options.exclude];
+  return [options.host, String(options.oneFileSystem), ...rulesKey(options.rules)];
 }
 
 function keyOf(parts: readonly string[]): Buffer {

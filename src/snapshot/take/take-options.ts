@@ -1,3 +1,4 @@
+import type { FilterRules } from '../../fs/index.js';
 import type { Level, SnapshotStatistics } from '../snapshot-record.js';
 import type { IntakePool } from './intake-engine.js';
 
@@ -14,8 +15,8 @@ export interface TakeOptions {
   /** Minutes east of UTC. */
   readonly zoneOffset: number;
   readonly level?: Level;
-  /** Patterns in gitignore syntax, relative to each source. */
-  readonly exclude: readonly string[];
+  /** What is taken in of each source, and what is left out. */
+  readonly rules: FilterRules;
   readonly oneFileSystem: boolean;
   /** Instead of the level in the repository's config. */
   readonly compression?: number;

@@ -1,4 +1,4 @@
-import type { RawPath } from '../../fs/index.js';
+import type { RawPath, Rule } from '../../fs/index.js';
 import type { Listener } from '../events.js';
 
 /** Counts what a snapshot meets, and tells the listener about it. */
@@ -55,8 +55,8 @@ export class Tally {
     this.sourceBytes -= bytes;
   }
 
-  excluded(path: string): void {
-    if (this.items) this.listener({ type: 'item', path, action: 'excluded' });
+  excluded(path: () => string, rule: Rule): void {
+    if (this.items) this.listener({ type: 'item', path: path(), action: 'excluded', rule });
   }
 
   error(path: RawPath, reason: string): void {

@@ -1,0 +1,20 @@
+import { displayPath, type Rule } from '../fs/index.js';
+import { rawField } from './raw-names.js';
+
+/** A rule for people, as they find it again: `--exclude *.o`, `--ignore-file /src/.gitignore, line 3: *.o`. */
+export function ruleText({ option, text, file, line }: Rule): string {
+  const place =
+    file === undefined ? '' : ` ${displayPath(file)}${line === undefined ? '' : `, line ${line}`}`;
+  if (text === '') return `${option}${place}`;
+  return `${option}${place}${place === '' ? ' ' : ': '}${displayPath(text)}`;
+}
+
+/** The same for programs (docs/json.md, "snapshot"). */
+export function ruleFields({ option, text, file, line }: Rule): Readonly<Record<string, unknown>> {
+  return {
+    option,
+    ...(text === '' ? {} : rawField('value', text)),
+    ...(file === undefined ? {} : rawField('file', file)),
+    line,
+  };
+}

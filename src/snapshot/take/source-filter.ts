@@ -1,0 +1,126 @@
+import { fromLatin1, toLatin1 } from '../../core/index.js';
+import {
+  type EntryFilter,
+  FileError,
+  type FolderListing,
+  type FolderPatterns,
+  joinRaw,
+  type NamedAttribute,
+  type RawPath,
+  type Rule,
+  readBeginning,
+  readXattrsIn,
+} from '../../fs/index.js';
+import { type FolderPlace, ignoreFilesIn, type Told } from './ignore-files.js';
+
+/** What holds in one folder. */
+export interface FolderRules {
+  readonly relative: string;
+  /** It is chosen, and so is all that is in it. */
+  readonly chosen: boolean;
+  readonly patterns: FolderPatterns | undefined;
+  /** The rule by which the content is left out, all but these names. */
+  readonly content: { readonly rule: Rule; readonly kept: ReadonlySet<string> } | undefined;
+  /** By row; undefined where no rule asks for them. */
+  readonly xattrs: readonly (readonly NamedAttribute[])[] | undefined;
+}
+
+/** The rule of what no `--include` matches. */
+const NOT_INCLUDED: Rule = Object.freeze({ text: '', option: '--include' });
+
+/**
+ * Decides what of a source is left out, on the walk from its root down. It is asked again on every run, also in folders
+ * that did not change, so no state can outlive the rules it was made with.
+ */
+export class SourceFilter {
+  constructor(
+    private readonly filter: EntryFilter,
+    private readonly tell: Told,
+  ) {}
+
+  /** What holds in a folder that is taken; `above` is undefined for the root. */
+  enter(place: FolderPlace, listing: FolderListing, above: FolderRules | undefined): FolderRules {
+    const { rules } = this.filter;
+    const { relative } = place;
+    return {
+      relative,
+      chosen: this.choosesFolder(above, relative),
+      patterns:
+        rules.ignoreFiles.length === 0
+          ? undefined
+          : ignoreFilesIn(rules.ignoreFiles, place, listing, above?.patterns, this.tell),
+      content: rules.presence.length === 0 ? undefined : this.presenceIn(place, listing),
+      xattrs: rules.xattrs.length === 0 ? undefined : attributesIn(place.real, listing),
+    };
+  }
+
+  /** Whether a folder is taken whole, and not only for what is chosen below it. */
+  choosesFolder(above: FolderRules | undefined, relative: string): boolean {
+    return above?.chosen === true || this.filter.chooses(relative, true);
+  }
+
+  /** The rule that leaves out an entry of a folder. One that does not leads no further than what is chosen below it. */
+  excluded(inside: FolderRules, { names, stats }: FolderListing, row: number): Rule | undefined {
+    const { filter } = this;
+    const name = names[row]!;
+    const path = inside.relative === '' ? name : `${inside.relative}/${name}`;
+    const type = stats.type(row);
+    const isFolder = type === 'directory';
+    const byPath = this.excludedName(inside, name, isFolder);
+    if (byPath !== undefined) return byPath;
+    const bySize = type === 'file' ? filter.excludedBySize(stats.size(row)) : undefined;
+    if (bySize !== undefined) return bySize;
+    if (filter.rules.nodump !== undefined && stats.isNodump(row) === true) return filter.rules.nodump;
+    const attributes = inside.xattrs?.[row];
+    const byXattrs =
+      attributes === undefined || attributes.length === 0 ? undefined : filter.excludedByXattrs(attributes);
+    if (byXattrs !== undefined) return byXattrs;
+    if (inside.chosen || filter.chooses(path, isFolder)) return undefined;
+    return isFolder && filter.leadsToChosen(path) ? undefined : NOT_INCLUDED;
+  }
+
+  /** The same for one of which nothing but its name is known. */
+  excludedName(inside: FolderRules, name: string, isFolder: boolean): Rule | undefined {
+    if (inside.content !== undefined && !inside.content.kept.has(name)) return inside.content.rule;
+    const path = inside.relative === '' ? name : `${inside.relative}/${name}`;
+    return this.filter.excludedByPath(path, isFolder, inside.patterns);
+  }
+
+  private presenceIn({ path, real }: FolderPlace, { names, stats }: FolderListing): FolderRules['content'] {
+    const kept = new Set<string>();
+    let rule: Rule | undefined;
+    for (const presence of this.filter.rules.presence) {
+      const { name, header } = presence;
+      const row = names.indexOf(name);
+      if (row === -1) continue;
+      if (header !== '') {
+        if (stats.type(row) !== 'file' || !this.begins(joinRaw(real, name), header, joinRaw(path, name)))
+          continue;
+      }
+      rule ??= { ...presence, text: '', file: joinRaw(path, name) };
+      kept.add(name);
+    }
+    return rule === undefined ? undefined : { rule, kept };
+  }
+
+  private begins(real: RawPath, header: string, path: RawPath): boolean {
+    try {
+      return readBeginning(real, header.length, 'none').equals(fromLatin1(header));
+    } catch (error) {
+      if (!(error instanceof FileError)) throw error;
+      if (error.errno !== 'ENOENT') {
+        this.tell.error(
+          path,
+          `cannot be read, so the content of its folder is not left out: ${error.reason}`,
+        );
+      }
+      return false;
+    }
+  }
+}
+
+function attributesIn(real: RawPath, { names }: FolderListing): readonly (readonly NamedAttribute[])[] {
+  return readXattrsIn(real, names).map((found) =>
+    found.map(({ name, value }) => ({ name, value: toLatin1(value) })),
+  );
+}
