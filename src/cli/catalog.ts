@@ -58,6 +58,16 @@ export const CATALOG: readonly CatalogEntry[] = [
     load: async () => (await import('./commands/unforget.js')).unforget,
   },
   {
+    name: 'rewrite',
+    summary: 'make snapshots anew without some files, or with another host, time or path',
+    load: async () => (await import('./commands/rewrite.js')).rewrite,
+  },
+  {
+    name: 'merge',
+    summary: 'make one snapshot of several',
+    load: async () => (await import('./commands/merge.js')).merge,
+  },
+  {
     name: 'prune',
     summary: 'free the room of what no snapshot needs any more',
     load: async () => (await import('./commands/prune.js')).prune,

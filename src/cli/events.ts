@@ -22,7 +22,7 @@ export function shownBy(output: Output, about: 'source' | 'target' | 'repository
   };
 }
 
-function itemFields({ action, path, bytes, rule }: ItemEvent): Readonly<Record<string, unknown>> {
+export function itemFields({ action, path, bytes, rule }: ItemEvent): Readonly<Record<string, unknown>> {
   return {
     action,
     ...rawField('path', path),
@@ -33,7 +33,7 @@ function itemFields({ action, path, bytes, rule }: ItemEvent): Readonly<Record<s
 
 const WORD_WIDTH = 'unchanged'.length;
 
-function itemLine({ action, path, bytes, rule }: ItemEvent): string {
+export function itemLine({ action, path, bytes, rule }: ItemEvent): string {
   const size = bytes === undefined ? '' : `  (${sizeText(bytes)})`;
   const reason = rule === undefined ? '' : `  (${ruleText(rule)})`;
   return `${action.padEnd(WORD_WIDTH)}  ${displayPath(path)}${size}${reason}`;

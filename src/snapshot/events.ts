@@ -35,7 +35,7 @@ export interface ProblemEvent {
 export interface ItemEvent {
   readonly type: 'item';
   readonly path: string;
-  readonly action: 'new' | 'changed' | 'unchanged' | 'excluded' | 'restored' | 'kept';
+  readonly action: 'new' | 'changed' | 'unchanged' | 'excluded' | 'restored' | 'kept' | 'differs';
   readonly bytes?: number;
   /** Of what is excluded: what left it out. */
   readonly rule?: Rule;

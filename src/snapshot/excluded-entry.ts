@@ -6,7 +6,11 @@ import type { Entry } from './entry.js';
  * The rule that leaves out an entry of a tree, where the folders above it are taken; `path` is raw and relative to the
  * root of the filter. What a folder says by files in it (ignore files, CACHEDIR.TAG) counts at a source only.
  */
-export function excludedEntry(filter: EntryFilter, path: string, entry: Entry): Rule | undefined {
+export function excludedEntry(
+  filter: EntryFilter,
+  path: string,
+  entry: Pick<Entry, 'tree' | 'size' | 'flags' | 'xattrs'>,
+): Rule | undefined {
   const { nodump } = filter.rules;
   return (
     filter.excludedByPath(path, entry.tree !== undefined) ??

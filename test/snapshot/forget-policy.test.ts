@@ -2,9 +2,10 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { DamagedError, type SessionId } from '../../dist/core/index.js';
+import { NO_RULES } from '../../dist/fs/index.js';
 import { type GroupField, PolicyRefusedError, parseDate } from '../../dist/policy/index.js';
 import { changeStoredPolicies, readStoredPolicies } from '../../dist/repo/index.js';
-import { annotateSnapshot, applyForgetPlan } from '../../dist/snapshot/index.js';
+import { annotateSnapshot, applyForgetPlan, listSnapshots, rewriter } from '../../dist/snapshot/index.js';
 import {
   applied,
   at,
@@ -169,6 +170,33 @@ describe('taken last, where snapshots were brought back', () => {
     expect((await plan(its, { last: 1 })).forget).toEqual([first]);
     await back(its, again);
     expect((await plan(its, { last: 1 })).forget).toEqual([first]);
+  });
+
+  test('a rewritten one was taken when what it was made from was taken', async () => {
+    const { its, ids } = await three();
+    const [first, newest, last] = ids;
+    const rewrite = (id: SessionId, forget: boolean): Promise<SessionId> =>
+      its.use(async (repository) => {
+        const { snapshots } = await listSnapshots(repository);
+        const change = { rules: NO_RULES, words: { user: 'somebody' }, moves: [] };
+        const rewriteOne = rewriter(repository, change, { ...BY, forget, dryRun: false });
+        const { snapshot } = await rewriteOne(snapshots.find((each) => each.id === id)!, () => undefined);
+        return snapshot!.id;
+      });
+    const now = await rewrite(first, true);
+    expect(reasonsOf(await plan(its, { last: 1 }))).toEqual([
+      [last, ['taken last']],
+      [now, []],
+      [newest, ['last', 'newest']],
+    ]);
+    // Beside the one that it was made from, too.
+    const beside = await rewrite(last, false);
+    expect(new Set(reasonsOf(await plan(its, { last: 1 })).slice(0, 2))).toEqual(
+      new Set([
+        [last, ['taken last']],
+        [beside, ['taken last']],
+      ]),
+    );
   });
 });
 

@@ -1,6 +1,12 @@
 import type { Command } from 'commander';
 import { displayPath } from '../../fs/index.js';
-import { filterSnapshots, listSnapshots, parentOf, type Snapshot } from '../../snapshot/index.js';
+import {
+  filterSnapshots,
+  listSnapshots,
+  parentOf,
+  rewrittenFrom,
+  type Snapshot,
+} from '../../snapshot/index.js';
 import type { CommandContext, CommandModule, Outcome } from '../command.js';
 import { EXIT } from '../exit-codes.js';
 import { displayText, rawListField } from '../raw-names.js';
@@ -43,7 +49,10 @@ export const snapshots: CommandModule = {
       const now = Math.floor(repository.now() / 1000);
       const [titles, ...lines] = tableOf(chosen, digits, now);
       if (chosen.length > 0) output.line(titles);
-      for (const [i, snapshot] of chosen.entries()) output.item(itemFields(snapshot, now), () => lines[i]!);
+      for (const [i, snapshot] of chosen.entries()) {
+        const more = output.isVerbose ? originText(snapshot, digits) : '';
+        output.item(itemFields(snapshot, now), () => lines[i]! + more);
+      }
       output.line(countLine(chosen.length, all.snapshots.length));
       for (const { id, error } of all.damaged) {
         output.problem({
@@ -89,6 +98,12 @@ function rowOf({ id, about }: Snapshot, digits: number): string[] {
   ];
 }
 
+/** Below the row of one that was rewritten or merged. */
+function originText({ about }: Snapshot, digits: number): string {
+  const from = rewrittenFrom(about).map((id) => id.slice(0, digits));
+  return from.length === 0 ? '' : `\n${' '.repeat(digits)}  made from ${from.join(', ')}`;
+}
+
 function countLine(shown: number, all: number): string {
   if (all === 0) return 'There are no snapshots yet.';
   return shown === all ? `${countText(all)} in all` : `${countText(shown)} of ${countText(all)}`;
@@ -110,6 +125,7 @@ function itemFields(snapshot: Snapshot, now: number): Readonly<Record<string, un
     level: about.level,
     root: Buffer.from(root.id, 'latin1').toString('hex'),
     parent: parentOf(about),
+    ...rewrittenFields(about),
     files: statistics.files + statistics.others,
     folders: statistics.folders,
     bytes: statistics.sourceBytes,
@@ -117,4 +133,9 @@ function itemFields(snapshot: Snapshot, now: number): Readonly<Record<string, un
     problems: about.errors.length,
     programVersion: about.program,
   };
+}
+
+function rewrittenFields(about: Snapshot['about']): Readonly<Record<string, unknown>> {
+  const from = rewrittenFrom(about);
+  return from.length === 0 ? {} : { rewrittenFrom: from };
 }

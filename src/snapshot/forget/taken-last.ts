@@ -1,12 +1,14 @@
-import { CbrError, isSessionId, type SessionId, toHex } from '../../core/index.js';
+import { CbrError, FormatError, isSessionId, type SessionId, toHex } from '../../core/index.js';
 import type { OutcomeRecord, Repository, RepositoryView } from '../../repo/index.js';
-import type { Snapshot } from '../snapshot-record.js';
+import { rewrittenFrom } from '../snapshot-extensions.js';
+import { type Snapshot, snapshotOf } from '../snapshot-record.js';
 import { contentIdentity } from './content-identity.js';
 import { takeEachForgotten } from './forgotten-snapshots.js';
 
 /**
- * Which snapshots were taken last, by what they saw of each other: clocks may jump. What one that was brought back saw then
- * says nothing of when it was taken: for that it stands in for the forgotten one whose content it has.
+ * Which snapshots were taken last, by what they saw of each other: clocks may jump. What one that was brought back, rewritten or
+ * merged saw then says nothing of when it was taken: for that it stands in for the forgotten one whose content it has, and for
+ * those that it was made from.
  */
 
 export interface TakenGroup {
@@ -25,11 +27,14 @@ export async function takenLast(
   view: RepositoryView,
   groups: readonly TakenGroup[],
 ): Promise<ReadonlySet<SessionId>> {
-  const { seenBy, forgottenWith } = await readSeen(repository, view);
+  const { seenBy, forgottenWith, madeFrom } = await readSeen(repository, view);
   const last = new Set<SessionId>();
   for (const { members, asked } of groups) {
     const sessions = new Map(
-      members.map((each) => [each.id, [each.id, ...(forgottenWith.get(contentIdentity(each)) ?? [])]]),
+      members.map((each) => {
+        const same = forgottenWith.get(contentIdentity(each)) ?? [];
+        return [each.id, [...reached([each.id, ...same], madeFrom), each.id, ...same]];
+      }),
     );
     const seen = seenByAny([...sessions.values()], seenBy);
     // Whoever saw one that brought it back was taken after it as well.
@@ -42,6 +47,8 @@ interface Seen {
   readonly seenBy: ReadonlyMap<SessionId, readonly SessionId[]>;
   /** What was forgotten, by its content. */
   readonly forgottenWith: ReadonlyMap<string, readonly SessionId[]>;
+  /** Those that were made by rewriting and merging, with what they were made from. */
+  readonly madeFrom: ReadonlyMap<SessionId, readonly SessionId[]>;
 }
 
 async function readSeen(
@@ -50,16 +57,30 @@ async function readSeen(
 ): Promise<Seen> {
   const seenBy = new Map<SessionId, readonly SessionId[]>();
   const forgottenWith = new Map<string, SessionId[]>();
+  const madeFrom = new Map<SessionId, readonly SessionId[]>();
   for (const [id, outcome] of view.outcomes) {
-    if (!(outcome instanceof CbrError) && outcome.outcome === 'commit') seenBy.set(id, seenIn(outcome));
+    if (outcome instanceof CbrError || outcome.outcome !== 'commit') continue;
+    seenBy.set(id, seenIn(outcome));
+    madeFrom.set(id, originsIn(id, outcome));
   }
   // A fence can stand beside the forgotten record of a commit; what that saw is in there.
   await takeEachForgotten(repository, ({ snapshot, outcome }) => {
     seenBy.set(snapshot.id, seenIn(outcome));
+    madeFrom.set(snapshot.id, rewrittenFrom(snapshot.about));
     const identity = contentIdentity(snapshot);
     forgottenWith.set(identity, [...(forgottenWith.get(identity) ?? []), snapshot.id]);
   });
-  return { seenBy, forgottenWith };
+  return { seenBy, forgottenWith, madeFrom };
+}
+
+/** Nothing of one that says nothing that can be read. */
+function originsIn(id: SessionId, outcome: OutcomeRecord): readonly SessionId[] {
+  try {
+    return rewrittenFrom(snapshotOf(id, outcome).about);
+  } catch (error) {
+    if (!(error instanceof FormatError)) throw error;
+    return [];
+  }
 }
 
 /**
@@ -78,7 +99,7 @@ function seenByAny(
   return seen;
 }
 
-/** All that those saw, and what these saw, and so on. */
+/** All that those saw, and what these saw, and so on; or were made from. */
 function reached(from: readonly SessionId[], seenBy: Seen['seenBy']): Set<SessionId> {
   const seen = new Set<SessionId>();
   const stack = [...from];

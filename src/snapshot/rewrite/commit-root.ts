@@ -1,4 +1,4 @@
-import { CbrError, type ChunkId, chunkIdBytes, type ObjectDigest } from '../../core/index.js';
+import { CbrError, type ChunkId, chunkIdBytes, type ObjectDigest, type SessionId } from '../../core/index.js';
 import {
   beginSession,
   chunkReader,
@@ -12,6 +12,7 @@ import {
   type Repository,
   type RunningSession,
   unnamedSnapshots,
+  validSnapshots,
 } from '../../repo/index.js';
 import type { ReadTreeChunk, StoreTreeChunk } from '../content-list.js';
 import type { ChunkReference } from '../entry.js';
@@ -27,6 +28,8 @@ import { treeStore } from '../take/tree-store.js';
 export interface RootParts {
   readonly read: ReadTreeChunk;
   readonly put: StoreTreeChunk;
+  /** Whether a snapshot is there, and nobody has forgotten it. */
+  readonly isValid: (id: SessionId) => boolean;
 }
 
 /** What a run has stored, in bytes. */
@@ -120,7 +123,8 @@ class Attempt {
   private async commitIn(session: RunningSession, loaded: LoadedRepository): Promise<CommittedRoot> {
     const { its, repository } = this;
     const known = knownChunks(repository.cache, loaded.sync.unreliable);
-    const made = await this.makeRoot(session, known);
+    const valid = validSnapshots(loaded.view);
+    const made = await this.makeRoot(session, known, (id) => valid.has(id));
     const { root } = made;
     const storedAgain = await this.storeReachable(session, known, root);
     its.signal.throwIfAborted();
@@ -140,7 +144,11 @@ class Attempt {
   }
 
   /** Resolves when all that is new is durable and named by segments of this session. */
-  private async makeRoot(session: RunningSession, known: KnownChunks): Promise<MadeRoot> {
+  private async makeRoot(
+    session: RunningSession,
+    known: KnownChunks,
+    isValid: RootParts['isValid'],
+  ): Promise<MadeRoot> {
     const store = this.newStore(session, known);
     const trees = treeStore(this.repository, store);
     try {
@@ -150,7 +158,7 @@ class Attempt {
         this.its.signal.throwIfAborted();
         return reader.read('tree', id, length);
       };
-      const made = await this.its.make({ read, put: trees.put });
+      const made = await this.its.make({ read, put: trees.put, isValid });
       trees.finish();
       await store.finish();
       return made;

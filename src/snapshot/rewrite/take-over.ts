@@ -1,0 +1,66 @@
+import { type Repository, readNotes, recordMemory } from '../../repo/index.js';
+import { forgetSnapshots } from '../forget/forget-snapshots.js';
+import { annotateSnapshot, isPinned, type SnapshotChange, withNote } from '../notes.js';
+import type { Snapshot } from '../snapshot-record.js';
+import type { RewriteOptions } from './rewrite-options.js';
+
+type Pin = NonNullable<Snapshot['pin']>;
+
+/**
+ * Gives a snapshot that is there what the notes say of those that it was made from, and only then forgets these if asked to:
+ * what is protected stays protected. Returns the ids of those that were forgotten.
+ */
+export async function takeOver(
+  repository: Repository,
+  from: readonly Snapshot[],
+  to: Snapshot,
+  isNew: boolean,
+  { forget, by, nowSeconds, signal }: RewriteOptions,
+): Promise<{ readonly snapshot: Snapshot; readonly forgotten: readonly Snapshot['id'][] }> {
+  const ids = new Set([...from.map(({ id }) => id), to.id]);
+  const { backend, records, cache } = repository;
+  const notes = await readNotes({ backend, records, memory: recordMemory(cache) }, ids);
+  // What an earlier run made may have been changed since, on purpose.
+  const isSettled = !isNew && notes.has(to.id);
+  const now = from.map((each) => withNote(each, notes.get(each.id)));
+  let snapshot = withNote(to, notes.get(to.id));
+  const change = notedOf(now, nowSeconds);
+  if (!isSettled && (now.some(({ id }) => notes.has(id)) || change.pin !== undefined)) {
+    ({ snapshot } = await annotateSnapshot(repository, to, change, by, nowSeconds));
+  }
+  if (!forget) return { snapshot, forgotten: [] };
+  const old = from.map(({ id }) => id);
+  const forgotten = await forgetSnapshots(repository, old, { by, nowSeconds, signal });
+  return { snapshot, forgotten };
+}
+
+/** Tags of any, the comment of the newest, and the pin that holds longest. */
+function notedOf(from: readonly Snapshot[], nowSeconds: number): SnapshotChange {
+  const pins = from.filter((each) => isPinned(each, nowSeconds)).map(({ pin }) => pin!);
+  const pin = pins.length === 0 ? undefined : pins.reduce(longer);
+  return {
+    tags: { set: unitedTags(from) },
+    comment: newestOf(from).about.comment ?? '',
+    ...(pin === undefined ? {} : { pin }),
+  };
+}
+
+export function unitedTags(from: readonly Snapshot[]): readonly string[] {
+  return [...new Set(from.flatMap(({ about }) => about.tags))].sort();
+}
+
+export function newestOf(snapshots: readonly Snapshot[]): Snapshot {
+  return newestFirst(snapshots)[0]!;
+}
+
+/** Of the same time in the order in which they were named. */
+export function newestFirst(snapshots: readonly Snapshot[]): readonly Snapshot[] {
+  return [...snapshots].sort(
+    ({ about: a }, { about: b }) => b.seconds - a.seconds || b.nanoseconds - a.nanoseconds,
+  );
+}
+
+function longer(a: Pin, b: Pin): Pin {
+  if (a.until === undefined || b.until === undefined) return {};
+  return a.until >= b.until ? a : b;
+}
