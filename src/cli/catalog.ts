@@ -125,6 +125,22 @@ export const CATALOG: readonly CatalogEntry[] = [
     ],
   },
   {
+    name: 'tag',
+    summary: 'add tags to snapshots, or remove them',
+    commands: [
+      {
+        name: 'add',
+        summary: 'give snapshots a tag',
+        load: async () => (await import('./commands/tag-add.js')).tagAdd,
+      },
+      {
+        name: 'remove',
+        summary: 'take a tag from snapshots',
+        load: async () => (await import('./commands/tag-remove.js')).tagRemove,
+      },
+    ],
+  },
+  {
     name: 'pin',
     summary: 'have every policy keep a snapshot',
     load: async () => (await import('./commands/pin.js')).pin,

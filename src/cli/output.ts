@@ -17,6 +17,8 @@ export interface OutputSettings {
   readonly progress: boolean;
   /** Columns of the terminal that standard error is; undefined when it is none. */
   readonly columns: () => number | undefined;
+  /** Columns of the terminal that standard output is; undefined when it is none. */
+  readonly width?: () => number | undefined;
 }
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -76,6 +78,11 @@ export class Output {
   /** Nobody reads what is printed: a listing may stop. */
   get isOver(): boolean {
     return this.stdout.failure !== undefined;
+  }
+
+  /** Columns that a line of the result may have; undefined: any number. */
+  get width(): number | undefined {
+    return this.settings.width?.();
   }
 
   get errorCount(): number {
@@ -196,7 +203,11 @@ function sentence(text: string): string {
 }
 
 /** What `current` is where it is no path. */
-const CURRENT: Readonly<Partial<Record<Progress['phase'], string>>> = { check: 'object', prune: 'step' };
+const CURRENT: Readonly<Partial<Record<Progress['phase'], string>>> = {
+  check: 'object',
+  prune: 'step',
+  measure: 'snapshot',
+};
 
 /** The names of docs/json.md. */
 function progressFields(progress: Progress): Fields {

@@ -1,4 +1,4 @@
-import type { Decision, GroupPlan, PolicyPlan, PolicySnapshot, TimeZone } from '../policy/index.js';
+import type { Decision, GroupCommon, PolicyPlan, PolicySnapshot, TimeZone } from '../policy/index.js';
 import type { Problem } from './problem.js';
 import { displayText } from './raw-names.js';
 import { countOf } from './sizes.js';
@@ -27,7 +27,7 @@ export function planLines(plan: PolicyPlan<PolicySnapshot>, zone: TimeZone, name
   ];
   return plan.groups.flatMap((group, i) => [
     ...(i > 0 ? [''] : []),
-    ...(plan.groups.length > 1 ? [groupText(group, names)] : []),
+    ...(plan.groups.length > 1 ? [groupText(group.common, names.path)] : []),
     ...table(
       columns,
       group.decisions.map(({ snapshot, reasons }) => [
@@ -58,10 +58,10 @@ function zonedText({ time }: PolicySnapshot, zone: TimeZone): string {
 }
 
 /** `Host dove, paths /etc /home`. */
-function groupText({ common }: GroupPlan<PolicySnapshot>, names: PlanNames): string {
+export function groupText(common: GroupCommon, path: (path: string) => string): string {
   const parts = Object.entries(common).map(([field, value]) => {
     const texts = (typeof value === 'string' ? [value] : value).filter((text) => text !== '');
-    const shown = field === 'paths' ? names.path : displayText;
+    const shown = field === 'paths' ? path : displayText;
     return `${field} ${texts.length === 0 ? '-' : texts.map(shown).join(' ')}`;
   });
   const text = parts.join(', ');

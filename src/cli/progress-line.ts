@@ -17,6 +17,7 @@ const PHASES: Readonly<Record<Progress['phase'], string>> = {
   dump: 'dumping',
   check: 'checking',
   prune: 'pruning',
+  measure: 'measuring',
 };
 
 interface Part {
@@ -30,15 +31,19 @@ function bar(share: number, width: number): string {
   return `[${'#'.repeat(full)}${'-'.repeat(width - full)}]`;
 }
 
+/** Phases of which neither files nor bytes are counted. */
+const UNCOUNTED: readonly Progress['phase'][] = ['prune', 'measure'];
+
 function partsOf(progress: Progress, columns: number): Part[] {
   const { share, bytesPerSecond, secondsLeft, newBytes } = progress;
+  const isCounted = !UNCOUNTED.includes(progress.phase);
   const parts: (Part | undefined)[] = [
     share === undefined
       ? { text: PHASES[progress.phase], rank: 1 }
       : { text: `${Math.floor(share * 100)}%`.padStart(4), rank: 0 },
     share === undefined ? undefined : { text: bar(share, columns < 100 ? 10 : 20), rank: 5 },
-    progress.phase === 'prune' ? undefined : { text: countOf(progress.files, 'file'), rank: 4 },
-    progress.phase === 'prune' ? undefined : { text: sizeText(progress.bytes), rank: 1 },
+    isCounted ? { text: countOf(progress.files, 'file'), rank: 4 } : undefined,
+    isCounted ? { text: sizeText(progress.bytes), rank: 1 } : undefined,
     bytesPerSecond === undefined ? undefined : { text: `${sizeText(bytesPerSecond)}/s`, rank: 3 },
     secondsLeft === undefined ? undefined : { text: `${clockSpan(secondsLeft)} left`, rank: 2 },
     newBytes === undefined ? undefined : { text: `${sizeText(newBytes)} new`, rank: 6 },

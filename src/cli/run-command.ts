@@ -19,6 +19,8 @@ export async function runCommand(
     verbose: options.verbose,
     progress: options.progress,
     columns: () => (process.stderr.isTTY && process.env.TERM !== 'dumb' ? process.stderr.columns : undefined),
+    // A terminal that does not know its size says 0.
+    width: () => (process.stdout.isTTY ? process.stdout.columns || undefined : undefined),
   });
   const signal = abortOnSignals((signalName) =>
     output.remark(`${signalName}: stopping; once more ends at once`),

@@ -9,7 +9,7 @@ export interface Column {
 /** Rows under their titles, columns two blanks apart; the last column is not padded. */
 export function table(columns: readonly Column[], rows: readonly (readonly string[])[]): string[] {
   const all = [columns.map(({ title }) => title), ...rows];
-  const widths = columns.map((_, i) => Math.max(...all.map((row) => textWidth(row[i] ?? ''))));
+  const widths = columns.map((_, i) => all.reduce((most, row) => Math.max(most, textWidth(row[i] ?? '')), 0));
   return all.map((row) =>
     columns
       .map(({ align }, i) => {

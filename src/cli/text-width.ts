@@ -18,6 +18,19 @@ export function textWidth(text: string): number {
   return width;
 }
 
+/** The beginning of a text that fits into `width` columns, in front of an ellipsis when something was cut off. */
+export function shortenedEnd(text: string, width: number): string {
+  if (textWidth(text) <= width) return text;
+  let kept = '';
+  let room = width - 1;
+  for (const character of text) {
+    room -= characterWidth(character);
+    if (room < 0) break;
+    kept += character;
+  }
+  return `${kept}…`;
+}
+
 /** The end of a text that fits into `width` columns, behind an ellipsis when something was cut off. */
 export function shortenedFront(text: string, width: number): string {
   if (textWidth(text) <= width) return text;

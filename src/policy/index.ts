@@ -12,7 +12,7 @@ export { type Day, dateOf, dateText, dayOf, parseDate } from './calendar-date.js
 export type { CalendarRules } from './calendar-rules.js';
 export type { DarStyle } from './dar-style.js';
 export * from './duration.js';
-export { DEFAULT_GROUPS, GROUP_FIELDS, type GroupCommon, type GroupField } from './groups.js';
+export { DEFAULT_GROUPS, GROUP_FIELDS, type GroupCommon, type GroupField, groupSnapshots } from './groups.js';
 export { PERIODS, type Period } from './periods.js';
 export type { Policy } from './policy.js';
 export * from './policy-snapshot.js';

@@ -5,8 +5,8 @@ import type { Rule } from '../fs/index.js';
 /** How far it is; sent a few times a second. */
 export interface ProgressEvent {
   readonly type: 'progress';
-  readonly phase: 'scan' | 'snapshot' | 'restore' | 'verify' | 'dump' | 'check' | 'prune';
-  /** Of a prune: the parts of a step that are done. */
+  readonly phase: 'scan' | 'snapshot' | 'restore' | 'verify' | 'dump' | 'check' | 'prune' | 'measure';
+  /** Of a prune: the parts of a step that are done; of a measurement: the snapshots. */
   readonly files: number;
   /** Undefined while it is not known. */
   readonly totalFiles?: number;
@@ -14,7 +14,7 @@ export interface ProgressEvent {
   readonly totalBytes?: number;
   /** Bytes stored so far that the repository did not have. */
   readonly newBytes?: number;
-  /** What is being worked on: a raw path, the name of an object, or the step of a prune. */
+  /** What is being worked on: a raw path, the name of an object, the step of a prune, or the id of a snapshot. */
   readonly current?: string;
 }
 

@@ -30,12 +30,7 @@ function notFound(error: CbrError, { about }: Snapshot, holders: Holders, path =
     const hint = error.hint === undefined ? {} : { hint: error.hint };
     return new PathNotFoundError(`${error.message}${none}`, [], { cause: error, ...hint });
   }
-  const when =
-    earlier.length === 0
-      ? 'It was not there yet'
-      : later.length === 0
-        ? 'It is gone since'
-        : 'It was gone then';
+  const when = earlier.length === 0 ? 'It was not there yet' : 'It had been deleted by then';
   const parts = [...listed('before', earlier), ...listed('after', later)];
   const more = isWhole ? '' : '; perhaps also in others';
   const message = `${error.message}. ${when}; it is in these snapshots ${parts.join(', and ')}${more}`;

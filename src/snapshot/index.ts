@@ -41,7 +41,6 @@ export {
 } from './notes.js';
 export { pruneRepository } from './prune/prune-repository.js';
 export { treeWalk, walkReachable } from './prune/reach.js';
-export * from './repository-stats.js';
 export type { RestoreOptions, RestoreSummary } from './restore/restore-options.js';
 export { restoreSnapshot } from './restore/restore-snapshot.js';
 export { type RestoreWorkers, startRestoreWorkers } from './restore/restore-workers.js';
@@ -56,6 +55,15 @@ export * from './session-status.js';
 export { isPartial, rewrittenFrom } from './snapshot-extensions.js';
 export { filterSnapshots, filterText, type SnapshotFilter } from './snapshot-filter.js';
 export * from './snapshot-record.js';
+export type { Footprint } from './stats/chunk-owners.js';
+export {
+  type ContentShare,
+  type ContentShares,
+  sharesByFolder,
+  sharesByType,
+} from './stats/content-shares.js';
+export { type MeasureOptions, measureSnapshots } from './stats/measure-snapshots.js';
+export * from './stats/repository-stats.js';
 export { type IntakePool, intakePool } from './take/intake-engine.js';
 export type { TakeOptions, TakeSummary } from './take/take-options.js';
 export { takeSnapshot } from './take/take-snapshot.js';

@@ -1,101 +1,121 @@
 import type { Command } from 'commander';
 import { displayPath } from '../../fs/index.js';
+import { type GroupCommon, type GroupField, groupSnapshots } from '../../policy/index.js';
 import {
   filterSnapshots,
+  type ListedSnapshots,
   listSnapshots,
   parentOf,
+  plannedSnapshot,
   rewrittenFrom,
   type Snapshot,
 } from '../../snapshot/index.js';
 import type { CommandContext, CommandModule, Outcome } from '../command.js';
 import { EXIT } from '../exit-codes.js';
-import { displayText, rawListField } from '../raw-names.js';
+import { MOMENT_HELP } from '../moments.js';
+import { wholeNumber } from '../parse-number.js';
+import { parseGroupBy } from '../parse-policy.js';
+import { groupText } from '../plan-text.js';
+import { rawListField } from '../raw-names.js';
 import { withRepository } from '../repository.js';
 import { shortestUnique } from '../short-ids.js';
-import { countText, sizeText } from '../sizes.js';
-import { declareSnapshotFilter, snapshotFilterOf } from '../snapshot-choice.js';
-import { type Column, table } from '../table.js';
-import { isoTime, timeText } from '../times.js';
-import { pinFields, pinText } from './pin.js';
+import { countText } from '../sizes.js';
+import { declareListFilter, listFilterOf } from '../snapshot-list-flags.js';
+import { snapshotTable } from '../snapshot-table.js';
+import { shortenedEnd } from '../text-width.js';
+import { isoTime } from '../times.js';
+import { pinFields } from './pin.js';
 
-const COLUMNS: readonly Column[] = [
-  { title: 'ID' },
-  { title: 'Time' },
-  { title: 'Host' },
-  { title: 'Level' },
-  { title: 'Files', align: 'right' },
-  { title: 'Size', align: 'right' },
-  { title: 'Tags' },
-];
-const PINNED: Column = { title: 'Pinned' };
-const PATHS: Column = { title: 'Paths' };
+interface Flags {
+  readonly groupBy?: readonly GroupField[];
+  readonly last?: number;
+}
+
+/** Snapshots that stand under one heading; without grouping there is one of all. */
+interface Group {
+  readonly common: GroupCommon;
+  readonly snapshots: readonly Snapshot[];
+}
+
+const MOST = 999_999;
 
 export const snapshots: CommandModule = {
   configure(command: Command): void {
-    declareSnapshotFilter(command);
-    command.addHelpText('after', '\nExample:\n  $ cbr snapshots --host dove --tag nightly');
+    command
+      .option('--last <n>', 'only the newest N, of each group where they are grouped', wholeNumber(1, MOST))
+      .option('--group-by <fields>', 'host, paths, job and tags, with commas between them', parseGroupBy);
+    declareListFilter(command);
+    command.addHelpText(
+      'after',
+      `${MOMENT_HELP}
+
+On a terminal columns are left out or cut where it is too narrow for all.
+
+Examples:
+  $ cbr snapshots --host dove --tag nightly
+  $ cbr snapshots --after '2 weeks ago' --group-by host,paths --last 3`,
+    );
   },
 
   run(context: CommandContext, command: Command): Promise<Outcome> {
-    const filter = snapshotFilterOf(command);
+    const filter = listFilterOf(command);
+    const { groupBy, last } = command.opts<Flags>();
     return withRepository(context, async (repository) => {
-      const { output } = context;
       const all = await listSnapshots(repository);
-      const chosen = filterSnapshots(all.snapshots, filter);
-      const digits = shortestUnique([
-        ...all.snapshots.map(({ id }) => id),
-        ...all.damaged.map(({ id }) => id),
-      ]);
       const now = Math.floor(repository.now() / 1000);
-      const [titles, ...lines] = tableOf(chosen, digits, now);
-      if (chosen.length > 0) output.line(titles);
-      for (const [i, snapshot] of chosen.entries()) {
-        const more = output.isVerbose ? originText(snapshot, digits) : '';
-        output.item(itemFields(snapshot, now), () => lines[i]! + more);
+      const groups = groupsOf(filterSnapshots(all.snapshots, filter), groupBy, now).map((group) =>
+        last === undefined ? group : { ...group, snapshots: group.snapshots.slice(-last) },
+      );
+      const shown = groups.reduce((sum, group) => sum + group.snapshots.length, 0);
+      const digits = shortestUnique([...all.snapshots, ...all.damaged].map(({ id }) => id));
+      for (const [i, group] of groups.entries()) {
+        if (groupBy !== undefined) showHeading(context, group, i === 0);
+        showGroup(context, group, digits, now, groupBy !== undefined);
       }
-      output.line(countLine(chosen.length, all.snapshots.length));
-      for (const { id, error } of all.damaged) {
-        output.problem({
-          severity: 'error',
-          about: 'repository',
-          code: error.code,
-          reason: error.message,
-          hint: error.hint ?? 'Run: cbr check',
-          object: `snapshots/${id}`,
-        });
-      }
+      if (groupBy !== undefined && groups.length > 0) context.output.line();
+      context.output.line(countLine(shown, all.snapshots.length));
+      reportDamaged(context, all);
       return {
         exitCode: all.damaged.length > 0 ? EXIT.damage : EXIT.done,
-        summary: { snapshots: chosen.length },
+        summary: { snapshots: shown, ...(groupBy === undefined ? {} : { groups: groups.length }) },
       };
     });
   },
 };
 
-/** With a column for pins only where there are any. */
-function tableOf(snapshots: readonly Snapshot[], digits: number, now: number): string[] {
-  const pins = snapshots.map((snapshot) => pinText(snapshot, now));
-  const hasPins = pins.some((text) => text !== '');
-  const columns = [...COLUMNS, ...(hasPins ? [PINNED] : []), PATHS];
-  const rows = snapshots.map((snapshot, i) => [
-    ...rowOf(snapshot, digits),
-    ...(hasPins ? [pins[i]!] : []),
-    snapshot.about.paths.map(displayPath).join(' '),
-  ]);
-  return table(columns, rows);
+function groupsOf(chosen: readonly Snapshot[], by: readonly GroupField[] | undefined, now: number): Group[] {
+  if (by === undefined) return chosen.length === 0 ? [] : [{ common: {}, snapshots: chosen }];
+  const planned = chosen.map((each) => plannedSnapshot(each, now));
+  return groupSnapshots(planned, by).map(({ common, snapshots }) => ({
+    common,
+    snapshots: snapshots.map(({ snapshot }) => snapshot),
+  }));
 }
 
-function rowOf({ id, about }: Snapshot, digits: number): string[] {
-  const { files, others, sourceBytes } = about.statistics;
-  return [
-    id.slice(0, digits),
-    timeText(about),
-    displayText(about.host),
-    about.level,
-    countText(files + others),
-    sizeText(sourceBytes),
-    about.tags.map(displayText).join(','),
-  ];
+function showHeading({ output }: CommandContext, { common }: Group, isFirst: boolean): void {
+  if (!isFirst) output.line();
+  const text = groupText(common, displayPath);
+  output.line(output.width === undefined ? text : shortenedEnd(text, output.width));
+}
+
+function showGroup(
+  { output }: CommandContext,
+  { common, snapshots }: Group,
+  digits: number,
+  now: number,
+  isGrouped: boolean,
+): void {
+  const [titles, ...lines] = snapshotTable(snapshots, digits, now, output.width);
+  output.line(titles);
+  const group = isGrouped ? { group: groupFields(common) } : {};
+  for (const [i, snapshot] of snapshots.entries()) {
+    const more = output.isVerbose ? originText(snapshot, digits) : '';
+    output.item({ ...itemFields(snapshot, now), ...group }, () => lines[i]! + more);
+  }
+}
+
+function groupFields({ paths, ...common }: GroupCommon): Readonly<Record<string, unknown>> {
+  return { ...common, ...(paths === undefined ? {} : rawListField('paths', paths as readonly string[])) };
 }
 
 /** Below the row of one that was rewritten or merged. */
@@ -107,6 +127,19 @@ function originText({ about }: Snapshot, digits: number): string {
 function countLine(shown: number, all: number): string {
   if (all === 0) return 'There are no snapshots yet.';
   return shown === all ? `${countText(all)} in all` : `${countText(shown)} of ${countText(all)}`;
+}
+
+function reportDamaged({ output }: CommandContext, { damaged }: ListedSnapshots): void {
+  for (const { id, error } of damaged) {
+    output.problem({
+      severity: 'error',
+      about: 'repository',
+      code: error.code,
+      reason: error.message,
+      hint: error.hint ?? 'Run: cbr check',
+      object: `snapshots/${id}`,
+    });
+  }
 }
 
 function itemFields(snapshot: Snapshot, now: number): Readonly<Record<string, unknown>> {

@@ -1,6 +1,7 @@
 import { type ChunkReader, chunkReader, loadRepository, type Repository } from '../../repo/index.js';
 import type { ReadTreeChunk } from '../content-list.js';
-import { type FoundPath, findPath } from '../find-path.js';
+import { findNamedPath } from '../find-named-path.js';
+import type { FoundPath } from '../find-path.js';
 import type { Snapshot } from '../snapshot-record.js';
 import { KEPT_BLOCK_BYTES } from './chunks-ahead.js';
 
@@ -23,5 +24,5 @@ export async function openDump(
   const trees = chunkReader(repository, loaded);
   const data = chunkReader(repository, loaded, { keptBytes: KEPT_BLOCK_BYTES });
   const readTree: ReadTreeChunk = (reference) => trees.read('tree', reference.id, reference.length);
-  return { snapshot, found: await findPath(snapshot, path, readTree), readTree, data };
+  return { snapshot, found: await findNamedPath(repository, snapshot, path, readTree), readTree, data };
 }

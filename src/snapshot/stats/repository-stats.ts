@@ -1,6 +1,6 @@
-import { CbrError } from '../core/index.js';
-import { loadRepository, type Repository, validSnapshots } from '../repo/index.js';
-import { snapshotOf } from './snapshot-record.js';
+import { CbrError } from '../../core/index.js';
+import { loadRepository, type Repository, validSnapshots } from '../../repo/index.js';
+import { snapshotOf } from '../snapshot-record.js';
 
 /** What a repository holds. Sizes in bytes. */
 export interface RepositoryStats {
