@@ -22,8 +22,9 @@ export {
   type SizeRule,
   type XattrRule,
 } from './filter-rules.js';
+export { type Followed, followLink } from './follow-link.js';
 export { inodeFlags, NODUMP_FLAG, RESTORABLE_FLAGS } from './inode-flags.js';
-export { type FolderListing, listFolder } from './list-folder.js';
+export { type FolderListing, listFolder, lookAtNames } from './list-folder.js';
 export { withShortPath } from './long-path.js';
 export { MetadataWriter } from './metadata-writer.js';
 export { missingAbilities } from './native.js';
@@ -41,6 +42,7 @@ export { patternFault } from './pattern-fault.js';
 export { isPattern, patternLines } from './pattern-list.js';
 export type { Problem } from './problem.js';
 export {
+  absoluteRaw,
   baseName,
   displayPath,
   joinRaw,

@@ -17,6 +17,13 @@ export function rawPath(userPath: string): RawPath {
   return toLatin1(Buffer.from(resolve(userPath), 'utf8')) as RawPath;
 }
 
+/** As `rawPath` for a path of raw bytes, made absolute against `folder`. Rejects (usage) an empty one and one with a NUL. */
+export function absoluteRaw(path: string, folder: RawPath): RawPath {
+  if (path === '') throw new CbrError('usage', 'an empty path names nothing');
+  if (path.includes('\0')) throw new CbrError('usage', `a path cannot contain a NUL: ${displayPath(path)}`);
+  return resolve(folder, path) as RawPath;
+}
+
 /** The path of the entry `name` (raw bytes, not checked) of a folder. */
 export function joinRaw(folder: RawPath, name: string): RawPath {
   return (folder === '/' ? `/${name}` : `${folder}/${name}`) as RawPath;

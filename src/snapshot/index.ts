@@ -65,5 +65,5 @@ export {
 export { type MeasureOptions, measureSnapshots } from './stats/measure-snapshots.js';
 export * from './stats/repository-stats.js';
 export { type IntakePool, intakePool } from './take/intake-engine.js';
-export type { TakeOptions, TakeSummary } from './take/take-options.js';
+export type { StoredUnder, TakeOptions, TakeSummary } from './take/take-options.js';
 export { takeSnapshot } from './take/take-snapshot.js';

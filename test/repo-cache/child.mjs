@@ -111,7 +111,7 @@ async function churn() {
     else if (random(3) > 0) await cache.removeSegments([segments[chosen].name]);
     else await cache.dropPacks([packs[random(PACKS)].name]);
     commitStates(cache, commit);
-    if (random(20) === 0) cache.clearDirectoryState(ROOT);
+    if (random(20) === 0) cache.clearDirectoryStates([ROOT]);
   }
 }
 

@@ -42,7 +42,7 @@ describe('directory states', () => {
     );
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 12 }), async (steps) => {
-        cache.clearDirectoryState();
+        cache.clearDirectoryStates();
         const model = new Map<number, { snapshot: string; states: Map<number, Buffer> }>();
         for (const [turn, each] of steps.entries()) {
           if (each.do === 'commit') {
@@ -60,10 +60,10 @@ describe('directory states', () => {
             );
           } else if (each.do === 'clear') {
             model.delete(each.root);
-            cache.clearDirectoryState(key(each.root));
+            cache.clearDirectoryStates([key(each.root)]);
           } else if (each.do === 'clear all') {
             model.clear();
-            cache.clearDirectoryState();
+            cache.clearDirectoryStates();
           } else {
             await reopen();
           }

@@ -1,7 +1,7 @@
 import { hostname } from 'node:os';
 import { type Command, Option } from 'commander';
 import { localFailure } from '../../backends/index.js';
-import { type FilterRules, rawPath } from '../../fs/index.js';
+import type { FilterRules } from '../../fs/index.js';
 import { openRepository, type Repository } from '../../repo/index.js';
 import {
   intakePool,
@@ -20,6 +20,7 @@ import { gatheredWords, shortText } from '../parse-text.js';
 import { rawListField } from '../raw-names.js';
 import { closingAfter, openOptions, openOrMakeRepository } from '../repository.js';
 import { countOf, countText, sizeText } from '../sizes.js';
+import { declareSources, type SourceOptions, sourcesOf } from '../source-flags.js';
 import { labelled } from '../table.js';
 import { currentTime, isoTime, parseTime, spanText, type ZonedTime } from '../times.js';
 import { DEFAULT_PARAMETERS, PASSWORD_WARNING } from './init.js';
@@ -41,8 +42,8 @@ const HELP = `
 Patterns are those of .gitignore. One with a '/' before its end begins at each path that is taken in, or is the full
 path of something below it; '!' in front takes back what earlier ones say. Of those on the command line, and in the
 files named there, the last that matches decides; then those of ignore files are asked, the nearest first.
-What --include does not match is left out; the other rules leave out more. A path named as an argument is always taken.
---dry-run shows what is left out, and by which rule.
+What --include does not match is left out; the other rules leave out more. A path that is named itself, as an argument
+or in a list, is always taken. --dry-run shows what is left out, and by which rule.
 
 Examples:
   $ cbr snapshot --one-file-system / /home --exclude '/var/cache' --tag nightly
@@ -51,7 +52,7 @@ Examples:
 export const snapshot: CommandModule = {
   configure(command: Command): void {
     command
-      .argument('<path...>', 'files and folders to take in')
+      .argument('[path...]', 'files and folders to take in')
       .option('--tag <tag>', 'a tag; may be given several times', gatheredWords)
       .option('--comment <text>', 'a comment')
       .option('--job <name>', 'the name of the job this snapshot belongs to', shortText)
@@ -72,17 +73,14 @@ export const snapshot: CommandModule = {
       .option('--dry-run', 'show what would be taken in, store nothing')
       .option('--init', 'make the repository if there is none');
     declareFilters(command, 'source');
+    declareSources(command);
     command.addHelpText('after', HELP);
   },
 
   async run(context: CommandContext, command: Command): Promise<Outcome> {
     const flags = command.opts<Flags>();
-    const options = takeOptions(
-      command.processedArgs[0] as readonly string[],
-      flags,
-      await filterRulesOf(command),
-      context,
-    );
+    const sources = await sourcesOf(command, context.signal);
+    const options = takeOptions(sources, flags, await filterRulesOf(command), context);
     const pool = intakePool(options.threads);
     // It loads its code while the password is stretched.
     if (!options.dryRun) pool.warmUp(1);
@@ -111,14 +109,14 @@ export const snapshot: CommandModule = {
 type ZonedTakeOptions = TakeOptions & { readonly time: ZonedTime };
 
 function takeOptions(
-  paths: readonly string[],
+  sources: SourceOptions,
   flags: Flags,
   rules: FilterRules,
   { options, output, signal }: CommandContext,
 ): ZonedTakeOptions {
   const { comment, job, level, compression, time = currentTime() } = flags;
   return Object.freeze({
-    paths,
+    ...sources,
     tags: flags.tag ?? [],
     host: flags.host,
     user: userName(),
@@ -191,7 +189,7 @@ function summaryFields(options: ZonedTakeOptions, summary: TakeSummary): Readonl
     time: isoTime(options.time, options.zoneOffset),
     host: options.host,
     user: options.user,
-    ...rawListField('paths', options.paths.map(rawPath)),
+    ...rawListField('paths', summary.paths),
     tags: options.tags,
     comment: options.comment,
     job: options.job,

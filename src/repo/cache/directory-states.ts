@@ -98,17 +98,21 @@ export class DirectoryStates {
     return number;
   }
 
-  /** Forgets one root or all of them. */
-  clear(rootKey?: Uint8Array): void {
+  /** Forgets these roots, or all of them. */
+  clear(rootKeys?: readonly Uint8Array[]): void {
     const { directories, roots } = this.database.tables;
-    if (rootKey === undefined) {
+    if (rootKeys === undefined) {
       this.database.transact(() => {
         roots.clear();
         directories.clear();
       });
       return;
     }
-    this.database.transact(() => roots.remove(Buffer.from(rootKey)));
+    const known = rootKeys.map((key) => Buffer.from(key)).filter((key) => roots.view(key) !== undefined);
+    if (known.length === 0) return;
+    this.database.transact(() => {
+      for (const key of known) roots.remove(key);
+    });
     this.sweep();
   }
 

@@ -222,9 +222,9 @@ export class RepositoryCache {
     this.directories.commit(rootKey, snapshot, puts, removes);
   }
 
-  /** Forgets the state of one root, or of all. */
-  clearDirectoryState(rootKey?: Uint8Array): void {
-    this.directories.clear(rootKey);
+  /** Forgets the states of these roots, or of all: for many at the price of one. */
+  clearDirectoryStates(rootKeys?: readonly Uint8Array[]): void {
+    this.directories.clear(rootKeys);
   }
 
   /** The keys of the roots that have a state. */

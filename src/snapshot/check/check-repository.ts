@@ -164,7 +164,7 @@ function dropStates({ cache }: Repository, hurt: ReadonlySet<string>): string[] 
   for (const root of cache.roots()) {
     const { snapshot } = cache.directoryState(root);
     if (snapshot === undefined || !hurt.has(snapshot)) continue;
-    cache.clearDirectoryState(root);
+    cache.clearDirectoryStates([root]);
     dropped++;
   }
   return dropped === 0

@@ -23,7 +23,7 @@ export async function compareCache(
   if (known.size !== counting.size || [...counting].some((name) => !known.has(name))) return undefined;
   if (await agrees(repository, index, new Pace(signal))) return undefined;
   await cache.removeSegments([...cache.segments().keys()]);
-  cache.clearDirectoryState();
+  cache.clearDirectoryStates();
   await loadRepository(repository);
   return 'the cache of this machine did not agree with the index segments: it was built anew, and the next snapshot reads all files again';
 }

@@ -9,20 +9,27 @@ import {
 } from '../../fs/index.js';
 import type { Blake3, KnownChunks } from '../../repo/index.js';
 import type { ChunkReference, Entry } from '../entry.js';
-import type { FileToTake, TakenFile } from '../intake/intake.js';
+import type { TakenFile } from '../intake/intake.js';
+import type { FileNotes } from '../intake/tasks.js';
 import { decodeEntry, type EncodedEntry, encodeEntry } from '../tree.js';
+import type { FolderBefore } from './folder-before.js';
 import { FolderSlots, type Slot } from './folder-slots.js';
-import { isRacy, markForReading, replaceRow } from './folder-state.js';
-import { fileEntry, folderEntry, otherEntry, type SourceEntryContext } from './source-entry.js';
+import {
+  type ChangeRules,
+  differsInMetadataOnly,
+  isRacy,
+  markForReading,
+  replaceRow,
+} from './folder-state.js';
+import { type FileTaker, folderKey, type LinkedFiles } from './linked-files.js';
+import { fileEntry, fileNotes, folderEntry, otherEntry, type SourceEntryContext } from './source-entry.js';
 import type { Tally } from './tally.js';
 
-export interface EncoderParts extends SourceEntryContext {
-  /** Takes a file in; a promise resolves when there is room for the next one. */
-  readonly addFile: (file: FileToTake, taken: (result: TakenFile) => void) => Promise<void> | undefined;
-  /** The same for a file that a `taken` asks for, without waiting for room. */
-  readonly addFileAgain: (file: FileToTake, taken: (result: TakenFile) => void) => void;
+export interface EncoderParts extends SourceEntryContext, FileTaker {
   readonly known: KnownChunks;
   readonly linkGroups: Blake3;
+  /** Files with several names, of all sources. */
+  readonly linkedFiles: LinkedFiles;
   readonly tally: Tally;
   /** Milliseconds since 1970. */
   readonly now: () => number;
@@ -40,12 +47,6 @@ export interface Underway {
   readonly done: FolderResult | Promise<FolderResult>;
 }
 
-/** What a folder was in the last snapshot. */
-export interface FolderBefore {
-  readonly rows: ReadonlyMap<string, Buffer>;
-  readonly entries: ReadonlyMap<string, EncodedEntry>;
-}
-
 /** A folder that is encoded anew, though most of its entries may be as before. */
 export interface ChangedFolder {
   readonly path: RawPath;
@@ -60,6 +61,8 @@ export interface ChangedFolder {
   /** By row, its subfolders. */
   readonly below: ReadonlyMap<number, Underway>;
   readonly before: FolderBefore | undefined;
+  /** By row, those that do not lie in `real` under their name: where they do. */
+  readonly elsewhere?: ReadonlyMap<number, RawPath>;
 }
 
 interface Item {
@@ -72,36 +75,25 @@ interface Item {
   /** It was there in the last snapshot, as this if that could be read. */
   readonly existed: boolean;
   readonly old: EncodedEntry | undefined;
+  /** Its row in the list of the last snapshot. */
+  readonly oldRow: Buffer | undefined;
   /** Its entry of the last snapshot, if nothing about it changed. */
   readonly reusable: EncodedEntry | undefined;
-}
-
-/** One name of a file with several. */
-interface LinkedName {
-  readonly file: FileToTake;
-  readonly finish: (taken: TakenFile) => void;
 }
 
 /** What `blocks` of a row counts. */
 const BLOCK_BYTES = 512;
 
-/** Identifies a file or folder within this machine, until it is removed. */
-export function folderKey(stats: StatTable, row: number): string {
-  return `${stats.device(row)} ${stats.inodeKey(row)}`;
-}
-
 /** Turns the rows of changed folders into entries, reusing what is as it was and taking in the rest. */
 export class FolderEncoder {
   private readonly table = new StatTable(1);
   private readonly writer = new MessagePackWriter();
-  /** Files with several names: read once. What was taken, or who waits for it. */
-  private readonly links = new Map<string, TakenFile | LinkedName[]>();
 
   /** `trusted`: what the last snapshot names is stored, without looking it up. */
   constructor(
     private readonly its: EncoderParts,
     private readonly trusted: boolean,
-    private readonly keepInodes: boolean,
+    private readonly rules: ChangeRules,
   ) {}
 
   /** Fills the slots of a folder, in the order of its rows; those of files and subfolders may still wait. */
@@ -133,11 +125,12 @@ export class FolderEncoder {
     return {
       name,
       path,
-      real: real === folder.path ? path : joinRaw(real, name),
+      real: folder.elsewhere?.get(row) ?? (real === folder.path ? path : joinRaw(real, name)),
       row,
       place,
       existed: old !== undefined,
       old: last,
+      oldRow: old,
       reusable: entry !== undefined && this.isStored(entry) ? entry : undefined,
     };
   }
@@ -146,6 +139,7 @@ export class FolderEncoder {
   private isStored(encoded: EncodedEntry): boolean {
     if (this.trusted) return true;
     const { content, xattrs } = decodeEntry(encoded);
+    // What the pages of a list name would have to be read first.
     if (content?.kind === 'list') return false;
     const chunks = content === undefined ? [] : content.items.map((item) => item.id);
     for (const { value } of xattrs ?? []) if (!(value instanceof Uint8Array)) chunks.push(value.id);
@@ -207,45 +201,49 @@ export class FolderEncoder {
       slots.set(slot, item.reusable);
       return undefined;
     }
+    const kept = this.rules.trustMtime ? this.withContentOfBefore(folder, item) : undefined;
+    if (kept !== undefined) {
+      slots.set(slot, kept);
+      return undefined;
+    }
     const startSeconds = this.its.now() / 1000;
     const finish = (taken: TakenFile): void =>
       slots.set(slot, this.finishFile(folder, item, taken, startSeconds));
     const mayHaveHoles = size - stats.blocks(item.row) * BLOCK_BYTES >= SMALLEST_HOLE;
     const file = { path: item.real, size, mayHaveHoles };
     if (stats.nlink(item.row) < 2) return this.its.addFile(file, finish);
-    return this.placeLinked(folderKey(stats, item.row), { file, finish });
+    return this.its.linkedFiles.add(folderKey(stats, item.row), { file, finish }, this.its);
   }
 
-  /** A name of a file with several. */
-  private placeLinked(key: string, name: LinkedName): Promise<void> | undefined {
-    const known = this.links.get(key);
-    if (known === undefined) {
-      const waiting: LinkedName[] = [];
-      this.links.set(key, waiting);
-      return this.its.addFile(name.file, (taken) => this.linkTaken(key, name, taken, waiting));
+  /**
+   * The entry of a file of which nothing that shows a change of content differs from the last snapshot: its metadata anew,
+   * its content as it was. Undefined when it has to be read.
+   */
+  private withContentOfBefore({ list }: ChangedFolder, item: Item): Slot {
+    const { old, oldRow, place } = item;
+    if (old === undefined || oldRow === undefined || !differsInMetadataOnly(oldRow, list, place))
+      return undefined;
+    const { content, size } = decodeEntry(old);
+    if (content === undefined || size === undefined || !this.isStored(old)) return undefined;
+    this.table.clear();
+    let notes: FileNotes;
+    try {
+      notes = fileNotes(item.real, this.table);
+    } catch (error) {
+      if (error instanceof FileError) return undefined; // reading it tells why
+      throw error;
     }
-    if (Array.isArray(known)) known.push(name);
-    else name.finish(known);
-    return undefined;
-  }
-
-  /** Shares what was read only if it is of that very file: by then its name may have led to another one, or nowhere. */
-  private linkTaken(key: string, name: LinkedName, taken: TakenFile, waiting: LinkedName[]): void {
-    name.finish(taken);
-    if (taken.row !== undefined && (taken.state === 'ok' || taken.state === 'unsteady')) {
-      this.table.clear();
-      this.table.addRow(taken.row);
-      if (folderKey(this.table, 0) === key) {
-        // With memory of its own, so that it does not keep the rows of its whole batch.
-        const shared = { ...taken, row: Uint8Array.from(taken.row), newBytes: 0 };
-        this.links.set(key, shared);
-        for (const each of waiting) each.finish(shared);
-        return;
-      }
-    }
-    const next = waiting.shift();
-    if (next === undefined) this.links.delete(key);
-    else this.its.addFileAgain(next.file, (again) => this.linkTaken(key, next, again, waiting));
+    const row = Buffer.alloc(oldRow.length);
+    replaceRow(row, 0, this.table.rowBytes(0), this.rules);
+    if (this.table.size(0) !== size || !differsInMetadataOnly(oldRow, row, 0)) return undefined;
+    list.set(row, place);
+    if (isRacy(list, place, this.its.now() / 1000)) markForReading(list, place);
+    const linkGroup = this.linkGroup(this.table, 0);
+    const entry = fileEntry(item.name, this.table, 0, content, size, linkGroup, notes, this.its);
+    const encoded = encodeEntry(entry, this.writer);
+    const same = sameBytes(old.bytes, encoded.bytes);
+    this.its.tally.file(() => item.path, same ? 'unchanged' : 'changed', same ? size : 0);
+    return encoded;
   }
 
   private finishFile(
@@ -263,7 +261,7 @@ export class FolderEncoder {
       else tally.error(item.path, taken.notes.error ?? 'cannot be read');
       return undefined;
     }
-    replaceRow(list, item.place, taken.row, this.keepInodes);
+    replaceRow(list, item.place, taken.row, this.rules);
     if (taken.state === 'unsteady')
       tally.unsteady(item.path, 'changed while it was read; stored as it was read last');
     if (taken.state === 'unsteady' || isRacy(list, item.place, startSeconds))

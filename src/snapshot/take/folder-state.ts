@@ -15,6 +15,22 @@ const CTIME_BYTES = 12;
 const INODE = 16;
 const INODE_BYTES = 8;
 
+/** How change detection tells whether an entry is as it was. */
+export interface ChangeRules {
+  /** False where inode numbers do not last: they are not compared. */
+  readonly keepInodes: boolean;
+  /** False where ctimes change by themselves: they are not compared. */
+  readonly keepCtimes: boolean;
+  /** Content is as it was when size, mtime and inode are, whatever else changed. */
+  readonly trustMtime: boolean;
+}
+
+/** Forgets what the rules do not compare, of the row at `at`. */
+function maskRow(list: Buffer, at: number, { keepInodes, keepCtimes }: ChangeRules): void {
+  if (!keepInodes) list.fill(0, at + INODE, at + INODE + INODE_BYTES);
+  if (!keepCtimes) list.fill(0, at + CTIME, at + CTIME + CTIME_BYTES);
+}
+
 /** An entry that was being changed while it was looked at may look the same the next time: it is read again. */
 const RACY_SECONDS = 2;
 
@@ -23,8 +39,7 @@ export class FolderListBuilder {
   private bytes = Buffer.allocUnsafe(64 * 1024);
   private length = 0;
 
-  /** `keepInodes`: false on file systems whose inode numbers do not last. */
-  constructor(private readonly keepInodes: boolean) {}
+  constructor(private readonly rules: ChangeRules) {}
 
   reset(): void {
     this.length = 0;
@@ -42,7 +57,7 @@ export class FolderListBuilder {
     this.bytes.write(name, this.length + 2, name.length, 'latin1');
     const at = this.length + 2 + name.length;
     stats.copyChangeBytes(row, this.bytes, at);
-    if (!this.keepInodes) this.bytes.fill(0, at + INODE, at + INODE + INODE_BYTES);
+    maskRow(this.bytes, at, this.rules);
     this.length = needed;
     return at;
   }
@@ -59,9 +74,9 @@ export function markForReading(list: Buffer, at: number): void {
 }
 
 /** Puts the row that was true when the content was read in place of the one from the scan. */
-export function replaceRow(list: Buffer, at: number, row: Uint8Array, keepInodes: boolean): void {
+export function replaceRow(list: Buffer, at: number, row: Uint8Array, rules: ChangeRules): void {
   list.set(row.subarray(0, STAT_CHANGE_BYTES), at);
-  if (!keepInodes) list.fill(0, at + INODE, at + INODE + INODE_BYTES);
+  maskRow(list, at, rules);
 }
 
 /** Whether an entry changed so recently before `seconds` (or in its future) that a later change could go unseen. */
@@ -69,6 +84,29 @@ export function isRacy(list: Buffer, at: number, seconds: number): boolean {
   const ctime = Number(list.readBigInt64LE(at + CTIME));
   const mtime = Number(list.readBigInt64LE(at + CTIME + 16));
   return Math.max(ctime, mtime) >= seconds - RACY_SECONDS;
+}
+
+/** The places of a row in which a change of content alone shows: the file type, inode, size and mtime. */
+const CONTENT_PLACES = [
+  [INODE, INODE + INODE_BYTES + 8],
+  [CTIME + 16, CTIME + 28],
+] as const;
+const MODE = 12;
+const TYPE_BITS = 0o170000;
+const FOLDER_TYPE = 0o040000;
+
+/**
+ * Whether a row of an earlier list differs from the one at `at` at most in what is not content: owner, permissions, number
+ * of names and ctime. Never so for one that was marked for reading.
+ */
+export function differsInMetadataOnly(old: Buffer, list: Buffer, at: number): boolean {
+  const type = old.readUInt32LE(MODE) & TYPE_BITS;
+  if (type !== (list.readUInt32LE(at + MODE) & TYPE_BITS) || isMarked(old)) return false;
+  return CONTENT_PLACES.every(([start, end]) => old.compare(list, at + start, at + end, start, end) === 0);
+}
+
+function isMarked(row: Buffer): boolean {
+  return row.subarray(CTIME, CTIME + CTIME_BYTES).every((byte) => byte === 0xff);
 }
 
 export function encodeFolderState(tree: ChunkReference, list: Uint8Array): Buffer {
@@ -102,9 +140,22 @@ export function listRows(list: Buffer): Map<string, Buffer> {
   return rows;
 }
 
-const MODE = 12;
+/** Marks the entries of a list, folders apart, that changed at or after a moment in milliseconds since 1970. */
+export function markRowsSince(list: Buffer, milliseconds: number): void {
+  for (let at = 0; at + 2 <= list.length; ) {
+    const row = at + 2 + list.readUInt16LE(at);
+    const isFolder = (list.readUInt32LE(row + MODE) & TYPE_BITS) === FOLDER_TYPE;
+    const changed = Math.max(timeAt(list, row + CTIME), timeAt(list, row + CTIME + 16));
+    if (!isFolder && changed >= milliseconds) markForReading(list, row);
+    at = row + STAT_CHANGE_BYTES;
+  }
+}
+
+function timeAt(list: Buffer, at: number): number {
+  return Number(list.readBigInt64LE(at)) * 1000 + list.readUInt32LE(at + 8) / 1e6;
+}
 
 /** Whether a row of a list is that of a directory. */
 export function isFolderRow(row: Buffer): boolean {
-  return (row.readUInt32LE(MODE) & 0o170000) === 0o040000;
+  return (row.readUInt32LE(MODE) & TYPE_BITS) === FOLDER_TYPE;
 }

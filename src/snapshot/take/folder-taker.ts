@@ -1,28 +1,29 @@
 import { setImmediate } from 'node:timers/promises';
-import { CbrError, fromLatin1, messageOf } from '../../core/index.js';
+import { fromLatin1 } from '../../core/index.js';
 import {
   type EntryFilter,
   FileError,
   type FolderListing,
   joinRaw,
   listFolder,
-  pathWithoutSymlinks,
   type RawPath,
   StatTable,
+  statPath,
 } from '../../fs/index.js';
 import type { Blake3, DirectoryState } from '../../repo/index.js';
 import type { ReadTreeChunk } from '../content-list.js';
-import { type EncodedEntry, storeTree, treePages } from '../tree.js';
+import { type EncodedEntry, storeTree } from '../tree.js';
+import { Breather, type BreatherParts } from './breather.js';
+import { type FolderBefore, readBefore } from './folder-before.js';
 import {
   type ChangedFolder,
   type EncoderParts,
-  type FolderBefore,
   FolderEncoder,
   type FolderResult,
-  folderKey,
   type Underway,
 } from './folder-encoder.js';
 import {
+  type ChangeRules,
   encodeFolderState,
   FolderListBuilder,
   isFolderRow,
@@ -30,113 +31,133 @@ import {
   stateList,
   stateTree,
 } from './folder-state.js';
+import { type FollowedListing, followIn, type WalkedFolder } from './followed-listing.js';
+import { LinkFollower } from './link-follower.js';
+import { folderKey } from './linked-files.js';
+import { NewestChange } from './newest-change.js';
+import { type OwnFolders, OwnPlaces } from './own-folders.js';
 import { type FolderRules, SourceFilter } from './source-filter.js';
+import type { StateAfter } from './source-state.js';
 import { StateJournal } from './state-journal.js';
 
 /** One source folder and how it is taken. */
 export interface SourceRoot {
+  /** Under which it is stored, and told of. */
   readonly path: RawPath;
+  /** Where it lies: no symlink is on that path, and below it none is followed, whatever a folder is swapped for. */
+  readonly real: RawPath;
   /** What was seen last time; not used at all for a full snapshot. */
   readonly state: DirectoryState | undefined;
   /** Whether the snapshot the state belongs to is still valid: its trees may be reused without look-ups. */
   readonly trusted: boolean;
-  readonly keepInodes: boolean;
-  /** Stay on this device; undefined: go everywhere. */
+  readonly rules: ChangeRules;
+  /** Stay on the file system of each folder; undefined: go everywhere. It is the device of this one. */
   readonly device: number | undefined;
+  /** Folders below on other devices that are taken in all the same. */
+  readonly mounts: ReadonlySet<RawPath>;
   readonly filter: EntryFilter | undefined;
+  /** So many symlinks are followed on the way to an entry. */
+  readonly followLinks: number;
+  /** Those that were followed to get to this folder. */
+  readonly links: number;
+  /** It is stored under another path: a mounted snapshot of a file system, in which nothing changes any more. */
+  readonly isSnapshot: boolean;
 }
 
-export interface FolderTakerParts extends EncoderParts {
+export interface FolderTakerParts extends EncoderParts, BreatherParts {
   readonly readTreeChunk: ReadTreeChunk;
   readonly directoryKeys: Blake3;
-  /** Device and inode of folders that are never taken in, as `folderKey` makes them, with the reason. */
-  readonly ownFolders: ReadonlyMap<string, string>;
-  readonly signal: AbortSignal;
-  /** Throws when the run has failed elsewhere. */
-  readonly check: () => void;
+  readonly ownFolders: OwnFolders;
 }
 
 /** A level takes a few calls; a stack holds some thousands. */
 const LEVELS_PER_STACK = 200;
 
-/** The scan gives way to messages, heartbeats and signals at least so often. */
-const SLICE_MS = 20;
+interface Place extends WalkedFolder {
+  /** From the root on; '' for the root itself. */
+  readonly relative: string;
+}
 
 /** Walks one source root, takes in what changed since its state, and stores its trees from the leaves up. */
 export class FolderTaker {
-  /** What the state has to become once the snapshot is committed. */
-  readonly puts = new StateJournal();
-  readonly removes: Uint8Array[] = [];
-  /** Where the root really lies: below it no symlink is followed, whatever a folder is swapped for. */
-  private readonly real: RawPath;
+  private readonly puts = new StateJournal();
+  private readonly removes: Uint8Array[] = [];
   private readonly list: FolderListBuilder;
   private readonly freeTables: StatTable[] = [];
   private readonly encoder: FolderEncoder;
   private readonly filter: SourceFilter | undefined;
-  private sliceStart = performance.now();
+  private readonly follower: LinkFollower | undefined;
+  private readonly newest: NewestChange | undefined;
+  private readonly breather: Breather;
   private depth = 0;
 
   constructor(
     private readonly root: SourceRoot,
     private readonly its: FolderTakerParts,
   ) {
-    this.real = pathWithoutSymlinks(root.path);
-    this.list = new FolderListBuilder(root.keepInodes);
+    this.list = new FolderListBuilder(root.rules);
     this.filter = root.filter && new SourceFilter(root.filter, its.tally);
-    this.encoder = new FolderEncoder(its, root.trusted, root.keepInodes);
+    this.encoder = new FolderEncoder(its, root.trusted, root.rules);
+    this.breather = new Breather(its);
+    if (root.isSnapshot) this.newest = new NewestChange();
+    if (root.followLinks > 0)
+      this.follower = new LinkFollower(root.followLinks, new OwnPlaces(its.ownFolders), its.tally);
   }
 
   /** Scans everything; the result waits for the content of the last file. Rejects (source) when the root cannot be read. */
   async take(): Promise<Underway> {
+    const { path, real, device, links } = this.root;
     this.its.tally.folders++;
-    const listing = listFolder(this.real, this.table(), 'none');
-    const rules = this.rulesIn(this.root.path, '', listing, undefined);
-    return (await this.folder(this.root.path, '', listing, rules))!;
+    const stats = new StatTable(1);
+    this.follower?.enter(path, stats, statPath(real, stats));
+    const place: Place = { path, relative: '', real, device, links };
+    const listing = listFolder(real, this.table(), 'none');
+    return (await this.folder(place, listing, this.filter?.enter(place, listing, undefined)))!;
   }
 
-  private realPath(relative: string): RawPath {
-    return relative === '' ? this.real : joinRaw(this.real, relative);
+  /** What the state has to become once the snapshot is committed. */
+  get after(): StateAfter {
+    const { puts, removes, newest } = this;
+    return {
+      isWhole: puts.isWhole,
+      entries: () => newest?.marked(puts.entries()) ?? puts.entries(),
+      removes,
+      close: () => puts.close(),
+    };
   }
 
   private table(): StatTable {
     return this.freeTables.pop() ?? new StatTable(64);
   }
 
-  private breathe(path: RawPath): Promise<void> | undefined {
-    return performance.now() - this.sliceStart < SLICE_MS ? undefined : this.pause(path);
-  }
-
-  private async pause(path: RawPath): Promise<void> {
-    this.its.tally.progress(() => path);
-    await setImmediate();
-    this.its.check();
-    if (this.its.signal.aborted) throw new CbrError('interrupted', 'the snapshot was interrupted');
-    this.sliceStart = performance.now();
-  }
-
   /** Undefined for one below the root that is not chosen, nor anything in it. */
   private async folder(
-    path: RawPath,
-    relative: string,
-    listing: FolderListing,
+    place: Place,
+    listed: FolderListing,
     rules: FolderRules | undefined,
   ): Promise<Underway | undefined> {
     const { tally } = this.its;
+    const { path } = place;
+    this.tellMissing(path, listed, rules);
+    const listing = followIn(
+      place,
+      listed,
+      this.follower,
+      (name) => rules !== undefined && this.filter?.excludedName(rules, name, false) !== undefined,
+    );
     const { names, stats } = listing;
-    this.tellMissing(path, listing, rules);
     const rows: number[] = [];
     const below = new Map<number, Underway>();
     for (let row = 0; row < names.length; row++) {
-      const name = names[row]!;
       const type = stats.type(row);
       const isFolder = type === 'directory';
       if (this.isLeftOut(path, listing, row, isFolder, rules)) continue;
       if (type === undefined) {
-        tally.error(joinRaw(path, name), 'is of a type that cbr does not know');
+        tally.error(joinRaw(path, names[row]!), 'is of a type that cbr does not know');
         continue;
       }
       if (isFolder) {
-        const child = await this.subfolder(path, relative, name, stats, row, rules);
+        const child = await this.subfolder(place, listing, row, rules);
         if (child === undefined) continue;
         tally.folders++;
         below.set(row, child);
@@ -146,23 +167,13 @@ export class FolderTaker {
       } else tally.others++;
       rows.push(row);
     }
-    const pause = this.breathe(path);
+    const pause = this.breather.breathe(path);
     if (pause !== undefined) await pause;
-    if (rules?.chosen === false && rows.length === 0 && relative !== '') {
+    if (rules?.chosen === false && rows.length === 0 && place.relative !== '') {
       this.freeTables.push(stats);
       return undefined;
     }
-    return this.finishFolder(path, relative, listing, rows, below);
-  }
-
-  /** Undefined where nothing is ever left out. */
-  private rulesIn(
-    path: RawPath,
-    relative: string,
-    listing: FolderListing,
-    above: FolderRules | undefined,
-  ): FolderRules | undefined {
-    return this.filter?.enter({ path, real: this.realPath(relative), relative }, listing, above);
+    return this.finishFolder(place, listing, rows, below);
   }
 
   /** What could not be looked at, and is not left out by its name whatever it is. */
@@ -196,35 +207,17 @@ export class FolderTaker {
 
   /** Undefined for one that has vanished since it was listed, and for one that was only on the way to what is chosen. */
   private async subfolder(
-    parent: RawPath,
-    parentRelative: string,
-    name: string,
-    stats: StatTable,
+    parent: Place,
+    { names, stats, followed }: FollowedListing,
     row: number,
     above: FolderRules | undefined,
   ): Promise<Underway | undefined> {
-    try {
-      // Calls nest with the folders: now and then a fresh stack, for trees may be deeper than one.
-      if (++this.depth % LEVELS_PER_STACK === 0) await setImmediate();
-      return await this.enterSubfolder(parent, parentRelative, name, stats, row, above);
-    } finally {
-      this.depth--;
-    }
-  }
-
-  private async enterSubfolder(
-    parent: RawPath,
-    parentRelative: string,
-    name: string,
-    stats: StatTable,
-    row: number,
-    above: FolderRules | undefined,
-  ): Promise<Underway | undefined> {
-    const path = joinRaw(parent, name);
-    const relative = parentRelative === '' ? name : `${parentRelative}/${name}`;
-    const { device } = this.root;
+    const name = names[row]!;
+    const path = joinRaw(parent.path, name);
+    const relative = parent.relative === '' ? name : `${parent.relative}/${name}`;
     const isChosen = above === undefined || this.filter?.choosesFolder(above, relative) === true;
-    if (device !== undefined && stats.device(row) !== device) {
+    const isElsewhere = parent.device !== undefined && stats.device(row) !== parent.device;
+    if (isElsewhere && !this.root.mounts.has(path)) {
       if (!isChosen) return undefined;
       this.its.tally.note(
         path,
@@ -232,9 +225,32 @@ export class FolderTaker {
       );
       return { done: this.emptyFolder(relative) };
     }
+    const target = followed.get(row);
+    const place: Place = {
+      ...{ path, relative, real: target?.real ?? joinRaw(parent.real, name) },
+      device: isElsewhere ? stats.device(row) : parent.device,
+      links: target?.links ?? parent.links,
+    };
+    const key = this.follower?.enter(path, stats, row);
+    try {
+      // Calls nest with the folders: now and then a fresh stack, for trees may be deeper than one.
+      if (++this.depth % LEVELS_PER_STACK === 0) await setImmediate();
+      return await this.enterSubfolder(place, isChosen, above);
+    } finally {
+      this.depth--;
+      this.follower?.leave(key);
+    }
+  }
+
+  private async enterSubfolder(
+    place: Place,
+    isChosen: boolean,
+    above: FolderRules | undefined,
+  ): Promise<Underway | undefined> {
+    const { path, relative, real } = place;
     let listing: FolderListing;
     try {
-      listing = listFolder(this.realPath(relative), this.table(), 'none');
+      listing = listFolder(real, this.table(), 'none');
     } catch (error) {
       if (!(error instanceof FileError)) throw error;
       if (error.errno === 'ENOENT') {
@@ -244,8 +260,7 @@ export class FolderTaker {
       this.its.tally.error(path, error.reason);
       return isChosen ? { done: this.emptyFolder(relative) } : undefined;
     }
-    const rules = this.rulesIn(path, relative, listing, above);
-    return this.folder(path, relative, listing, rules);
+    return this.folder(place, listing, this.filter?.enter(place, listing, above));
   }
 
   /** A folder that is stored without its contents: what they were is not in this snapshot, so nothing may rely on it. */
@@ -259,15 +274,15 @@ export class FolderTaker {
   }
 
   private async finishFolder(
-    path: RawPath,
-    relative: string,
-    listing: FolderListing,
+    { path, relative, real }: Place,
+    listing: FollowedListing,
     rows: readonly number[],
     below: ReadonlyMap<number, Underway>,
   ): Promise<Underway> {
-    const { names, stats } = listing;
+    const { names, stats, followed } = listing;
     this.list.reset();
     const places = rows.map((row) => this.list.add(names[row]!, stats, row));
+    if (this.newest !== undefined) for (const row of rows) this.newest.see(stats, row);
     const key = this.directoryKey(relative);
     const old = this.root.state?.get(key);
     const allSame = [...below.values()].every(({ done }) => !(done instanceof Promise) && done.same);
@@ -278,10 +293,10 @@ export class FolderTaker {
     }
     // Copies: the builder and the view of the state serve the next folder while this one waits for its files.
     const list = Buffer.from(this.list.list);
-    const before = old === undefined ? undefined : await this.readBefore(path, Buffer.from(old));
-    const real = this.realPath(relative);
-    const folder: ChangedFolder = { path, real, listing, rows, places, list, below, before };
-    const slots = await this.encoder.encode(folder, () => this.breathe(path));
+    const before = old === undefined ? undefined : await readBefore(path, Buffer.from(old), this.its);
+    const elsewhere = new Map([...followed].map(([row, entry]) => [row, entry.real]));
+    const folder: ChangedFolder = { path, real, listing, rows, places, list, below, before, elsewhere };
+    const slots = await this.encoder.encode(folder, () => this.breather.breathe(path));
     const finish = (entries: readonly EncodedEntry[]): FolderResult => {
       const tree = storeTree(entries, this.its.storeTreeChunk);
       this.puts.put(key, encodeFolderState(tree, list));
@@ -325,21 +340,5 @@ export class FolderTaker {
         this.its.tally.file(() => joinRaw(path, names[row]!), 'unchanged', stats.size(row));
       }
     }
-  }
-
-  /** What the folder was in the last snapshot; its rows alone when its tree cannot be read. */
-  private async readBefore(path: RawPath, state: Buffer): Promise<FolderBefore> {
-    const rows = listRows(stateList(state));
-    const entries = new Map<string, EncodedEntry>();
-    try {
-      for await (const page of treePages(stateTree(state), this.its.readTreeChunk)) {
-        for (const entry of page) entries.set(entry.name, entry);
-      }
-    } catch (error) {
-      if (!(error instanceof CbrError) || error.code === 'backend') throw error;
-      entries.clear();
-      this.its.tally.note(path, `is read again: its last tree cannot be read (${messageOf(error)})`);
-    }
-    return { rows, entries };
   }
 }

@@ -4,13 +4,12 @@ import {
   type FolderListing,
   joinRaw,
   listFolder,
-  pathWithoutSymlinks,
   type RawPath,
   StatTable,
 } from '../../fs/index.js';
-import { folderKey } from './folder-encoder.js';
 import type { SourceRoot } from './folder-taker.js';
 import type { Told } from './ignore-files.js';
+import { folderKey } from './linked-files.js';
 import { type FolderRules, SourceFilter } from './source-filter.js';
 
 /** The run itself says what is wrong with rules. */
@@ -35,18 +34,19 @@ export interface Forecast {
 /**
  * Counts what a run over these roots will meet, so that one without a predecessor can tell the share done. It walks beside
  * the run, ahead of it because it reads no content. Undefined when `isOver` became true meanwhile. What cannot be listed
- * counts as nothing: the run itself says so.
+ * counts as nothing: the run itself says so; nor does what only symlinks lead to. `known` is counted already.
  */
 export async function forecast(
   roots: readonly SourceRoot[],
+  known: Forecast,
   ownFolders: ReadonlyMap<string, string>,
   isOver: () => boolean,
 ): Promise<Forecast | undefined> {
   const stats = new StatTable(64);
-  const counted = { files: 0, bytes: 0 };
+  const counted = { ...known };
   for (const root of roots) {
     const filter = root.filter && new SourceFilter(root.filter, NOBODY);
-    const waiting: Waiting[] = [{ path: pathWithoutSymlinks(root.path), relative: '', above: undefined }];
+    const waiting: Waiting[] = [{ path: root.real, relative: '', above: undefined }];
     let sliceStart = performance.now();
     for (let folder = waiting.pop(); folder !== undefined; folder = waiting.pop()) {
       const { path, relative, above } = folder;

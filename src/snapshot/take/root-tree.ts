@@ -1,97 +1,74 @@
-import { realpathSync } from 'node:fs';
-import { toLatin1 } from '../../core/index.js';
-import {
-  baseName,
-  joinRaw,
-  parentPath,
-  type RawPath,
-  StatTable,
-  statPath,
-  toNodePath,
-} from '../../fs/index.js';
-import type { ChunkReference, Entry } from '../entry.js';
+import { baseName, joinRaw, type RawPath } from '../../fs/index.js';
+import type { ChunkReference } from '../entry.js';
 import { type EncodedEntry, encodeEntry, storeTree } from '../tree.js';
 import { folderEntry, type SourceEntryContext } from './source-entry.js';
+import type { SeenFolder } from './ways.js';
 
-/** A folder as it was when it was looked at, under the path that leads to it without symlinks. */
-export interface SeenFolder {
-  readonly real: RawPath;
-  /** Its row alone. */
-  readonly stats: StatTable;
-}
-
-/** A source with what it became: the tree of a folder, or the entry of anything else. */
-export type TakenSource = { readonly path: RawPath; readonly above: readonly SeenFolder[] } & (
+/** A source with what it became: the tree of a folder, or some entries of one. */
+export type TakenSource = {
+  readonly path: RawPath;
+  /** The folders that the path leads through, from the outermost on. */
+  readonly above: readonly SeenFolder[];
+} & (
   | { readonly tree: ChunkReference; readonly folder: SeenFolder }
-  | { readonly entry: Entry }
+  | {
+      readonly entries: readonly EncodedEntry[];
+      /** Called with the tree that they became a part of. */
+      readonly stored: (tree: ChunkReference) => void;
+    }
 );
 
-/** The folders above the sources; a node without children is a source. */
+/** A folder above the sources, or a source. */
 interface Node {
   readonly children: Map<string, Node>;
+  readonly entries: EncodedEntry[];
+  readonly stored: ((tree: ChunkReference) => void)[];
   folder?: SeenFolder;
-  source?: TakenSource;
+  tree?: ChunkReference;
 }
 
-/**
- * The folders on the way to a source, from the outermost on. A symlink among them counts as the folder it leads to:
- * otherwise nothing could lie below it in a tree. Throws FileError when the source is gone.
- */
-export function foldersAbove(source: RawPath): SeenFolder[] {
-  const found: SeenFolder[] = [];
-  for (let path = source; path !== '/'; ) {
-    path = parentPath(path);
-    if (path === '/') break;
-    const real = realPath(path);
-    const stats = new StatTable(1);
-    statPath(real, stats);
-    found.unshift({ real, stats });
-  }
-  return found;
-}
-
-function realPath(path: RawPath): RawPath {
-  try {
-    return toLatin1(realpathSync.native(toNodePath(path), 'buffer')) as RawPath;
-  } catch {
-    return path; // longer than the kernel takes, or gone: statting it will tell
-  }
-}
+const newNode = (): Node => ({ children: new Map(), entries: [], stored: [] });
 
 /**
  * Puts the sources under their full paths into one tree: a snapshot of `/home/ann` holds `home`, which holds `ann`. The
  * folders above get their own metadata but only the way to the sources.
  */
 export function storeRootTree(sources: readonly TakenSource[], its: SourceEntryContext): ChunkReference {
-  const root: Node = { children: new Map() };
+  const root = newNode();
   for (const source of sources) {
     let node = root;
     for (const [depth, name] of (source.path === '/' ? [] : source.path.split('/').slice(1)).entries()) {
       let next = node.children.get(name);
       if (next === undefined) {
-        next = { children: new Map() };
+        next = newNode();
         node.children.set(name, next);
       }
       node = next;
       const above = source.above[depth];
       if (above !== undefined) node.folder ??= above;
     }
-    node.source = source;
+    if ('tree' in source) {
+      node.tree = source.tree;
+      node.folder = source.folder;
+    } else {
+      for (const entry of source.entries) node.entries.push(entry);
+      node.stored.push(source.stored);
+    }
   }
-  if (root.source !== undefined && 'tree' in root.source) return root.source.tree;
   return storeNode(root, '/' as RawPath, its);
 }
 
 function storeNode(node: Node, path: RawPath, its: SourceEntryContext): ChunkReference {
-  const names = [...node.children.keys()].sort();
-  const entries = names.map((name) => entryOf(node.children.get(name)!, joinRaw(path, name), its));
-  return storeTree(entries, its.storeTreeChunk);
-}
-
-function entryOf(node: Node, path: RawPath, its: SourceEntryContext): EncodedEntry {
-  const { source } = node;
-  if (source !== undefined && 'entry' in source) return encodeEntry(source.entry);
-  const tree = source === undefined ? storeNode(node, path, its) : source.tree;
-  const { real, stats } = source === undefined ? node.folder! : source.folder;
-  return encodeEntry(folderEntry(baseName(path), stats, 0, real, tree, its));
+  if (node.tree !== undefined) return node.tree;
+  const entries = new Map(node.entries.map((entry) => [entry.name, entry]));
+  for (const [name, child] of node.children) {
+    const below = joinRaw(path, name);
+    const tree = storeNode(child, below, its);
+    const { real, stats } = child.folder!;
+    entries.set(name, encodeEntry(folderEntry(baseName(below), stats, 0, real, tree, its)));
+  }
+  const sorted = [...entries.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  const tree = storeTree(sorted, its.storeTreeChunk);
+  for (const stored of node.stored) stored(tree);
+  return tree;
 }

@@ -1,5 +1,5 @@
 import { CbrError, PROGRAM, type SessionId } from '../../core/index.js';
-import { Owners, rawPath, StatTable, statPath } from '../../fs/index.js';
+import { Owners } from '../../fs/index.js';
 import {
   fixedChunkReader,
   knownChunks,
@@ -9,8 +9,9 @@ import {
 } from '../../repo/index.js';
 import type { Listener } from '../events.js';
 import { type AboutSnapshot, type Level, snapshotOf } from '../snapshot-record.js';
-import { folderKey } from './folder-encoder.js';
 import type { FolderTakerParts } from './folder-taker.js';
+import { LinkedFiles } from './linked-files.js';
+import { findOwnFolders } from './own-folders.js';
 import { type ResolvedSources, resolveSources } from './sources.js';
 import type { TakeOptions } from './take-options.js';
 import { Tally } from './tally.js';
@@ -37,10 +38,10 @@ export function prepareRun(
   const { cache, keys, algorithms } = repository;
   const valid = validSnapshots(loaded.view);
   const tally = new Tally(listener, options.items, () => performance.now());
-  const own = ownFolders(repository, options);
-  const resolved = resolveSources(options, cache, own, (sid) => loaded.sync.isSound && valid.has(sid), tally);
-  const parents = resolved.sources.map((source) => (source.kind === 'folder' ? source.parent : undefined));
-  const parent = parents.find((sid) => sid !== undefined);
+  const ownFolders = findOwnFolders(options.ownFolders, repository.backend.location);
+  const isValid = (sid: SessionId): boolean => loaded.sync.isSound && valid.has(sid);
+  const resolved = resolveSources(options, { cache, ownFolders, isValid, tally });
+  const parent = resolved.sources.find(({ state }) => state.parent !== undefined)?.state.parent;
   const level = options.level ?? (parent === undefined ? 'full' : 'incr');
   tally.expect(expectedOf(parent, loaded));
   // It relies on what it read when it registered, and on nothing later (W2).
@@ -60,8 +61,9 @@ export function prepareRun(
       known: knownChunks(cache, loaded.sync.unreliable),
       directoryKeys: algorithms.blake3.create({ context: 'cbr 2026 directory states' }),
       linkGroups: keys.linkGroups(),
+      linkedFiles: new LinkedFiles(),
       tally,
-      ownFolders: own,
+      ownFolders,
       now: repository.now,
       signal: options.signal,
     },
@@ -82,21 +84,6 @@ function expectedOf(
   } catch {
     return undefined; // only a guess for the progress: check says what is wrong with the record
   }
-}
-
-function ownFolders(repository: Repository, options: TakeOptions): Map<string, string> {
-  const found = new Map<string, string>();
-  const add = (path: string, reason: string): void => {
-    const stats = new StatTable(1);
-    try {
-      found.set(folderKey(stats, statPath(rawPath(path), stats)), reason);
-    } catch {
-      // Not there: nothing to leave out.
-    }
-  };
-  for (const folder of options.ownFolders) add(folder, 'it is the cache of cbr');
-  add(repository.backend.location, 'it is this repository');
-  return found;
 }
 
 /** A record is bounded; all errors were told as they occurred. */

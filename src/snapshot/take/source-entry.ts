@@ -2,6 +2,7 @@ import { closeSync } from 'node:fs';
 import {
   inodeFlags,
   type Owners,
+  openSource,
   openSourceFolder,
   type Problem,
   type RawPath,
@@ -90,6 +91,18 @@ export function fileEntry(
   its: SourceEntryContext,
 ): Entry {
   return entryOf(name, stats, row, its, notes, { size, content, linkGroup });
+}
+
+/** What is said of a file whose content is not read, its row becoming the only one of `into`. Throws FileError (source). */
+export function fileNotes(path: RawPath, into: StatTable): FileNotes {
+  const problems: Problem[] = [];
+  into.clear();
+  const fd = openSource(path, into, 'none');
+  try {
+    return { xattrs: readXattrs(fd, path, problems), flags: inodeFlags(fd, path, problems), problems };
+  } finally {
+    closeSync(fd);
+  }
 }
 
 /** The entry of a directory, whose own attributes are read here. */

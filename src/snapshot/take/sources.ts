@@ -1,223 +1,222 @@
-import { createHash } from 'node:crypto';
-import { CbrError, fromLatin1, messageOf, type SessionId } from '../../core/index.js';
+import { CbrError, messageOf } from '../../core/index.js';
 import {
+  baseName,
   compileRules,
   displayPath,
-  type EntryType,
   FileError,
   fileSystemOf,
+  joinRaw,
   listFolder,
   parentPath,
-  pathWithoutSymlinks,
   type RawPath,
   rawPath,
-  rulesKey,
   StatTable,
   statPath,
 } from '../../fs/index.js';
-import { isStateCurrent, type RepositoryCache } from '../../repo/index.js';
-import { folderKey } from './folder-encoder.js';
+import { type ChosenPath, choosePaths } from './chosen-paths.js';
 import type { SourceRoot } from './folder-taker.js';
+import { type FoundPath, findPaths } from './found-paths.js';
+import { LinkFollower } from './link-follower.js';
+import type { ListedFolder } from './listed-folder.js';
+import { refuseVanishedMount } from './mount-memory.js';
+import { type NamedPath, namedPaths, recordedPaths } from './named-paths.js';
+import { type OwnFolders, OwnPlaces } from './own-folders.js';
+import { changeRules, type SourceState, type StateContext, sourceState, stateKey } from './source-state.js';
 import type { TakeOptions } from './take-options.js';
 import type { Tally } from './tally.js';
+import { type SeenFolder, Ways } from './ways.js';
 
-/** A folder to be taken in, with the key of its state in the cache. */
+/** A folder to be taken in. */
 export interface FolderSource {
   readonly kind: 'folder';
   readonly root: SourceRoot;
-  /** Its own row, from before it was walked. */
-  readonly stats: StatTable;
-  readonly stateKey: Buffer;
-  /** The snapshot its state belongs to. */
-  readonly parent: SessionId | undefined;
+  readonly state: SourceState;
+  /** As it was before it was walked. */
+  readonly folder: SeenFolder;
+  /** The folders that the path leads through in the snapshot. */
+  readonly above: readonly SeenFolder[];
 }
 
-/** Anything else that is named as a source. */
-export interface SingleSource {
-  readonly kind: 'single';
-  readonly path: RawPath;
+/** What is named in one folder that is no folder itself. */
+export interface ListedSource {
+  readonly kind: 'listed';
+  readonly listed: ListedFolder;
+  readonly state: SourceState;
+  /** As for a folder; the last is the one that is listed, if it is not the root. */
+  readonly above: readonly SeenFolder[];
 }
 
-export type Source = FolderSource | SingleSource;
+export type Source = FolderSource | ListedSource;
 
 export interface ResolvedSources {
   readonly sources: readonly Source[];
-  /** All paths asked for, in order, without those inside others. */
+  /** What the snapshot records as its paths. */
   readonly paths: readonly RawPath[];
   readonly missing: number;
+  /** The files that were named, those in folders apart. */
+  readonly single: { readonly files: number; readonly bytes: number };
 }
 
-/** Sources as raw paths, sorted, each once, without those that lie inside another one. */
-function distinctPaths(options: TakeOptions, tally: Tally): RawPath[] {
-  const all = [...new Set(options.paths.map((path) => rawPath(path)))].sort();
-  const types = new Map(all.map((path) => [path, typeOf(path)]));
-  return all.filter((path) => {
-    const outer = all.find((each) => isInside(path, each) && types.get(each) === 'directory');
-    if (outer !== undefined) tally.note(path, `is inside ${displayPath(outer)} and taken in with it`);
-    const isOnTheWay = types.get(path) === 'symlink' && all.some((each) => isInside(each, path));
-    if (isOnTheWay)
-      tally.note(path, 'is a symlink to the folder of another source, and stored as that folder');
-    return outer === undefined && !isOnTheWay;
-  });
-}
-
-/** Undefined for what cannot be looked at. */
-function typeOf(path: RawPath): EntryType | undefined {
-  const stats = new StatTable(1);
-  try {
-    return stats.type(statPath(path, stats));
-  } catch (error) {
-    if (!(error instanceof FileError)) throw error;
-    return undefined;
-  }
-}
-
-function isInside(path: RawPath, folder: RawPath): boolean {
-  return path !== folder && (folder === '/' || path.startsWith(`${folder}/`));
+export interface SourceContext extends StateContext {
+  readonly ownFolders: OwnFolders;
+  readonly tally: Tally;
 }
 
 /**
- * Looks at each source. Rejects (source) when there is none that can be read; those that are missing are recorded.
- * `isValid` tells whether everything that a snapshot names may be relied on without looking it up.
+ * Looks at each source. Rejects (source) when there is none that can be read, those that are missing are recorded; and
+ * (usage) when the names make no sense.
  */
-export function resolveSources(
-  options: TakeOptions,
-  cache: RepositoryCache,
-  ownFolders: ReadonlyMap<string, string>,
-  isValid: (snapshot: SessionId) => boolean,
-  tally: Tally,
-): ResolvedSources {
-  const paths = distinctPaths(options, tally);
+export function resolveSources(options: TakeOptions, context: SourceContext): ResolvedSources {
+  const { tally, ownFolders } = context;
+  const ways = new Ways();
+  const places = new OwnPlaces(ownFolders);
+  const named = namedPaths(options);
+  const follower = new LinkFollower(options.followLinks ?? 0, places, tally);
+  const found = findPaths(
+    named.map(({ from }) => from),
+    (link) => followSource(link, ways, follower),
+  );
+  const choice = choosePaths(named, found, ways, options, tally);
+  const resolver = new Resolver(options, context, ways, places);
   const sources: Source[] = [];
-  let problem: FileError | undefined;
-  for (const path of paths) {
+  let problem: string | undefined;
+  let missing = 0;
+  const fail = (path: RawPath, reason: string, text: string): void => {
+    missing++;
+    problem ??= text;
+    tally.error(path, reason);
+  };
+  /** What throws for some paths is an error of each of them. */
+  const orFail = (paths: readonly NamedPath[], action: () => void): void => {
     try {
-      refuseOwnFolder(path, ownFolders);
-      sources.push(resolveSource(path, options, cache, isValid, tally));
+      action();
     } catch (error) {
       if (!(error instanceof FileError)) throw error;
-      problem ??= error;
-      tally.error(path, error.reason);
+      for (const { path } of paths) fail(path, error.reason, messageOf(error));
     }
+  };
+  for (const { path, from, reason, error } of choice.refused) {
+    fail(path, reason, error === undefined ? `${displayPath(from)}: ${reason}` : messageOf(error));
   }
+  for (const chosen of choice.chosen) orFail([chosen], () => resolver.add(chosen));
+  sources.push(...resolver.folders);
+  for (const list of resolver.lists) orFail(list, () => sources.push(resolver.listed(list)));
   if (sources.length === 0) {
-    throw new CbrError('source', `none of the sources can be read: ${messageOf(problem)}`, {
+    throw new CbrError('source', `none of the sources can be read: ${problem}`, {
       hint: 'Check the paths and their mounts. No snapshot was made.',
     });
   }
-  return { sources, paths, missing: paths.length - sources.length };
+  const paths = recordedPaths([...choice.chosen, ...choice.refused], options);
+  return { sources, paths, missing, single: resolver.single };
 }
 
-function resolveSource(
-  path: RawPath,
-  options: TakeOptions,
-  cache: RepositoryCache,
-  isValid: (snapshot: SessionId) => boolean,
-  tally: Tally,
-): Source {
-  const stats = new StatTable(1);
-  const row = statPath(path, stats);
-  const type = stats.type(row);
-  if (type === 'symlink') {
-    tally.note(
-      path,
-      'is a symlink: the link itself is stored; name what it points to if that is meant',
-      'metadata',
-    );
+/** What a symlink that is named stands for; undefined for itself. */
+function followSource(link: RawPath, ways: Ways, follower: LinkFollower): FoundPath | undefined {
+  const followed = follower.follow(link, ways.real(link), 0, undefined);
+  if (followed === undefined) return undefined;
+  const { stats, real, links } = followed;
+  return { type: stats.type(0), device: stats.device(0), size: stats.size(0), followed: { real, links } };
+}
+
+/** Gathers sources: each folder for itself, everything else by the folder it lies in. */
+class Resolver {
+  readonly single = { files: 0, bytes: 0 };
+  readonly folders: FolderSource[] = [];
+  private readonly byFolder = new Map<string, ChosenPath[]>();
+  private readonly byName: ReadonlySet<RawPath>;
+
+  constructor(
+    private readonly options: TakeOptions,
+    private readonly its: SourceContext,
+    private readonly ways: Ways,
+    private readonly places: OwnPlaces,
+  ) {
+    this.byName = new Set(options.paths.map(rawPath));
   }
-  if (type !== 'directory') return { kind: 'single', path };
-  const fileSystem = fileSystemOf(path);
-  // A folder that cannot be listed is an error here, before anything is made of it.
-  refuseVanishedMount(path, fileSystem.id, listFolder(path).names.length === 0, cache);
-  const stateKey = keyOf([path, fileSystem.id, ...effective(options)]);
-  const state = options.level === 'full' ? undefined : cache.directoryState(stateKey);
-  const parent = state?.snapshot;
-  const filter = compileRules(options.rules, path);
-  noteUntoldFlags(path, options, stats, row, tally);
-  return {
-    kind: 'folder',
-    stats,
-    stateKey,
-    parent,
-    root: {
-      path,
-      state: parent === undefined ? undefined : state,
-      trusted: parent !== undefined && isValid(parent) && isStateCurrent(cache, stateKey),
-      keepInodes: fileSystem.inodesStable,
-      device: options.oneFileSystem ? stats.device(row) : undefined,
-      filter,
-    },
-  };
-}
 
-function noteUntoldFlags(
-  path: RawPath,
-  { rules }: TakeOptions,
-  stats: StatTable,
-  row: number,
-  tally: Tally,
-): void {
-  if (rules.nodump === undefined || stats.isNodump(row) !== undefined) return;
-  tally.note(path, 'is on a file system that tells no flags: --exclude-nodump leaves nothing out there');
-}
-
-/** A repository that stores itself would be twice as large with every snapshot. */
-function refuseOwnFolder(path: RawPath, ownFolders: ReadonlyMap<string, string>): void {
-  const stats = new StatTable(1);
-  for (let above = pathWithoutSymlinks(path); ; above = parentPath(above)) {
-    stats.clear();
-    const reason = ownFolders.get(folderKey(stats, statPath(above, stats)));
-    if (reason !== undefined) {
-      const where = above === pathWithoutSymlinks(path) ? '' : `it lies in ${displayPath(above)}, and `;
-      throw new FileError('source', 'take in', path, `${where}${reason}`);
+  /** Throws FileError (source) for what cannot be taken in. */
+  add(chosen: ChosenPath): void {
+    const { path, from, found } = chosen;
+    const real = found.followed?.real ?? this.ways.real(from);
+    const reason = this.places.refusal(found.type === 'directory' || real === '/' ? real : parentPath(real));
+    if (reason !== undefined) throw new FileError('source', 'take in', from, reason);
+    if (found.type === 'directory') {
+      this.folders.push(this.folder(chosen, real));
+      return;
     }
-    if (above === '/') return;
+    if (path === '/') {
+      throw new CbrError('usage', `only a folder can be stored as /, and ${displayPath(from)} is none`);
+    }
+    if (found.type === 'symlink' && this.byName.has(from)) {
+      const text = 'is a symlink: the link itself is stored; name what it points to if that is meant';
+      this.its.tally.note(path, text, 'metadata');
+    }
+    if (found.type === 'file') {
+      this.single.files++;
+      this.single.bytes += found.size;
+    }
+    const renamed = baseName(path) === baseName(from) ? '' : baseName(path);
+    const key = [parentPath(path), parentPath(from), renamed].join('\0');
+    const others = this.byFolder.get(key);
+    if (others === undefined) this.byFolder.set(key, [chosen]);
+    else others.push(chosen);
   }
-}
 
-/** Options that change what a folder becomes: with others, its state says nothing. */
-function effective(options: TakeOptions): string[] {
-  return [options.host, String(options.oneFileSystem), ...rulesKey(options.rules)];
-}
-
-function keyOf(parts: readonly string[]): Buffer {
-  const hash = createHash('sha256');
-  for (const part of parts) hash.update(`${part.length} ${part}\0`);
-  return hash.digest().subarray(0, 16);
-}
-
-const MOUNT_VALUE = 'source ';
-
-function mountName(path: RawPath): string {
-  return MOUNT_VALUE + createHash('sha256').update(fromLatin1(path)).digest('hex').slice(0, 32);
-}
-
-/** An empty mount point looks like a folder whose files were all deleted; a snapshot of it would age out the real ones. */
-function refuseVanishedMount(
-  path: RawPath,
-  fileSystem: string,
-  empty: boolean,
-  cache: RepositoryCache,
-): void {
-  const before = cache.getValue(mountName(path));
-  const seen = before === undefined ? undefined : Buffer.from(before).toString();
-  if (empty && seen !== undefined && seen !== fileSystem) {
-    throw new FileError(
-      'source',
-      'take in',
-      path,
-      'it held files, and is now empty on another file system: not mounted?',
-    );
+  private folder({ path, from, found, mounts }: ChosenPath, real: RawPath): FolderSource {
+    const { options, its } = this;
+    const stats = new StatTable(1);
+    statPath(real, stats);
+    const fileSystem = fileSystemOf(real);
+    // A folder that cannot be listed is an error here, before anything is made of it.
+    const isEmpty = listFolder(real, undefined, 'none').names.length === 0;
+    refuseVanishedMount(path, fileSystem.id, isEmpty, its.cache);
+    if (options.rules.nodump !== undefined && stats.isNodump(0) === undefined) {
+      const text = 'is on a file system that tells no flags: --exclude-nodump leaves nothing out there';
+      its.tally.note(path, text);
+    }
+    const state = sourceState(stateKey('folder', { path, from }, fileSystem, options), options, its);
+    const root: SourceRoot = {
+      ...{ path, real, state: state.before, trusted: state.trusted, mounts },
+      rules: changeRules(options, fileSystem),
+      device: options.oneFileSystem ? stats.device(0) : undefined,
+      filter: compileRules(options.rules, path),
+      followLinks: options.followLinks ?? 0,
+      links: found.followed?.links ?? 0,
+      isSnapshot: path !== from,
+    };
+    return { kind: 'folder', root, state, folder: { real, stats }, above: this.above({ path, from }) };
   }
-}
 
-/** Remembers, after a commit, on which file system a source that holds something was seen. */
-export function rememberMount(path: RawPath, cache: RepositoryCache): void {
-  try {
-    if (listFolder(path).names.length > 0)
-      cache.setValue(mountName(path), Buffer.from(fileSystemOf(path).id));
-  } catch (error) {
-    // Gone since it was taken in: nothing to remember.
-    if (!(error instanceof FileError)) throw error;
+  /** What was added and is no folder, by the folder it lies in. */
+  get lists(): Iterable<readonly ChosenPath[]> {
+    return this.byFolder.values();
+  }
+
+  /** The source that some of `lists` are. Throws FileError (source) where the folder cannot be looked at. */
+  listed(chosen: readonly ChosenPath[]): ListedSource {
+    const { options, its, ways } = this;
+    const first = chosen[0]!;
+    const folder = { path: parentPath(first.path), from: parentPath(first.from) };
+    const { real } = ways.folder(folder.from);
+    const fileSystem = fileSystemOf(real);
+    const names = chosen.map(({ path, from, found }) => {
+      const isElsewhere = found.followed !== undefined || baseName(path) !== baseName(from);
+      const elsewhere = found.followed?.real ?? joinRaw(real, baseName(from));
+      return { name: baseName(path), ...(isElsewhere ? { real: elsewhere } : {}) };
+    });
+    const state = sourceState(stateKey('listed', folder, fileSystem, options), options, its);
+    const rules = changeRules(options, fileSystem);
+    const listed = { path: folder.path, real, names, state, rules };
+    return { kind: 'listed', listed, state, above: this.above(first) };
+  }
+
+  /**
+   * The folders above a path as it is stored, from the outermost on. Under another name they are those above where it is
+   * read, the nearest first.
+   */
+  private above({ path, from }: NamedPath): SeenFolder[] {
+    const depth = path.split('/').length - (path === '/' ? 1 : 2);
+    const read = [this.ways.folder('/' as RawPath), ...this.ways.above(from)];
+    return Array.from({ length: Math.max(0, depth) }, (_, i) => read[Math.max(0, read.length - depth + i)]!);
   }
 }

@@ -1,10 +1,28 @@
-import type { FilterRules } from '../../fs/index.js';
+import type { FilterRules, RawPath } from '../../fs/index.js';
 import type { Level, SnapshotStatistics } from '../snapshot-record.js';
 import type { IntakePool } from './intake-engine.js';
+
+/** What lies at or below `from` is stored at or below `path`. */
+export interface StoredUnder {
+  readonly from: RawPath;
+  readonly path: RawPath;
+}
 
 export interface TakeOptions {
   /** Sources, as the user wrote them. */
   readonly paths: readonly string[];
+  /** More sources, out of lists. */
+  readonly listed?: readonly RawPath[];
+  /** Sources that are stored under other paths than where they are read; the longest `from` counts. */
+  readonly storedUnder?: readonly StoredUnder[];
+  /** So many symlinks are followed, one behind the other, on the way to an entry (default: none). */
+  readonly followLinks?: number;
+  /** Take a file for unchanged although its inode number differs. */
+  readonly ignoreInodes?: boolean;
+  /** Take a file for unchanged although its ctime differs. */
+  readonly ignoreCtimes?: boolean;
+  /** Read no content again where size, mtime and inode are as before: whatever else changed is metadata. */
+  readonly trustMtimes?: boolean;
   readonly tags: readonly string[];
   readonly comment?: string;
   readonly job?: string;
@@ -40,6 +58,8 @@ export interface TakeSummary {
   readonly snapshot: string | undefined;
   /** Id of the root tree, hexadecimal. */
   readonly root: string;
+  /** What the snapshot records as its paths, raw. */
+  readonly paths: readonly RawPath[];
   readonly level: Level;
   readonly parent: string | undefined;
   readonly statistics: SnapshotStatistics;

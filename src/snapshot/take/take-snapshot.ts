@@ -12,9 +12,10 @@ import {
 } from '../../repo/index.js';
 import type { Listener } from '../events.js';
 import { type AboutSnapshot, encodeAbout } from '../snapshot-record.js';
-import type { FolderTaker } from './folder-taker.js';
+import { rememberMount } from './mount-memory.js';
 import { describe, prepareRun, type Run } from './run.js';
-import { type FolderSource, rememberMount } from './sources.js';
+import type { StateAfter } from './source-state.js';
+import type { Source } from './sources.js';
 import type { TakeOptions, TakeSummary } from './take-options.js';
 import { lookAtSources, storeSources, type TakenSources } from './walk-sources.js';
 
@@ -127,38 +128,44 @@ async function lookOnly(
  * only makes the next one slower.
  */
 function commitStates(run: Run, taken: TakenSources, snapshot: SessionId): void {
-  for (const [i, source] of run.resolved.sources.entries()) {
-    if (source.kind !== 'folder') continue;
-    const taker = taken.takers[i];
-    try {
-      commitState(run, source, taker, snapshot);
-    } catch (error) {
-      const { report } = run.repository;
-      report(
-        `The next snapshot reads all files again, for the cache takes nothing: ${messageOf(error)}.`,
-        'notice',
-      );
-    } finally {
-      taker?.puts.close();
-    }
+  const { cache, report } = run.repository;
+  const states = run.resolved.sources.map((source, i) => ({ source, after: taken.states[i] }));
+  try {
+    // A full snapshot saw everything, and one that lacks the source saw nothing: what was known before is void.
+    const isVoid = ({ source, after }: (typeof states)[number]): boolean =>
+      source.state.before === undefined || after === undefined || !after.isWhole;
+    cache.clearDirectoryStates(states.filter(isVoid).map(({ source }) => source.state.key));
+    const whole = states.filter(({ after }) => after?.isWhole === true);
+    for (const { source, after } of whole)
+      if (source.kind === 'folder') commitState(run, source, after!, snapshot);
+    // There may be very many.
+    cache.batch(() => {
+      for (const { source, after } of whole) {
+        if (source.kind === 'listed') commitState(run, source, after!, snapshot);
+      }
+    });
+  } catch (error) {
+    report(
+      `The next snapshot reads all files again, for the cache takes nothing: ${messageOf(error)}.`,
+      'notice',
+    );
+  } finally {
+    for (const { after } of states) after?.close();
   }
 }
 
 function commitState(
   { repository, loaded }: Run,
-  { root, stateKey }: FolderSource,
-  taker: FolderTaker | undefined,
+  source: Source,
+  after: StateAfter,
   snapshot: SessionId,
 ): void {
   const { cache } = repository;
-  // A full snapshot saw everything, and one that lacks the source saw nothing: what was known before is void.
-  if (root.state === undefined || taker === undefined || !taker.puts.isWhole)
-    cache.clearDirectoryState(stateKey);
-  if (taker === undefined || !taker.puts.isWhole) return;
+  const { key } = source.state;
   // The generation last: killed in between, the new state is not trusted, rather than the old one trusted again.
-  cache.commitDirectoryState(stateKey, snapshot, taker.puts.entries(), taker.removes);
-  setStateGeneration(cache, stateKey, loaded.sync.generation);
-  rememberMount(root.path, cache);
+  cache.commitDirectoryState(key, snapshot, after.entries(), after.removes);
+  setStateGeneration(cache, key, loaded.sync.generation);
+  if (source.kind === 'folder') rememberMount(source.root.path, source.root.real, cache);
 }
 
 function summarize(
@@ -172,6 +179,7 @@ function summarize(
   return {
     snapshot,
     root: chunkIdHex(taken.root.id),
+    paths: resolved.paths,
     level,
     parent,
     statistics: about.statistics,

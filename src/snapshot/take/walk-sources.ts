@@ -1,22 +1,25 @@
 import { CbrError, type ObjectDigest } from '../../core/index.js';
-import { FileError, pathWithoutSymlinks, type RawPath, StatTable, statPath } from '../../fs/index.js';
-import type { PackStore } from '../../repo/index.js';
+import { FileError, type RawPath, StatTable, statPath } from '../../fs/index.js';
+import type { DirectoryPut, PackStore } from '../../repo/index.js';
 import type { ChunkReference } from '../entry.js';
+import { Breather } from './breather.js';
 import { dryFiles, dryTrees } from './dry-run.js';
+import { encodeFolderState } from './folder-state.js';
 import { FolderTaker, type FolderTakerParts } from './folder-taker.js';
 import { forecast } from './forecast.js';
 import { startIntakeEngine } from './intake-engine.js';
-import { foldersAbove, storeRootTree, type TakenSource } from './root-tree.js';
+import { LISTED_KEY, takeListed } from './listed-folder.js';
+import { storeRootTree, type TakenSource } from './root-tree.js';
 import type { Run } from './run.js';
-import { takeSingle } from './single-source.js';
-import type { Source } from './sources.js';
+import type { StateAfter } from './source-state.js';
+import type { FolderSource, ListedSource } from './sources.js';
 import { treeStore } from './tree-store.js';
 
 /** What the sources became. */
 export interface TakenSources {
   readonly root: ChunkReference;
-  /** For each source, in order, what walked it; undefined where it is no folder, or was gone by then. */
-  readonly takers: readonly (FolderTaker | undefined)[];
+  /** For each source, in order, what its state becomes; undefined where it was gone by then. */
+  readonly states: readonly (StateAfter | undefined)[];
 }
 
 export interface StoredSources extends TakenSources {
@@ -70,7 +73,7 @@ export async function storeSources(run: Run, store: PackStore): Promise<StoredSo
 
 function foretell({ resolved, parts, tally }: Run, isOver: () => boolean): void {
   const roots = resolved.sources.filter((source) => source.kind === 'folder').map(({ root }) => root);
-  forecast(roots, parts.ownFolders, isOver).then(
+  forecast(roots, resolved.single, parts.ownFolders, isOver).then(
     (expected) => tally.expect(expected),
     () => undefined, // only the progress wants it, and the run meets what went wrong itself
   );
@@ -82,47 +85,70 @@ async function walkSources(
   parts: FolderTakerParts,
   settle: () => Promise<void>,
 ): Promise<TakenSources> {
-  const takers: (FolderTaker | undefined)[] = [];
-  const underway: Promise<TakenSource | undefined>[] = [];
+  const walked: (Walked | undefined)[] = [];
+  const breather = new Breather(parts);
   for (const source of run.resolved.sources) {
-    const taker = source.kind === 'folder' ? new FolderTaker(source.root, parts) : undefined;
     try {
-      const { done } = await walkSource(source, taker, parts);
-      done.catch(() => undefined);
-      underway.push(done);
-      takers.push(taker);
+      const one = await (source.kind === 'folder'
+        ? walkFolder(source, parts)
+        : walkListed(source, parts, breather));
+      one.taken.catch(() => undefined);
+      walked.push(one);
     } catch (error) {
       if (!(error instanceof FileError)) throw error;
       parts.tally.error(error.path, `is gone since the run began: ${error.reason}`);
       // What it was before says nothing of this snapshot, which does not hold it.
-      takers.push(undefined);
+      walked.push(undefined);
     }
   }
   await settle();
-  const sources = (await Promise.all(underway)).filter((each) => each !== undefined);
+  const sources = (await Promise.all(walked.map((each) => each?.taken))).filter((each) => each !== undefined);
   if (sources.length === 0) {
     throw new CbrError('source', 'none of the sources could be read', { hint: 'No snapshot was made.' });
   }
-  return { root: storeRootTree(sources, parts), takers };
+  const root = storeRootTree(sources, parts);
+  return { root, states: walked.map((each) => each?.after()) };
 }
 
-/** Walks one source; the result waits for its content. Throws FileError when it cannot be read any more. */
-async function walkSource(
-  source: Source,
-  taker: FolderTaker | undefined,
-  parts: FolderTakerParts,
-): Promise<{ done: Promise<TakenSource | undefined> }> {
-  if (source.kind === 'single' || taker === undefined) {
-    const path = source.kind === 'single' ? source.path : source.root.path;
-    const above = foldersAbove(path);
-    const { done } = await takeSingle(path, parts);
-    return { done: done.then((entry) => (entry === undefined ? undefined : { path, above, entry })) };
-  }
-  const { path } = source.root;
-  const above = foldersAbove(path);
-  const folder = { real: pathWithoutSymlinks(path), stats: source.stats };
+/** A source that was scanned. */
+interface Walked {
+  /** Resolves once its content is known; undefined when nothing of it could be read. */
+  readonly taken: Promise<TakenSource | undefined>;
+  /** To be called when the tree above the sources is stored. */
+  readonly after: () => StateAfter | undefined;
+}
+
+async function walkFolder({ root, folder, above }: FolderSource, parts: FolderTakerParts): Promise<Walked> {
+  const { path } = root;
+  const taker = new FolderTaker(root, parts);
   const { done } = await taker.take();
-  return { done: Promise.resolve(done).then(({ tree }) => ({ path, above, folder, tree })) };
+  const taken = Promise.resolve(done).then(({ tree }) => ({ path, above, folder, tree }));
+  return { taken, after: () => taker.after };
+}
+
+async function walkListed(
+  { listed, above }: ListedSource,
+  parts: FolderTakerParts,
+  breather: Breather,
+): Promise<Walked> {
+  const { path } = listed;
+  const puts: DirectoryPut[] = [];
+  const { done } = await takeListed(listed, parts, breather);
+  const taken = done.then((found): TakenSource | undefined => {
+    if (found === undefined) return undefined;
+    const { entries, list } = found;
+    const stored = (tree: ChunkReference): void => {
+      puts.push([LISTED_KEY, encodeFolderState(tree, list)]);
+    };
+    return { path, above, entries, stored };
+  });
+  const after = (): StateAfter => ({
+    isWhole: puts.length > 0,
+    entries: () => puts,
+    removes: [],
+    close: () => undefined,
+  });
+  return { taken, after };
 }
 
 /** The same walk with nothing read or stored. */

@@ -1,0 +1,37 @@
+import { CbrError, messageOf } from '../../core/index.js';
+import type { RawPath } from '../../fs/index.js';
+import type { ReadTreeChunk } from '../content-list.js';
+import { type EncodedEntry, treePages } from '../tree.js';
+import { listRows, stateList, stateTree } from './folder-state.js';
+import type { Tally } from './tally.js';
+
+/** What a folder was in the last snapshot. */
+export interface FolderBefore {
+  readonly rows: ReadonlyMap<string, Buffer>;
+  readonly entries: ReadonlyMap<string, EncodedEntry>;
+}
+
+export interface BeforeReader {
+  readonly readTreeChunk: ReadTreeChunk;
+  readonly tally: Tally;
+}
+
+/** What the folder at `path` was when this state was written; its rows alone when its tree cannot be read. */
+export async function readBefore(
+  path: RawPath,
+  state: Buffer,
+  { readTreeChunk, tally }: BeforeReader,
+): Promise<FolderBefore> {
+  const rows = listRows(stateList(state));
+  const entries = new Map<string, EncodedEntry>();
+  try {
+    for await (const page of treePages(stateTree(state), readTreeChunk)) {
+      for (const entry of page) entries.set(entry.name, entry);
+    }
+  } catch (error) {
+    if (!(error instanceof CbrError) || error.code === 'backend') throw error;
+    entries.clear();
+    tally.note(path, `is read again: its last tree cannot be read (${messageOf(error)})`);
+  }
+  return { rows, entries };
+}
