@@ -22,11 +22,15 @@ export {
   type SizeRule,
   type XattrRule,
 } from './filter-rules.js';
+export { identitiesUpFrom, identityOf, identityOfFolder, realPath } from './folder-identity.js';
 export { type Followed, followLink } from './follow-link.js';
+export { type FreeSpace, freeSpaceAt } from './free-space.js';
 export { inodeFlags, NODUMP_FLAG, RESTORABLE_FLAGS } from './inode-flags.js';
 export { type FolderListing, listFolder, lookAtNames } from './list-folder.js';
 export { withShortPath } from './long-path.js';
+export { ALL_METADATA, type MetadataChoice } from './metadata-choice.js';
 export { MetadataWriter } from './metadata-writer.js';
+export { mountOf } from './mounts.js';
 export { missingAbilities } from './native.js';
 export { openFileLimit } from './open-files.js';
 export { Owners } from './owners.js';
@@ -53,6 +57,7 @@ export {
   toNodePath,
 } from './raw-path.js';
 export { openReplacing, type ReplacingFile } from './replacing-file.js';
+export { isSameInode, isStill, lookAt, lookAtOpen, type SeenEntry } from './seen-entry.js';
 export { openSource, openSourceFolder, readBeginning, readLink } from './source-file.js';
 export { type Follow, pathWithoutSymlinks } from './source-path.js';
 export { statFd, statPath } from './stat.js';
@@ -66,10 +71,21 @@ export {
   TargetFolder,
   type TargetFolderHandle,
 } from './target-folder.js';
+export { isFilled, namesIn, removeEmptyFolder, removeEntry, restoreTime } from './target-removal.js';
+export {
+  FILLED_FOLDER,
+  moveAside,
+  type Replaced,
+  replaceByFile,
+  replaceByLink,
+  replaceByOther,
+} from './target-replace.js';
 export {
   commit,
   createTemporary,
   discard,
+  isTemporaryName,
+  nameNew,
   removeLeftovers,
   type TemporaryFile,
 } from './temporary-file.js';

@@ -25,6 +25,7 @@ export interface MetadataPlace {
   chown(uid: number, gid: number): void;
   chmod(mode: number): void;
   setXattr(xattr: Xattr): void;
+  removeXattr(name: string): void;
   /** Sets the modification time; the access time stays. */
   setModified(time: FileTime): void;
   /** Appends the entry's row. */
@@ -42,6 +43,11 @@ export function openPlace(fd: number): MetadataPlace {
       const calls = native();
       if (calls === undefined) throw impossible();
       demand('fsetxattr', calls.fsetxattr(fd, cString(name), value, value.length, 0));
+    },
+    removeXattr: (name) => {
+      const calls = native();
+      if (calls === undefined) throw impossible();
+      demand('fremovexattr', calls.fremovexattr(fd, cString(name)));
     },
     setModified: (time) => {
       const calls = native();
@@ -66,6 +72,11 @@ export function pathDescriptorPlace(fd: number): MetadataPlace {
       if (calls === undefined) throw impossible();
       demand('setxattr', calls.setxattr(cString(path), cString(name), value, value.length, 0));
     },
+    removeXattr: (name) => {
+      const calls = native();
+      if (calls === undefined) throw impossible();
+      demand('removexattr', calls.removexattr(cString(path), cString(name)));
+    },
     setModified: (time) => {
       const calls = native();
       if (calls === undefined) throw impossible();
@@ -84,6 +95,9 @@ export function pathPlace(path: RawPath): MetadataPlace {
       if (!lstatSync(place).isSymbolicLink()) chmodSync(place, mode);
     },
     setXattr: () => {
+      throw impossible();
+    },
+    removeXattr: () => {
       throw impossible();
     },
     setModified: (time) => lutimesSync(place, lstatSync(place).atimeMs / 1000, inSeconds(time)),

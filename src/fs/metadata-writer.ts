@@ -1,20 +1,30 @@
 import { closeSync, constants, fstatSync, openSync } from 'node:fs';
+import { sameBytes } from '../core/index.js';
 import type { EntryMetadata, FileTime } from './entry-metadata.js';
 import { reasonOf } from './file-error.js';
 import { setFlags } from './inode-flags.js';
 import { hasDescriptorPaths, O_PATH } from './long-path.js';
+import {
+  ACL_PREFIX,
+  ALL_METADATA,
+  isChosenXattr,
+  isForeignXattr,
+  type MetadataChoice,
+} from './metadata-choice.js';
 import { type MetadataPlace, openPlace, pathDescriptorPlace, pathPlace } from './metadata-place.js';
 import { native } from './native.js';
+import { ownMarks } from './own-marks.js';
 import type { Owners } from './owners.js';
 import type { Problem } from './problem.js';
 import type { RawPath } from './raw-path.js';
+import { isSameInode, lookAtOpen, type SeenEntry } from './seen-entry.js';
 import { StatTable } from './stat-table.js';
 import type { TargetFolder } from './target-folder.js';
 import type { TemporaryFile } from './temporary-file.js';
+import { readXattrs, readXattrsOfPath, type Xattr } from './xattrs.js';
 
 const SETUID = 0o4000;
 const SETGID = 0o2000;
-const ACL_PREFIX = 'system.posix_acl_';
 
 /**
  * Sets the metadata of restored entries. Nothing here throws: what cannot be set becomes a problem. One per thread.
@@ -31,6 +41,7 @@ export class MetadataWriter {
   constructor(
     private readonly owners: Owners,
     private readonly problems: Problem[],
+    private readonly choice: MetadataChoice = ALL_METADATA,
   ) {}
 
   /** All but the flags, to an open file or folder of the target; `path` names it in problems. */
@@ -55,6 +66,52 @@ export class MetadataWriter {
     );
   }
 
+  /**
+   * Sets what differs of an entry that was there before, and takes from it the attributes that it should not have. It must have
+   * no other name, and be no folder.
+   */
+  correctEntry(folder: TargetFolder, name: string, seen: SeenEntry, metadata: EntryMetadata): void {
+    const xattrs = readXattrsOfPath(folder.rawPath(name), []);
+    if (!this.isDifferent(seen, xattrs, metadata)) return;
+    const path = folder.locate(name);
+    if (!hasDescriptorPaths() || native() === undefined) {
+      this.apply(pathPlace(folder.rawPath(name)), path, metadata, undefined);
+      return;
+    }
+    this.withOpen(folder, name, O_PATH, 'metadata', (fd) => {
+      // Whoever can write here may have linked somebody else's file to the name, to be given its rights.
+      const now = lookAtOpen(fd);
+      if (!isSameInode(now, seen) || now.names !== 1)
+        throw new Error('it was changed by somebody else meanwhile');
+      const place = pathDescriptorPlace(fd);
+      this.removeForeign(place, path, xattrs, metadata);
+      this.apply(place, path, metadata, undefined);
+    });
+  }
+
+  /** As `correctEntry`, for an open folder. */
+  correctFd(fd: number, path: RawPath, metadata: EntryMetadata): void {
+    const xattrs = readXattrs(fd, path, []);
+    const place = openPlace(fd);
+    this.attempt(path, 'metadata', () => {
+      if (!this.isDifferent(lookAtOpen(fd), xattrs, metadata)) return;
+      this.removeForeign(place, path, xattrs, metadata);
+      this.apply(place, path, metadata, undefined);
+    });
+  }
+
+  /** Whether an entry that was there before has other metadata than it shall have, as far as this user can change that. */
+  differs(folder: TargetFolder, name: string, seen: SeenEntry, metadata: EntryMetadata): boolean {
+    const { uid, gid } = this.ownersOf(metadata);
+    const isRoot = ownMarks()?.uid === 0;
+    const withheld = isRoot ? 0 : (seen.uid === uid ? 0 : SETUID) | (seen.gid === gid ? 0 : SETGID);
+    const reachable = isRoot
+      ? metadata
+      : { ...metadata, uid: seen.uid, gid: seen.gid, user: undefined, group: undefined };
+    const wanted = { ...reachable, mode: metadata.mode & ~withheld };
+    return this.isDifferent(seen, readXattrsOfPath(folder.rawPath(name), []), wanted);
+  }
+
   /** The inode flags of an open file or folder, after it has its final name and all its links. */
   setFlagsOfFd(fd: number, path: RawPath, flags: number): void {
     setFlags(fd, flags, path, this.problems);
@@ -67,6 +124,61 @@ export class MetadataWriter {
       const found = fstatSync(fd);
       if (found.isFile() || found.isDirectory()) setFlags(fd, flags, folder.locate(name), this.problems);
     });
+  }
+
+  private isDifferent(seen: SeenEntry, xattrs: readonly Xattr[], metadata: EntryMetadata): boolean {
+    const { type, mtime } = metadata;
+    const { uid, gid } = this.ownersOf(metadata);
+    const wanted = (metadata.xattrs ?? []).filter(({ name }) => isChosenXattr(this.choice, name));
+    return (
+      (uid !== -1 && seen.uid !== uid) ||
+      (gid !== -1 && seen.gid !== gid) ||
+      (type !== 'symlink' && seen.mode !== (metadata.mode & ~this.lentBits(metadata))) ||
+      seen.mtime.seconds !== mtime.seconds ||
+      seen.mtime.nanoseconds !== mtime.nanoseconds ||
+      !wanted.every((each) => xattrs.some((found) => isSameXattr(found, each))) ||
+      this.foreign(xattrs, metadata).length > 0
+    );
+  }
+
+  private foreign(xattrs: readonly Xattr[], metadata: EntryMetadata): readonly string[] {
+    const wanted = new Set(metadata.xattrs?.map(({ name }) => name));
+    return xattrs
+      .map(({ name }) => name)
+      .filter((name) => !wanted.has(name) && isForeignXattr(this.choice, name));
+  }
+
+  private removeForeign(
+    place: MetadataPlace,
+    path: RawPath,
+    xattrs: readonly Xattr[],
+    metadata: EntryMetadata,
+  ): void {
+    for (const name of this.foreign(xattrs, metadata)) {
+      this.attempt(path, `xattr ${name}`, () => place.removeXattr(name));
+    }
+  }
+
+  /** The numbers to be set; -1 for what stays as it is. */
+  private ownersOf({ user, group, uid, gid }: EntryMetadata): { readonly uid: number; readonly gid: number } {
+    switch (this.choice.owners) {
+      case 'none':
+        return { uid: -1, gid: -1 };
+      case 'numbers':
+        return { uid, gid };
+      case 'names':
+        return {
+          uid: (user === undefined ? undefined : this.owners.uidOf(user)) ?? uid,
+          gid: (group === undefined ? undefined : this.owners.gidOf(group)) ?? gid,
+        };
+    }
+  }
+
+  /** Where no owner is set: the bits that would lend the rights of another one than they were meant to. */
+  private lentBits({ uid, gid }: EntryMetadata): number {
+    if (this.choice.owners !== 'none') return 0;
+    const own = ownMarks();
+    return (own?.uid === uid ? 0 : SETUID) | (own?.gid === gid ? 0 : SETGID);
   }
 
   private withOpen(
@@ -123,9 +235,8 @@ export class MetadataWriter {
     metadata: EntryMetadata,
     has: TemporaryFile['marks'],
   ): number {
-    const { user, group } = metadata;
-    const uid = (user === undefined ? undefined : this.owners.uidOf(user)) ?? metadata.uid;
-    const gid = (group === undefined ? undefined : this.owners.gidOf(group)) ?? metadata.gid;
+    if (this.choice.owners === 'none') return this.lentBits(metadata);
+    const { uid, gid } = this.ownersOf(metadata);
     if (has?.uid === uid && has.gid === gid) return 0;
     try {
       place.chown(uid, gid);
@@ -148,7 +259,7 @@ export class MetadataWriter {
 
   private setXattrs(place: MetadataPlace, path: RawPath, metadata: EntryMetadata, acls: boolean): void {
     for (const xattr of metadata.xattrs ?? []) {
-      if (xattr.name.startsWith(ACL_PREFIX) !== acls) continue;
+      if (xattr.name.startsWith(ACL_PREFIX) !== acls || !isChosenXattr(this.choice, xattr.name)) continue;
       this.attempt(path, `xattr ${xattr.name}`, () => place.setXattr(xattr));
     }
   }
@@ -173,4 +284,8 @@ export class MetadataWriter {
       this.keepsNanoseconds ||= nanoseconds % 10 !== 0;
     });
   }
+}
+
+function isSameXattr(a: Xattr, b: Xattr): boolean {
+  return a.name === b.name && sameBytes(a.value, b.value);
 }

@@ -14,6 +14,7 @@ export interface Native {
   readonly getdents64: (fd: number, into: Uint8Array, size: number) => number;
   readonly linkat: (from: number, a: Uint8Array, to: number, b: Uint8Array, flags: number) => number;
   readonly lseek: (fd: number, offset: number, whence: number) => number;
+  readonly flock: (fd: number, operation: number) => number;
   readonly ioctl: (fd: number, request: number, argument: Uint8Array) => number;
   readonly fstatfs: (fd: number, into: Uint8Array) => number;
   readonly mknodat: (fd: number, path: Uint8Array, mode: number, device: bigint) => number;
@@ -114,6 +115,7 @@ function bind(koffi: typeof import('koffi'), getdents: number): Native {
     ...ifPresent('renameat2', 'int', ['int', pointer, 'int', pointer, 'uint32_t']),
     linkat: required('linkat', 'int', ['int', pointer, 'int', pointer, 'int']),
     lseek: required('lseek', 'int64_t', ['int', 'int64_t', 'int']),
+    flock: required('flock', 'int', ['int', 'int']),
     ioctl: required('ioctl', 'int', ['int', 'uint64_t', pointer]),
     fstatfs: required('fstatfs', 'int', ['int', pointer]),
     mknodat: required('mknodat', 'int', ['int', pointer, 'uint32_t', 'uint64_t']),

@@ -12,6 +12,7 @@ import {
 import { constants as os } from 'node:os';
 import { errnoOf } from '../core/index.js';
 import { removeInheritedAcl } from './default-acl.js';
+import { checkEntryName } from './entry-name.js';
 import { nativeError } from './file-error.js';
 import { setFlagsBeforeContent } from './inode-flags.js';
 import { descriptorPath, hasDescriptorPaths } from './long-path.js';
@@ -19,8 +20,29 @@ import { AT_FDCWD, cString, native } from './native.js';
 import { ownMarks } from './own-marks.js';
 import { existingType, failure, type TargetFolder } from './target-folder.js';
 
-/** Names of files that are not whole yet, where they must have one. */
+/** Names of what is not whole yet, where it must have one. */
 const TEMPORARY = /^\.cbr-[0-9a-f]{16}\.tmp$/;
+
+/** A name that nothing has. */
+export function temporaryName(): string {
+  return `.cbr-${randomBytes(8).toString('hex')}.tmp`;
+}
+
+/** Whether a name is one of those that restores give to what is not whole yet. */
+export function isTemporaryName(name: string): boolean {
+  return TEMPORARY.test(name);
+}
+
+const LOCK_EX = 2;
+const LOCK_NB = 4;
+
+/** Marks an open file as one that a living process writes to; the mark goes with the process. False where it has one. */
+function markAlive(fd: number): boolean {
+  const calls = native();
+  return (
+    calls === undefined || calls.flock(fd, LOCK_EX | LOCK_NB) === 0 || calls.errno() !== os.errno.EWOULDBLOCK
+  );
+}
 
 /** For the owner only, until everything is set. */
 const PRIVATE = 0o600;
@@ -65,12 +87,14 @@ function createNameless(folder: TargetFolder, mode: number): TemporaryFile | und
 }
 
 function createNamed(folder: TargetFolder): TemporaryFile {
-  const temporaryName = `.cbr-${randomBytes(8).toString('hex')}.tmp`;
+  const own = temporaryName();
   const flags = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
   try {
-    return { fd: openSync(folder.path(temporaryName), flags, PRIVATE), temporaryName };
+    const fd = openSync(folder.path(own), flags, PRIVATE);
+    markAlive(fd);
+    return { fd, temporaryName: own };
   } catch (error) {
-    throw failure(error, 'create', folder, temporaryName);
+    throw failure(error, 'create', folder, own);
   }
 }
 
@@ -79,9 +103,23 @@ function createNamed(folder: TargetFolder): TemporaryFile {
  * the file system can. Throws FileError (target).
  */
 export function commit(folder: TargetFolder, file: TemporaryFile, name: string): boolean {
-  const path = folder.path(name);
+  checkEntryName(name);
   if (file.temporaryName === undefined) return linkNameless(folder, file.fd, name);
-  return renameNew(folder, file.temporaryName, name) ?? linkNew(folder, file.temporaryName, path, name);
+  return nameNew(folder, file.temporaryName, name);
+}
+
+/** Renames an entry of a folder if nothing has the new name; else false. Atomic as `commit`. Throws FileError (target). */
+export function nameNew(folder: TargetFolder, from: string, to: string): boolean {
+  const path = folder.path(to);
+  return renameNew(folder, from, to) ?? linkNew(folder, from, path, to);
+}
+
+/** Gives a file that has no name a temporary one, by which it can be renamed. Throws FileError (target). */
+export function nameTemporarily(folder: TargetFolder, fd: number): string {
+  const own = temporaryName();
+  markAlive(fd);
+  if (!linkNameless(folder, fd, own)) throw failure('the name is taken', 'name', folder, own);
+  return own;
 }
 
 function linkNameless(folder: TargetFolder, fd: number, name: string): boolean {
@@ -142,18 +180,37 @@ export function discard(folder: TargetFolder, file: TemporaryFile): void {
   }
 }
 
-/** Removes the files that an interrupted restore left in a folder; returns how many. Throws FileError (target). */
+/**
+ * Removes what interrupted restores left in a folder, but for files that a living one still writes to; returns how many.
+ * Throws FileError (target).
+ */
 export function removeLeftovers(folder: TargetFolder): number {
   let removed = 0;
   let name = '';
   try {
     for (name of readdirSync(folder.ownPath(), 'latin1')) {
-      if (!TEMPORARY.test(name) || existingType(folder, name) !== 'file') continue;
+      if (!TEMPORARY.test(name)) continue;
+      const type = existingType(folder, name);
+      if (type === undefined || type === 'directory' || (type === 'file' && isAlive(folder, name))) continue;
       unlinkSync(folder.path(name));
       removed++;
     }
     return removed;
   } catch (error) {
     throw failure(error, 'remove what an interrupted restore left in', folder, name);
+  }
+}
+
+/** Whether a process that lives has marked a file. One that cannot be opened is not ours. */
+function isAlive(folder: TargetFolder, name: string): boolean {
+  if (native() === undefined) return false;
+  let fd: number | undefined;
+  try {
+    fd = openSync(folder.path(name), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    return !markAlive(fd);
+  } catch {
+    return false;
+  } finally {
+    if (fd !== undefined) closeSync(fd);
   }
 }

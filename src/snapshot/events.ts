@@ -35,7 +35,16 @@ export interface ProblemEvent {
 export interface ItemEvent {
   readonly type: 'item';
   readonly path: string;
-  readonly action: 'new' | 'changed' | 'unchanged' | 'excluded' | 'restored' | 'kept' | 'differs';
+  readonly action:
+    | 'new'
+    | 'changed'
+    | 'unchanged'
+    | 'excluded'
+    | 'restored'
+    | 'replaced'
+    | 'kept'
+    | 'deleted'
+    | 'differs';
   readonly bytes?: number;
   /** Of what is excluded: what left it out. */
   readonly rule?: Rule;

@@ -41,7 +41,19 @@ export {
 } from './notes.js';
 export { pruneRepository } from './prune/prune-repository.js';
 export { treeWalk, walkReachable } from './prune/reach.js';
-export type { RestoreOptions, RestoreSummary } from './restore/restore-options.js';
+export type { Deletion } from './restore/deletion-plan.js';
+export {
+  OVERWRITE_NOTHING,
+  OVERWRITES,
+  type Overwrite,
+  type OverwriteRule,
+} from './restore/overwrite-rule.js';
+export {
+  type RestoreOptions,
+  type RestoreSummary,
+  SAME_LAYOUT,
+  type TargetLayout,
+} from './restore/restore-options.js';
 export { restoreSnapshot } from './restore/restore-snapshot.js';
 export { type RestoreWorkers, startRestoreWorkers } from './restore/restore-workers.js';
 export { countOfEntries, type EntryCounts } from './rewrite/entry-counts.js';

@@ -15,14 +15,17 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { Backend } from '../../dist/backends/index.js';
 import { CbrError, type ChunkId } from '../../dist/core/index.js';
+import { ALL_METADATA, NO_RULES } from '../../dist/fs/index.js';
 import {
   type ContentItem,
   type Entry,
   type OperationEvent,
+  OVERWRITE_NOTHING,
   type ProblemEvent,
   type RestoreOptions,
   type RestoreSummary,
   restoreSnapshot,
+  SAME_LAYOUT,
 } from '../../dist/snapshot/index.js';
 import { FileUnderway } from '../../dist/snapshot/restore/file-underway.js';
 import { hasSameContent } from '../../dist/snapshot/restore/same-content.js';
@@ -202,8 +205,11 @@ describe('a verification', () => {
       snapshot: snapshot!,
       path: its.source,
       target,
-      include: [],
-      exclude: [],
+      rules: NO_RULES,
+      rule: OVERWRITE_NOTHING,
+      metadata: ALL_METADATA,
+      layout: SAME_LAYOUT,
+      ownFolders: [],
       dryRun: false,
       verify: true,
       threads: 2,

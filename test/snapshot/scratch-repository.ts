@@ -2,7 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import { NO_RULES } from '../../dist/fs/index.js';
+import { ALL_METADATA, NO_RULES } from '../../dist/fs/index.js';
 import {
   type InitParameters,
   initRepository,
@@ -17,10 +17,12 @@ import {
   type Listener,
   listSnapshots,
   type OperationEvent,
+  OVERWRITE_NOTHING,
   type ProblemEvent,
   type RestoreOptions,
   type RestoreSummary,
   restoreSnapshot,
+  SAME_LAYOUT,
   type Snapshot,
   type TakeOptions,
   type TakeSummary,
@@ -53,6 +55,7 @@ export interface Restored {
   readonly target: string;
   readonly summary: RestoreSummary;
   readonly problems: readonly ProblemEvent[];
+  readonly items: readonly ItemEvent[];
 }
 
 export interface Checked {
@@ -194,10 +197,13 @@ export async function restoreFrom(
   repository: Repository,
   changes: Partial<RestoreOptions> & Pick<RestoreOptions, 'snapshot' | 'target'>,
 ): Promise<Restored> {
-  const { problems, listen } = collector();
+  const { problems, items, listen } = collector();
   const options: RestoreOptions = {
-    include: [],
-    exclude: [],
+    rules: NO_RULES,
+    rule: OVERWRITE_NOTHING,
+    metadata: ALL_METADATA,
+    layout: SAME_LAYOUT,
+    ownFolders: [],
     dryRun: false,
     verify: true,
     threads: 2,
@@ -205,7 +211,8 @@ export async function restoreFrom(
     signal: new AbortController().signal,
     ...changes,
   };
-  return { target: options.target, summary: await restoreSnapshot(repository, options, listen), problems };
+  const summary = await restoreSnapshot(repository, options, listen);
+  return { target: options.target, summary, problems, items };
 }
 
 function collector(listener: Listener = () => undefined) {

@@ -1,4 +1,3 @@
-import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { CbrError } from '../../core/index.js';
 import {
@@ -8,33 +7,35 @@ import {
   startRestoreWorkers,
 } from '../../snapshot/index.js';
 import type { CommandContext, CommandModule, Outcome } from '../command.js';
+import { confirmingDeletions } from '../confirm-deletions.js';
 import { shownBy } from '../events.js';
-import { EXIT } from '../exit-codes.js';
+import { declareFilters, filterRulesOf } from '../filter-flags.js';
 import { MOMENT_HELP } from '../moments.js';
-import { gathered } from '../parse-text.js';
 import { withRepository } from '../repository.js';
-import { countOf, countText, sizeText } from '../sizes.js';
+import { CONTROL_HELP, declareRestoreControl, restoreControlOf } from '../restore-flags.js';
+import { printRestoreSummary, restoreExitCode, restoreSummaryFields } from '../restore-text.js';
+import { sizeText } from '../sizes.js';
 import { choiceOf, chosenSnapshot, declareChoice, SNAPSHOT_HELP, wantedOf } from '../snapshot-choice.js';
-import { labelled } from '../table.js';
-import { spanText } from '../times.js';
+import { refuseSystemTarget } from '../system-target.js';
 
 interface Flags {
   readonly target: string;
-  readonly include?: readonly string[];
-  readonly exclude?: readonly string[];
   readonly dryRun?: boolean;
   readonly verify?: boolean;
+  readonly allowSystemTarget?: boolean;
 }
 
 const HELP = `${SNAPSHOT_HELP}
 Without a path the full source paths appear below the target. A folder's contents come directly into the target.
-What exists there is left alone.
 A pattern with a '/' in it begins at what is restored: with latest:/home/ann, --include letters/new means
 /home/ann/letters/new; with latest alone, --include home/ann/letters/new does.
 ${MOMENT_HELP}
+${CONTROL_HELP}
 
 Examples:
   $ cbr restore latest --target /tmp/restored
+  $ cbr restore latest:/home/ann --target /home/ann/again --overwrite if-changed
+  $ cbr restore latest --target /tmp/photos --include '*.jpg' --flatten
   $ cbr restore latest~1:/home/ann/letters --target ~/letters-before
   $ cbr restore --at 'yesterday 18:00' :/home/ann/letters --target ~/letters-of-yesterday`;
 
@@ -43,21 +44,28 @@ export const restore: CommandModule = {
     command
       .argument('[snapshot[:path]]', 'what to restore')
       .requiredOption('--target <folder>', 'where to; made when it does not exist')
-      .option('--include <pattern>', 'only what matches, as in .gitignore; several times', gathered)
-      .option('--exclude <pattern>', 'leave out what matches, as in .gitignore; several times', gathered)
       .option('--dry-run', 'show what would be restored, write nothing')
-      .option('--verify', 'read every file again and compare it with the snapshot');
+      .option('--verify', 'read every file again and compare it with the snapshot')
+      .option(
+        '--allow-system-target',
+        'restore also into /, /usr, /etc and the like, or the home folder itself',
+      );
+    declareRestoreControl(command);
+    declareFilters(command, 'tree');
     declareChoice(command);
     command.addHelpText('after', HELP);
   },
 
-  run(context: CommandContext, command: Command): Promise<Outcome> {
+  async run(context: CommandContext, command: Command): Promise<Outcome> {
     const flags = command.opts<Flags>();
     if (flags.target === '') {
       throw new CbrError('usage', '--target is empty', { hint: 'Name a folder, "." for this one.' });
     }
+    if (flags.allowSystemTarget !== true) refuseSystemTarget(flags.target);
+    const { deletes, isAgreed, ...control } = restoreControlOf(command);
     const choice = choiceOf(command);
     const wanted = wantedOf(command.processedArgs[0] as string | undefined, choice);
+    const rules = await filterRulesOf(command);
     const { threads } = context.options;
     const workers = flags.dryRun === true ? undefined : startRestoreWorkers(threads);
     const restoring = withRepository(context, async (repository) => {
@@ -66,8 +74,10 @@ export const restore: CommandModule = {
       const options: RestoreOptions = Object.freeze({
         snapshot,
         target: flags.target,
-        include: flags.include ?? [],
-        exclude: flags.exclude ?? [],
+        ...control,
+        ...(deletes ? { confirmDeletions: confirmingDeletions(context, isAgreed) } : {}),
+        ownFolders: [context.options.cacheRoot],
+        rules,
         dryRun: flags.dryRun ?? false,
         verify: flags.verify ?? false,
         threads,
@@ -78,11 +88,9 @@ export const restore: CommandModule = {
       const listener = shownBy(context.output, 'target');
       const summary = await restoreSnapshot(repository, options, listener, workers);
       noteNothingIncluded(context, options, summary);
-      printSummary(context, options, summary, (performance.now() - started) / 1000);
-      return {
-        exitCode: summary.lost > 0 ? EXIT.damage : EXIT.done,
-        summary: summaryFields(options, summary),
-      };
+      noteMissingRoom(context, summary);
+      printRestoreSummary(context.output, options, summary, (performance.now() - started) / 1000);
+      return { exitCode: restoreExitCode(summary), summary: restoreSummaryFields(options, summary) };
     });
     return restoring.finally(() => workers?.close());
   },
@@ -94,8 +102,9 @@ function noteNothingIncluded(
   options: RestoreOptions,
   summary: RestoreSummary,
 ): void {
-  const { files, others, skippedExisting, lost, folders } = summary;
-  if (options.include.length === 0 || files + others + skippedExisting + lost + folders > 0) return;
+  const { files, others, skippedExisting, unchanged, lost, folders } = summary;
+  if (options.rules.include.length === 0 || files + others + skippedExisting + unchanged + lost + folders > 0)
+    return;
   output.problem({
     severity: 'note',
     about: 'target',
@@ -104,37 +113,14 @@ function noteNothingIncluded(
   });
 }
 
-function printSummary(
-  { output }: CommandContext,
-  options: RestoreOptions,
-  summary: RestoreSummary,
-  seconds: number,
-): void {
-  const { files, others, folders, bytes, skippedExisting, lost, metadataProblems, verified } = summary;
-  const verb = options.dryRun ? 'Would restore' : 'Restored';
-  const rows: [string, string][] = [
-    ['Snapshot', options.snapshot.id],
-    ['Target', resolve(options.target)],
-    [verb, `${countOf(files + others, 'file')} in ${countOf(folders, 'folder')}, ${sizeText(bytes)}`],
-  ];
-  if (skippedExisting > 0) rows.push(['Existed', `${countText(skippedExisting)}, left alone`]);
-  if (lost > 0) rows.push(['Lost', `${countOf(lost, 'file')} could not be restored whole`]);
-  if (metadataProblems > 0) rows.push(['Metadata', `${countText(metadataProblems)} could not be set`]);
-  if (verified !== undefined) rows.push(['Verified', `${countOf(verified, 'file')} found right`]);
-  rows.push(['Time', spanText(seconds)]);
-  for (const line of labelled(rows)) output.line(line);
-  output.repeatProblems();
-}
-
-function summaryFields(options: RestoreOptions, summary: RestoreSummary): Readonly<Record<string, unknown>> {
-  const { files, others, folders, bytes, skippedExisting, lost, metadataProblems, verified } = summary;
-  return {
-    snapshot: options.snapshot.id,
-    target: resolve(options.target),
-    files: { restored: files + others, skipped: skippedExisting, failed: lost, verified },
-    folders,
-    bytes: { restored: bytes },
-    metadataProblems,
-    ...(options.dryRun ? { dryRun: true } : {}),
-  };
+/** A preview tells what would stop the restore before it begins. */
+function noteMissingRoom({ output }: CommandContext, { missingRoom }: RestoreSummary): void {
+  if (missingRoom === 0) return;
+  output.problem({
+    severity: 'error',
+    about: 'target',
+    code: 'ENOSPC',
+    reason: `the target has too little room: ${sizeText(missingRoom)} more would be needed`,
+    hint: 'The restore would stop before it writes anything.',
+  });
 }

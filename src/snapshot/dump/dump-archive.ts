@@ -3,7 +3,7 @@ import { displayPath } from '../../fs/index.js';
 import type { Entry, ExtendedAttribute } from '../entry.js';
 import type { Listener } from '../events.js';
 import { hasSameContent } from '../restore/same-content.js';
-import { compileSelection, type Step, stepsOf } from '../restore/selection.js';
+import { type Step, stepsOf } from '../restore/selection.js';
 import type { ArchiveEntry, ArchiveWriter } from './archive-writer.js';
 import { chunksAhead, isLoss, type ReadPiece } from './chunks-ahead.js';
 import type { DumpSource } from './dump-source.js';
@@ -43,7 +43,7 @@ export async function dumpArchive(
 }
 
 async function* piecesOf({ found, readTree }: DumpSource): AsyncGenerator<Piece> {
-  for await (const steps of stepsOf(found, compileSelection([], []), readTree)) {
+  for await (const steps of stepsOf(found, undefined, readTree)) {
     for (const step of steps) {
       yield { step };
       if (step.kind === 'entry' && step.entry.type === 'file') yield* filePieces(step.entry, readTree);
@@ -96,6 +96,7 @@ class ArchiveRun {
       case 'lost':
         return this.lose(step.path, step.reason);
       case 'leave':
+      case 'names':
         return;
       case 'enter':
         return this.addOther(step.entry, step.path);

@@ -1,9 +1,20 @@
-import type { TemporaryFile } from '../../fs/index.js';
+import type { Replaced, TemporaryFile } from '../../fs/index.js';
 import type { Entry } from '../entry.js';
+import type { EncodedEntry } from '../tree.js';
 import type { TargetNode } from './target-tree.js';
 
-/** How a file of a restore ended. */
-export type FileEnd = 'restored' | 'existed' | 'lost';
+/** How an entry of a restore ended; `right`: what was there already is what was to be restored. */
+export type EntryEnd = 'restored' | 'right' | 'existed' | 'lost';
+
+/** An entry that is not a folder, with the folder that waits for it. */
+export interface PlacedEntry {
+  /** The folder that it belongs into. */
+  readonly node: TargetNode;
+  readonly entry: Entry;
+  readonly encoded: EncodedEntry;
+  /** Raw path, relative to where the restore began. */
+  readonly path: string;
+}
 
 /**
  * A file from the moment it is planned until it has its name or is given up. The content of a huge one comes in parts, one
@@ -34,11 +45,18 @@ export class FileUnderway {
     readonly encoded: Uint8Array,
     /** Raw path, relative to where the restore began. */
     readonly path: string,
+    /** What gives way to it. */
+    readonly replaces?: Replaced | undefined,
   ) {
     this.name = entry.name;
     this.size = entry.size ?? 0;
     this.mode = entry.mode;
     this.flags = entry.flags ?? 0;
     this.linkGroup = entry.linkGroup;
+  }
+
+  /** A file of that name exists, and what is right of its content need not be fetched. */
+  get isFed(): boolean {
+    return this.replaces?.seen.type === 'file' && this.replaces.seen.size > 0 && this.size > 0;
   }
 }

@@ -6,9 +6,12 @@ import {
   discard,
   type EntryMetadata,
   FileError,
+  type MetadataChoice,
   MetadataWriter,
   type Owners,
   type Problem,
+  type Replaced,
+  replaceByFile,
   TargetFolder,
   type TemporaryFile,
   type Xattr,
@@ -62,6 +65,7 @@ export class FileWriter {
     keys: Keys,
     algorithms: Algorithms,
     private readonly owners: Owners,
+    private readonly choice: MetadataChoice,
   ) {
     this.blocks = new OpenedBlocks(keys, algorithms);
   }
@@ -70,18 +74,21 @@ export class FileWriter {
     this.blocks.begin(input);
     let piece = 0;
     const total = input.pieces.length / PIECE_NUMBERS;
+    const replaces = new Map(input.files.replaces);
     const output = this.eachFile(input.files, (file, folder, encoded, temporary) => {
       const first = piece;
       while (piece < total && input.pieces[piece * PIECE_NUMBERS] === file) piece++;
-      return this.writeFile(folder, encoded, temporary, this.runsOf(input, first, piece));
+      const runs = this.runsOf(input, first, piece);
+      return this.writeFile(folder, encoded, temporary, runs, replaces.get(file));
     });
     return { ...output, badBlocks: this.blocks.badBlocks, wrongChunks: this.blocks.wrongChunks };
   }
 
   finishFiles(input: FinishInput): FilesOutput {
-    return this.eachFile(input.files, (_file, folder, encoded, temporary) => {
+    const replaces = new Map(input.files.replaces);
+    return this.eachFile(input.files, (file, folder, encoded, temporary) => {
       const entry = decodeEntry(encoded);
-      return this.finish(folder, entry, temporary!, entry.size);
+      return this.finish(folder, entry, temporary!, replaces.get(file), entry.size);
     });
   }
 
@@ -160,6 +167,7 @@ export class FileWriter {
     encoded: EncodedEntry,
     open: TemporaryFile | undefined,
     runs: readonly Run[],
+    replaced: Replaced | undefined,
   ): number {
     if (open !== undefined) {
       for (const run of runs) writeFully(open.fd, run);
@@ -175,21 +183,31 @@ export class FileWriter {
     }
     const last = runs.at(-1);
     const end = last === undefined ? 0 : last.offset + (last.end - last.start);
-    return this.finish(folder, entry, temporary, end === entry.size ? undefined : entry.size);
+    return this.finish(folder, entry, temporary, replaced, end === entry.size ? undefined : entry.size);
   }
 
   /**
    * Metadata, then the name, then the flags; closes the file whatever happens. `size` is given where it may not have its
    * size yet: no chunk makes room for a hole at its end.
    */
-  private finish(folder: TargetFolder, entry: Entry, file: TemporaryFile, size?: number): number {
+  private finish(
+    folder: TargetFolder,
+    entry: Entry,
+    file: TemporaryFile,
+    replaced: Replaced | undefined,
+    size?: number,
+  ): number {
     const path = folder.locate(entry.name);
-    const metadata = new MetadataWriter(this.owners, this.problems);
+    const metadata = new MetadataWriter(this.owners, this.problems, this.choice);
     let named = false;
     try {
       if (size !== undefined) ftruncateSync(file.fd, size);
       metadata.applyToNew(file, path, metadataOf(entry));
-      named = commit(folder, file, entry.name);
+      if (replaced === undefined) named = commit(folder, file, entry.name);
+      else {
+        replaceByFile(folder, file, entry.name, replaced);
+        named = true;
+      }
       // Flags of files with several names wait until all of them are there: an immutable file takes no further name.
       if (named && entry.flags !== undefined && entry.linkGroup === undefined) {
         metadata.setFlagsOfFd(file.fd, path, entry.flags);

@@ -1,7 +1,18 @@
 import { messageOf } from '../../core/index.js';
-import { FileError, hardLink, type MetadataWriter, type TargetFolder } from '../../fs/index.js';
+import {
+  FILLED_FOLDER,
+  FileError,
+  hardLink,
+  isFilled,
+  isSameInode,
+  lookAt,
+  type MetadataWriter,
+  replaceByLink,
+  type TargetFolder,
+} from '../../fs/index.js';
 import type { Entry } from '../entry.js';
-import type { FileEnd } from './file-underway.js';
+import type { EntryEnd } from './file-underway.js';
+import { mayReplace, type OverwriteRule } from './overwrite-rule.js';
 import type { RestoreReport } from './restore-report.js';
 import { hasSameContent } from './same-content.js';
 import { reopen, type TargetNode } from './target-tree.js';
@@ -12,7 +23,7 @@ interface FirstName {
   readonly name: string;
   /** Without its attributes. */
   readonly entry: Entry;
-  end: FileEnd | undefined;
+  end: EntryEnd | undefined;
 }
 
 interface WaitingName {
@@ -33,6 +44,8 @@ export class HardLinks {
     private readonly root: TargetFolder,
     private readonly report: RestoreReport,
     private readonly metadata: MetadataWriter,
+    private readonly rule: OverwriteRule,
+    private readonly asideFor: (path: string, name: string) => string | undefined,
   ) {}
 
   /** What is to be made of a name that was met. */
@@ -48,7 +61,7 @@ export class HardLinks {
       return 'first';
     }
     // The first one was there already, or was lost: this one stands by itself.
-    if (first.end !== undefined && first.end !== 'restored') return 'alone';
+    if (first.end !== undefined && !isThere(first.end)) return 'alone';
     // Two files that changed places while they were stored, or a forged tree: a link would give it the other's content.
     if (!hasSameContent(first.entry, entry)) return 'alone';
     node.pending++;
@@ -57,7 +70,7 @@ export class HardLinks {
   }
 
   /** To be called with the group of every first name when it has ended. */
-  ended(group: string | undefined, end: FileEnd): void {
+  ended(group: string | undefined, end: EntryEnd): void {
     const first = group === undefined ? undefined : this.firsts.get(group);
     if (first !== undefined && first.end === undefined) first.end = end;
   }
@@ -70,7 +83,7 @@ export class HardLinks {
     for (const waiting of this.waiting) {
       const first = this.firsts.get(waiting.entry.linkGroup!)!;
       if (first.end === undefined) still.push(waiting);
-      else if (first.end === 'restored') {
+      else if (isThere(first.end)) {
         this.link(first, waiting);
         linked.push(waiting.node);
       } else orphans.push(waiting);
@@ -84,7 +97,7 @@ export class HardLinks {
     try {
       from = reopen(this.root, first.folders);
       if (hardLink(from, first.name, node.folder, entry.name)) this.report.restored(path, 0);
-      else this.report.existed(path);
+      else this.linkInPlace(from, first.name, { node, entry, path });
     } catch (error) {
       if (!(error instanceof FileError)) throw error;
       this.report.lose(path, messageOf(error));
@@ -93,10 +106,29 @@ export class HardLinks {
     }
   }
 
+  /** Something has the name already. */
+  private linkInPlace(from: TargetFolder, first: string, { node, entry, path }: WaitingName): void {
+    const { folder } = node;
+    const seen = lookAt(folder, entry.name);
+    const there = lookAt(from, first);
+    if (seen === undefined || there === undefined || !mayReplace(entry, seen, this.rule)) {
+      this.report.existed(path);
+    } else if (isSameInode(seen, there)) this.report.right(path);
+    else {
+      const isBlocked = seen.type === 'directory' && isFilled(folder, entry.name);
+      const aside = isBlocked ? this.asideFor(path, entry.name) : undefined;
+      if (isBlocked && aside === undefined) this.report.lose(path, FILLED_FOLDER);
+      else {
+        replaceByLink(from, first, folder, entry.name, { seen, aside });
+        this.report.restored(path, 0, 'file', true);
+      }
+    }
+  }
+
   /** Sets the inode flags that had to wait until all names were there. */
   setFlags(): void {
     for (const { entry, end, folders, name } of this.firsts.values()) {
-      if (entry.flags === undefined || end !== 'restored') continue;
+      if (entry.flags === undefined || end === undefined || !isThere(end)) continue;
       const folder = reopen(this.root, folders);
       try {
         this.metadata.setFlagsOfEntry(folder, name, entry.flags);
@@ -105,4 +137,9 @@ export class HardLinks {
       }
     }
   }
+}
+
+/** The first name is there with what the snapshot has, and others can be linked to it. */
+function isThere(end: EntryEnd): boolean {
+  return end === 'restored' || end === 'right';
 }

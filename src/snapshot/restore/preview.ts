@@ -1,48 +1,197 @@
 import { constants, openSync } from 'node:fs';
-import { CbrError, errnoOf, messageOf } from '../../core/index.js';
+import { CbrError, errnoOf } from '../../core/index.js';
 import {
-  existingType,
+  FILLED_FOLDER,
   FileError,
+  identityOf,
+  isFilled,
+  lookAt,
+  lookAtOpen,
   openFolder,
   type RawPath,
+  type SeenEntry,
   TargetFolder,
   toNodePath,
   withShortPath,
 } from '../../fs/index.js';
 import type { Entry } from '../entry.js';
+import type { DeletionPlanner } from './deletion-plan.js';
+import { type Fate, fateOf, mayReplace, type OverwriteRule } from './overwrite-rule.js';
+import { loseRefused } from './refused-entry.js';
 import type { RestoreReport } from './restore-report.js';
 import { hasSameContent } from './same-content.js';
-import type { Step } from './selection.js';
+import type { EntryStep, Step } from './selection.js';
 
 /** A folder on the way: open; `absent`, so that nothing exists in it; or `refused`, so that nothing could be put there. */
 type PreviewedFolder = TargetFolder | 'absent' | 'refused';
 
+/** The first name of a link group, and what it is in the target if it is right already. */
+interface FirstName {
+  readonly entry: Entry;
+  readonly identity: string | undefined;
+}
+
 /** The first name of each link group; undefined where it would not be made, so that the others stand alone. */
-type FirstNames = Map<string, Entry | undefined>;
+type FirstNames = Map<string, FirstName | undefined>;
+
+export interface PreviewParts {
+  readonly target: RawPath;
+  readonly rule: OverwriteRule;
+  readonly report: RestoreReport;
+  readonly signal: AbortSignal;
+  /** Whether a file of the target has the content of the entry that is to be restored there. */
+  readonly hasContent: (folder: TargetFolder, entry: Entry) => Promise<boolean>;
+  /** Told of each file that would be written, and what would give way to it. */
+  readonly willWrite: (entry: Entry, seen: SeenEntry | undefined) => Promise<void> | undefined;
+  /** Finds what would be deleted; called with the open target, if there is one. */
+  readonly deletionsIn?: ((target: TargetFolder) => DeletionPlanner) | undefined;
+}
 
 /** Reports what a restore would do, and looks at the target for it without changing anything or following a symlink. */
-export async function previewRestore(
-  batches: AsyncGenerator<readonly Step[]>,
-  target: RawPath,
-  report: RestoreReport,
-  signal: AbortSignal,
-): Promise<void> {
-  const firsts: FirstNames = new Map();
-  const path: PreviewedFolder[] = [lookAtTarget(target)];
-  try {
-    for await (const steps of batches) {
-      if (signal.aborted) throw new CbrError('interrupted', 'the restore was interrupted');
-      for (const step of steps) {
-        const folder = path.at(-1)!;
-        if (step.kind === 'enter') path.push(enter(folder, step, report));
-        else if (step.kind === 'leave') close(path.pop()!);
-        else if (step.kind === 'lost') report.lose(step.path, step.reason);
-        else previewEntry(folder, step, firsts, report);
+export class Preview {
+  private readonly firsts: FirstNames = new Map();
+  private readonly path: PreviewedFolder[] = [];
+  /** The raw path of each folder on the way, below the target. */
+  private readonly paths: string[] = [''];
+  /** Whether each of them lies on the file system of the target: nothing is known of the room on others. */
+  private readonly counted: boolean[] = [true];
+  private deletions: DeletionPlanner | undefined;
+  private fileSystem: number | undefined;
+
+  constructor(private readonly its: PreviewParts) {}
+
+  async run(batches: AsyncGenerator<readonly Step[]>): Promise<void> {
+    const { target, signal } = this.its;
+    const root = lookAtTarget(target);
+    this.path.push(root);
+    try {
+      if (root instanceof TargetFolder) {
+        this.fileSystem = lookAtOpen(root.fd).fileSystem;
+        this.deletions = this.its.deletionsIn?.(root);
+      }
+      for await (const steps of batches) {
+        if (signal.aborted) throw new CbrError('interrupted', 'the restore was interrupted');
+        for (const step of steps) await this.take(step);
+      }
+    } finally {
+      for (const folder of this.path) close(folder);
+    }
+  }
+
+  private take(step: Step): Promise<void> | undefined {
+    const folder = this.path.at(-1)!;
+    switch (step.kind) {
+      case 'enter': {
+        const entered = this.enter(folder, step);
+        const isHere =
+          !(entered instanceof TargetFolder) || this.fileSystem === lookAtOpen(entered.fd).fileSystem;
+        this.path.push(entered);
+        this.paths.push(step.path);
+        this.counted.push(this.counted.at(-1)! && isHere);
+        return undefined;
+      }
+      case 'leave':
+        close(this.path.pop()!);
+        this.paths.pop();
+        this.counted.pop();
+        return undefined;
+      case 'lost':
+        this.its.report.lose(step.path, step.reason);
+        return undefined;
+      case 'names':
+        if (folder instanceof TargetFolder)
+          this.deletions?.planFolder(folder, this.paths.at(-1)!, step.names, step.chosen);
+        return undefined;
+      case 'entry':
+        return this.entry(folder, step);
+    }
+  }
+
+  private enter(parent: PreviewedFolder, { entry, path }: Extract<Step, { kind: 'enter' }>): PreviewedFolder {
+    if (parent === 'refused') return 'refused';
+    let folder: PreviewedFolder = 'absent';
+    try {
+      if (parent !== 'absent') folder = this.openBelow(parent, entry);
+    } catch (error) {
+      loseRefused(path, error, this.its.report);
+      return 'refused';
+    }
+    this.its.report.folders++;
+    return folder;
+  }
+
+  private openBelow(parent: TargetFolder, entry: Entry): PreviewedFolder {
+    const seen = lookAt(parent, entry.name);
+    if (seen === undefined) return 'absent';
+    if (seen.type !== 'directory' && mayReplace(entry, seen, this.its.rule)) return 'absent';
+    return openFolder(parent, entry.name);
+  }
+
+  private async entry(folder: PreviewedFolder, { entry, path }: EntryStep): Promise<void> {
+    const { report } = this.its;
+    try {
+      if (folder === 'refused') report.lose(path, 'its folder could not be made');
+      else {
+        const seen = folder === 'absent' ? undefined : lookAt(folder, entry.name);
+        await this.decide(folder, entry, path, seen);
+      }
+    } catch (error) {
+      loseRefused(path, error, report);
+    }
+  }
+
+  private async decide(
+    folder: TargetFolder | 'absent',
+    entry: Entry,
+    path: string,
+    seen: SeenEntry | undefined,
+  ): Promise<void> {
+    const { report, rule, hasContent, willWrite } = this.its;
+    const first = this.firstOf(entry);
+    if (seen !== undefined && folder !== 'absent') {
+      const fate = first === undefined ? fateOf(entry, seen, rule) : linkFateOf(entry, seen, first, rule);
+      const isRight = fate === 'right' || (fate === 'compare' && (await hasContent(folder, entry)));
+      if (isRight) {
+        this.setFirst(entry, { entry, identity: identityOf(seen) });
+        return report.right(path);
+      }
+      const isKept = fate === 'keep';
+      if (isKept || this.isBlocked(folder, entry, path, seen)) {
+        this.setFirst(entry, undefined);
+        return isKept ? report.existed(path) : report.lose(path, FILLED_FOLDER);
       }
     }
-  } finally {
-    for (const folder of path) close(folder);
+    this.setFirst(entry, { entry, identity: undefined });
+    // A link is counted as a file without bytes, whatever its type, as the restore does.
+    if (first !== undefined) return report.restored(path, 0, 'file', seen !== undefined);
+    if (entry.type === 'file' && this.counted.at(-1)!) await willWrite(entry, seen);
+    const type = entry.type === 'file' ? 'file' : 'other';
+    report.restored(path, entry.size ?? 0, type, seen !== undefined);
   }
+
+  private isBlocked(folder: TargetFolder, { name }: Entry, path: string, seen: SeenEntry): boolean {
+    if (seen.type !== 'directory' || !isFilled(folder, name)) return false;
+    return this.deletions?.planInTheWay(folder, name, path) !== true;
+  }
+
+  /** Remembers the first name of a group. */
+  private setFirst({ linkGroup: group }: Entry, first: FirstName | undefined): void {
+    if (group === undefined || this.firsts.has(group)) return;
+    // Kept to the end, and attributes may be large.
+    const { xattrs: _, ...kept } = first?.entry ?? {};
+    this.firsts.set(group, first && { ...first, entry: kept as Entry });
+  }
+
+  /** The first name, if this is a further one that becomes a link to it. */
+  private firstOf(entry: Entry): FirstName | undefined {
+    const first = entry.linkGroup === undefined ? undefined : this.firsts.get(entry.linkGroup);
+    return first !== undefined && hasSameContent(first.entry, entry) ? first : undefined;
+  }
+}
+
+function linkFateOf(entry: Entry, seen: SeenEntry, first: FirstName, rule: OverwriteRule): Fate {
+  if (!mayReplace(entry, seen, rule)) return 'keep';
+  return first.identity === identityOf(seen) ? 'right' : 'replace';
 }
 
 /** The target as it is. Throws FileError (target) where a restore would. */
@@ -55,64 +204,6 @@ function lookAtTarget(target: RawPath): PreviewedFolder {
     if (errnoOf(error) === 'ENOENT') return 'absent';
     throw error instanceof FileError ? error : new FileError('target', 'open the target', target, error);
   }
-}
-
-function enter(
-  parent: PreviewedFolder,
-  { entry, path }: Extract<Step, { kind: 'enter' }>,
-  report: RestoreReport,
-): PreviewedFolder {
-  if (parent === 'refused') return 'refused';
-  let folder: PreviewedFolder = 'absent';
-  try {
-    if (parent !== 'absent') folder = openFolder(parent, entry.name);
-  } catch (error) {
-    if (!(error instanceof FileError) || error.errno !== 'ENOENT') {
-      loseRefused(path, error, report);
-      return 'refused';
-    }
-  }
-  report.folders++;
-  return folder;
-}
-
-function previewEntry(
-  folder: PreviewedFolder,
-  { entry, path }: Extract<Step, { kind: 'entry' }>,
-  firsts: FirstNames,
-  report: RestoreReport,
-): void {
-  try {
-    if (folder === 'refused') report.lose(path, 'its folder could not be made');
-    else {
-      const exists = folder !== 'absent' && existingType(folder, entry.name) !== undefined;
-      const isLink = becomesLink(entry, exists, firsts);
-      if (exists) report.existed(path);
-      // A link is counted as a file without bytes, whatever its type, as the restore does.
-      else if (isLink) report.restored(path, 0);
-      else report.restored(path, entry.size ?? 0, entry.type === 'file' ? 'file' : 'other');
-    }
-  } catch (error) {
-    loseRefused(path, error, report);
-  }
-}
-
-function becomesLink(entry: Entry, exists: boolean, firsts: FirstNames): boolean {
-  const { linkGroup: group, xattrs: _, ...kept } = entry;
-  if (group === undefined) return false;
-  if (!firsts.has(group)) {
-    firsts.set(group, exists ? undefined : kept);
-    return false;
-  }
-  const first = firsts.get(group);
-  return first !== undefined && hasSameContent(first, entry);
-}
-
-/** Rethrows what is not about this one entry. */
-function loseRefused(path: string, error: unknown, report: RestoreReport): void {
-  const isEntry = error instanceof FileError || (error instanceof CbrError && error.code === 'format');
-  if (!isEntry) throw error;
-  report.lose(path, messageOf(error));
 }
 
 function close(folder: PreviewedFolder): void {

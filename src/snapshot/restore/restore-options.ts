@@ -1,4 +1,7 @@
+import type { FilterRules, MetadataChoice } from '../../fs/index.js';
 import type { Snapshot } from '../snapshot-record.js';
+import type { Deletion } from './deletion-plan.js';
+import type { OverwriteRule } from './overwrite-rule.js';
 
 export interface RestoreOptions {
   readonly snapshot: Snapshot;
@@ -6,9 +9,20 @@ export interface RestoreOptions {
   readonly path?: string;
   /** Folder to restore to, as the user wrote it. */
   readonly target: string;
-  /** Patterns in gitignore syntax, relative to what is restored. */
-  readonly include: readonly string[];
-  readonly exclude: readonly string[];
+  /** What of it; patterns are relative to what is restored. */
+  readonly rules: FilterRules;
+  /** What may be done to what exists. */
+  readonly rule: OverwriteRule;
+  readonly metadata: MetadataChoice;
+  /** How the paths below what is restored become those below the target. */
+  readonly layout: TargetLayout;
+  /**
+   * Deletes from the target what the snapshot does not have there, after all was restored: only what this resolves for, which
+   * is asked before anything is written, and only when there is something to delete. Rejects to stop the restore.
+   */
+  readonly confirmDeletions?: (deletions: readonly Deletion[]) => Promise<void>;
+  /** Folders that are never deleted from the target, nor anything in them: those of cbr itself. */
+  readonly ownFolders: readonly string[];
   readonly dryRun: boolean;
   /** Read every file of the target afterwards and compare it with the chunk ids. */
   readonly verify: boolean;
@@ -20,11 +34,32 @@ export interface RestoreOptions {
   readonly signal: AbortSignal;
 }
 
+export interface TargetLayout {
+  /** So many folders are taken from the beginning of each path. */
+  readonly stripComponents: number;
+  /** All that is no folder lies in the target itself. */
+  readonly flatten: boolean;
+}
+
+export const SAME_LAYOUT: TargetLayout = Object.freeze({ stripComponents: 0, flatten: false });
+
 export interface RestoreSummary {
   readonly files: number;
   readonly folders: number;
   readonly others: number;
   readonly bytes: number;
+  /** Those of the files and others that took the place of something. */
+  readonly replaced: number;
+  /** Entries that were there already as they are in the snapshot, but for metadata that was set. */
+  readonly unchanged: number;
+  /** Entries that were deleted from the target. */
+  readonly deleted: number;
+  /** Entries that were to be deleted and could not be. */
+  readonly undeleted: number;
+  /** Paths that `stripComponents` leaves nothing of. */
+  readonly stripped: number;
+  /** Of a preview: bytes that are to be written and have no room in the target. */
+  readonly missingRoom: number;
   /** Entries that were there already and were left alone. */
   readonly skippedExisting: number;
   /** Files and folders whose content could not be restored. */

@@ -6,9 +6,17 @@ export class RestoreReport {
   files = 0;
   folders = 0;
   others = 0;
+  /** Those of the restored ones that took the place of something. */
+  replaced = 0;
+  /** Found right already. */
+  unchanged = 0;
   bytes = 0;
+  deletions = 0;
+  undeleted = 0;
   skippedExisting = 0;
   lost = 0;
+  /** Left out because nothing remains of their path. */
+  stripped = 0;
   metadataProblems = 0;
   private readonly lostPaths = new Set<string>();
   private readonly existingPaths = new Set<string>();
@@ -23,11 +31,20 @@ export class RestoreReport {
     private readonly keepsExisting = false,
   ) {}
 
-  restored(path: string, bytes: number, type: 'file' | 'other' = 'file'): void {
+  restored(path: string, bytes: number, type: 'file' | 'other' = 'file', isReplaced = false): void {
     if (type === 'file') this.files++;
     else this.others++;
+    if (isReplaced) this.replaced++;
     this.bytes += bytes;
-    if (this.items) this.listener({ type: 'item', path, action: 'restored', bytes });
+    if (this.items)
+      this.listener({ type: 'item', path, action: isReplaced ? 'replaced' : 'restored', bytes });
+    this.progress(path);
+  }
+
+  /** It was there already, as it is to be. */
+  right(path: string): void {
+    this.unchanged++;
+    if (this.items) this.listener({ type: 'item', path, action: 'unchanged' });
     this.progress(path);
   }
 
@@ -48,6 +65,23 @@ export class RestoreReport {
     this.lostPaths.add(path);
     this.lost++;
     this.listener({ type: 'problem', severity: 'error', subject: path, reason });
+  }
+
+  /** It was deleted from the target. */
+  deleted(path: string): void {
+    this.deletions++;
+    if (this.items) this.listener({ type: 'item', path, action: 'deleted' });
+  }
+
+  /** It was to be deleted, and is still there. */
+  keepUndeleted(path: string, reason: string): void {
+    this.undeleted++;
+    this.listener({ type: 'problem', severity: 'error', subject: path, reason: `not deleted: ${reason}` });
+  }
+
+  /** Whether a path, or something below it, was lost. */
+  hasLost(path: string): boolean {
+    return [...this.lostPaths].some((lost) => lost === path || lost.startsWith(`${path}/`));
   }
 
   note(path: string, reason: string): void {

@@ -1,26 +1,30 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { CbrError, messageOf } from '../../core/index.js';
+import { CbrError } from '../../core/index.js';
 import {
-  FileError,
   MetadataWriter,
   Owners,
   openFileLimit,
   type Problem,
+  type Replaced,
   type TargetFolder,
 } from '../../fs/index.js';
 import type { ChunkReader, Repository } from '../../repo/index.js';
-import { contentItems, type ReadTreeChunk } from '../content-list.js';
-import { type Content, type ContentItem, type Entry, type ExtendedAttribute, itemBytes } from '../entry.js';
-import type { FoundPath } from '../find-path.js';
-import { type EncodedEntry, encodeEntry } from '../tree.js';
-import { type FileEnd, FileUnderway } from './file-underway.js';
-import { metadataOf } from './file-writer.js';
+import type { ReadTreeChunk } from '../content-list.js';
+import type { Entry } from '../entry.js';
+import { encodeEntry } from '../tree.js';
+import { ContentComparison } from './content-comparison.js';
+import type { DeletionPlan } from './deletion-plan.js';
+import { ExistingEntries } from './existing-entries.js';
+import { FilePlanner } from './file-planner.js';
+import type { EntryEnd, FileUnderway, PlacedEntry } from './file-underway.js';
 import { HardLinks } from './hard-links.js';
-import { makeOther, UnmakeableEntry } from './other-entry.js';
+import { InlineAttributes } from './inline-attributes.js';
+import { OtherEntries } from './other-entries.js';
+import { loseRefused } from './refused-entry.js';
 import type { RestoreOptions } from './restore-options.js';
 import type { RestoreReport } from './restore-report.js';
 import type { RestoreWorkers } from './restore-workers.js';
-import { type Selection, type Step, stepsOf } from './selection.js';
+import type { EntryStep, Step } from './selection.js';
 import { type TargetNode, TargetTree } from './target-tree.js';
 import { WindowFiller } from './window-filler.js';
 import { WindowRunner } from './window-runner.js';
@@ -43,38 +47,42 @@ const TURN_MS = 4;
 /** One restore under way: the walk fills a window while those before are carried out. */
 export class RestoreRun {
   private readonly problems: Problem[] = [];
-  private readonly metadata = new MetadataWriter(new Owners(), this.problems);
-  private readonly tree = new TargetTree(this.metadata);
+  private readonly tree: TargetTree;
   private readonly links: HardLinks;
+  private readonly attributes: InlineAttributes;
   private readonly runner: WindowRunner;
   private readonly filler: WindowFiller;
+  private readonly planner: FilePlanner;
+  private readonly others: OtherEntries;
+  private readonly comparison: ContentComparison;
+  private readonly existing: ExistingEntries;
   private readonly folderLimit = Math.min(OPEN_FOLDERS, Math.floor(openFileLimit() * FOLDER_SHARE));
 
+  /** `deletions`: what is going to be deleted when all is restored; what is in the way among it is moved aside. */
   constructor(
     repository: Repository,
     private readonly options: RestoreOptions,
     reader: ChunkReader,
-    private readonly read: ReadTreeChunk,
+    read: ReadTreeChunk,
     private readonly report: RestoreReport,
     workers: RestoreWorkers,
     private readonly target: TargetFolder,
+    deletions: DeletionPlan,
   ) {
     const { backend, cache } = repository;
-    const { threads, signal } = options;
+    const { threads, signal, rule } = options;
+    const metadata = new MetadataWriter(new Owners(), this.problems, options.metadata);
     const readPack = (name: string, offset: number, length: number): Promise<Uint8Array> =>
       backend.read('packs', name, { offset, length });
-    const ended = (file: FileUnderway, end: FileEnd): void => this.fileEnded(file, end);
-    this.links = new HardLinks(target, report, this.metadata);
-    this.runner = new WindowRunner({
-      workers,
-      cache,
-      reader,
-      readPack,
-      report,
-      threads,
-      signal,
-      ended,
-    });
+    const fileEnded = (file: FileUnderway, end: EntryEnd): void => this.fileEnded(file, end);
+    const ended = ({ entry, node }: PlacedEntry, end: EntryEnd): void =>
+      this.ended(entry.linkGroup, node, end);
+    const asideFor = (path: string, name: string): string | undefined => deletions.asideFor(path, name);
+    this.tree = new TargetTree(metadata, rule, report);
+    this.attributes = new InlineAttributes(read, report);
+    this.links = new HardLinks(target, report, metadata, rule, asideFor);
+    const parts = { workers, cache, reader, readPack, report, threads, signal, ended: fileEnded };
+    this.runner = new WindowRunner(parts);
     this.filler = new WindowFiller(this.runner, {
       bytes: WINDOW_BYTES,
       items: options.windowItems ?? WINDOW_ITEMS,
@@ -82,24 +90,47 @@ export class RestoreRun {
       entryBytes: WINDOW_ENTRY_BYTES,
       spreadParts: Math.min(WINDOW_SPREAD_PARTS, Math.floor(openFileLimit() * SPREAD_PART_SHARE)),
     });
+    this.planner = new FilePlanner({
+      filler: this.filler,
+      runner: this.runner,
+      read,
+      attributes: this.attributes,
+      stopIfAborted: () => this.stopIfAborted(),
+      flush: () => this.flush(),
+    });
+    this.others = new OtherEntries(metadata, report, this.attributes, ended);
+    this.comparison = new ContentComparison(workers, read, threads, signal);
+    this.existing = new ExistingEntries({
+      rule,
+      metadata,
+      report,
+      attributes: this.attributes,
+      comparison: this.comparison,
+      asideFor,
+      restore: (placed, replaces) => this.restore(placed, replaces),
+      ended,
+    });
   }
 
-  /** Restores what the selection leaves of `start` into the target, and closes the target. */
-  async run(start: FoundPath, selection: Selection): Promise<void> {
-    const root = this.tree.root(this.target);
+  /** Restores what the steps say into the target, which stands for the folder `own`, if for any; closes the target. */
+  async run(steps: AsyncGenerator<readonly Step[]>, own: Entry | undefined): Promise<void> {
+    const root = this.tree.root(this.target, own);
     try {
-      root.entry = start.tree === undefined ? undefined : await this.inline(start.entry, '');
-      await this.walk(stepsOf(start, selection, this.read), root);
+      root.entry = await this.attributes.of(own, '');
+      await this.walk(steps, root);
       do {
+        await this.comparison.settled();
+        await this.existing.goOn();
         await this.flush();
         while (await this.filler.settleOne());
         // May start windows as well: only when none is left has nothing failed unseen.
         await this.settleLinks();
-      } while (!this.filler.isDone);
+      } while (!this.filler.isDone || !this.comparison.isDone);
       this.links.setFlags();
       this.tree.release(root);
     } finally {
-      // A window that still runs must not outlive the folders it writes to.
+      // What still runs must not outlive the folders it works in.
+      await this.comparison.idle();
       await this.filler.idle();
       this.runner.discardOpen();
       this.tree.closeAll();
@@ -115,6 +146,7 @@ export class RestoreRun {
         const wait = this.take(step, path);
         if (wait !== undefined) await wait;
         if (this.filler.isFull) await this.flush();
+        if (!this.comparison.isDone) await this.existing.goOn();
         if (this.tree.open >= this.folderLimit) await this.closeFolders();
       }
       if (performance.now() - turn < TURN_MS) continue;
@@ -145,9 +177,10 @@ export class RestoreRun {
         this.report.lose(step.path, step.reason);
         return undefined;
       case 'entry':
-        if (node === undefined) this.report.lose(step.path, 'its folder could not be made');
-        else if (step.entry.type === 'file') return this.file(node, step.entry, step.encoded, step.path);
-        else return this.other(node, step.entry, step.path);
+        if (node !== undefined) return this.entry(node, step);
+        this.report.lose(step.path, 'its folder could not be made');
+        return undefined;
+      case 'names':
         return undefined;
     }
   }
@@ -160,141 +193,44 @@ export class RestoreRun {
   ): Promise<TargetNode | undefined> {
     if (parent === undefined) return undefined;
     try {
-      const node = this.tree.enter(parent, await this.inline(entry, path));
+      const node = this.tree.enter(parent, await this.attributes.of(entry, path), path);
       this.report.folders++;
       return node;
     } catch (error) {
-      this.refused(path, error);
+      loseRefused(path, error, this.report);
       return undefined;
     }
   }
 
-  private refused(path: string, error: unknown): void {
-    const isEntry = error instanceof FileError || (error instanceof CbrError && error.code === 'format');
-    const isFull =
-      error instanceof FileError &&
-      ['ENOSPC', 'EDQUOT', 'EROFS', 'EMFILE', 'ENFILE'].includes(error.errno ?? '');
-    if (!isEntry || isFull) throw error;
-    this.report.lose(path, messageOf(error));
-  }
-
-  /** An entry whose large attribute values are fetched; those that cannot be are reported and left out. */
-  private async inline<E extends Entry | undefined>(entry: E, path: string): Promise<E> {
-    if (entry?.xattrs === undefined || hasInlineXattrs(entry)) return entry;
-    const xattrs: ExtendedAttribute[] = [];
-    for (const { name, value } of entry.xattrs) {
-      if (value instanceof Uint8Array) xattrs.push({ name, value });
-      else {
-        try {
-          xattrs.push({ name, value: Uint8Array.from(await this.read(value)) });
-        } catch (error) {
-          if (!(error instanceof CbrError)) throw error;
-          this.report.lose(path, `attribute ${name}: ${messageOf(error)}`);
-        }
-      }
-    }
-    return { ...entry, xattrs };
-  }
-
-  private file(
-    node: TargetNode,
-    entry: Entry,
-    encoded: EncodedEntry,
-    path: string,
-  ): Promise<void> | undefined {
+  private entry(node: TargetNode, { entry, encoded, path }: EntryStep): Promise<void> | undefined {
     const role = this.links.roleOf(entry, node, path);
     if (role === 'waits') return undefined;
     node.pending++;
-    if (role === 'first' || entry.linkGroup === undefined) return this.plan(node, entry, encoded, path);
-    const alone = standingAlone(entry);
-    return this.plan(node, alone, encodeEntry(alone), path);
+    if (role === 'first' || entry.linkGroup === undefined) return this.begin({ node, entry, encoded, path });
+    return this.begin(standingAlone({ node, entry, encoded, path }));
   }
 
-  /** Puts a file into the window; `node` waits for it already. */
-  private plan(
-    node: TargetNode,
-    entry: Entry,
-    encoded: EncodedEntry,
-    path: string,
-  ): Promise<void> | undefined {
-    if (!hasInlineXattrs(entry)) {
-      return this.inline(entry, path).then((whole) => this.plan(node, whole, encodeEntry(whole), path));
-    }
-    const file = new FileUnderway(node, entry, encoded.bytes, path);
-    const content = entry.content!;
-    if (content.kind === 'list') return this.planParts(file, content);
-    // Nearly all files: nothing has to be fetched before they can be planned.
-    this.filler.add(file, content.items, 0);
-    file.isPlanned = true;
-    return undefined;
+  /** The folder of the entry waits for it already. */
+  private begin(placed: PlacedEntry): Promise<void> | undefined {
+    // In a folder that this restore has made there is nothing that has to be looked at.
+    return placed.node.folder.created ? this.restore(placed) : this.existing.meet(placed);
   }
 
-  /** A content of any length, page by page: as many windows as it takes. */
-  private async planParts(file: FileUnderway, content: Content): Promise<void> {
-    const pages = contentItems(content, file.size, this.read);
-    let offset = 0;
-    for (;;) {
-      const items = await this.nextPage(pages, file);
-      if (items === undefined) break;
-      if (offset > 0) {
-        // Before a window begins: one that holds the first part would else take it for the whole.
-        file.isParted = true;
-        this.stopIfAborted();
-        if (this.filler.isFull) await this.flush();
-      }
-      if (file.lost !== undefined) return;
-      this.filler.add(file, items, offset);
-      for (const item of items) offset += itemBytes(item);
-    }
-    file.isPlanned = true;
+  private restore(placed: PlacedEntry, replaces?: Replaced): Promise<void> | undefined {
+    return placed.entry.type === 'file'
+      ? this.planner.plan(placed, replaces)
+      : this.others.restore(placed, replaces);
   }
 
-  /** Undefined at the end, or where the file has to be given up. */
-  private async nextPage(
-    pages: AsyncGenerator<readonly ContentItem[]>,
-    file: FileUnderway,
-  ): Promise<readonly ContentItem[] | undefined> {
-    try {
-      const next = await pages.next();
-      return next.done === true ? undefined : next.value;
-    } catch (error) {
-      if (!(error instanceof CbrError) || error.code === 'interrupted') throw error;
-      this.runner.giveUp(file, messageOf(error));
-      return undefined;
-    }
-  }
-
-  private fileEnded(file: FileUnderway, end: FileEnd): void {
-    if (end === 'restored') this.report.restored(file.path, file.size);
+  private fileEnded(file: FileUnderway, end: EntryEnd): void {
+    if (end === 'restored') this.report.restored(file.path, file.size, 'file', file.replaces !== undefined);
     if (end === 'existed') this.report.existed(file.path);
-    this.links.ended(file.linkGroup, end);
-    this.tree.release(file.node);
+    this.ended(file.linkGroup, file.node, end);
   }
 
-  private async other(node: TargetNode, entry: Entry, path: string): Promise<void> {
-    const role = this.links.roleOf(entry, node, path);
-    if (role === 'waits') return;
-    if (role === 'alone' && entry.linkGroup !== undefined)
-      return this.other(node, standingAlone(entry), path);
-    try {
-      const whole = await this.inline(entry, path);
-      const made = makeOther(node.folder, whole);
-      if (made instanceof UnmakeableEntry) {
-        const { what, reason } = made;
-        this.report.metadata([{ path: node.folder.locate(entry.name), what, reason }]);
-        this.links.ended(entry.linkGroup, 'lost');
-      } else if (made) {
-        this.metadata.applyToEntry(node.folder, entry.name, metadataOf(whole));
-        this.report.restored(path, 0, 'other');
-        this.links.ended(entry.linkGroup, 'restored');
-      } else {
-        this.report.existed(path);
-        this.links.ended(entry.linkGroup, 'existed');
-      }
-    } catch (error) {
-      this.links.ended(entry.linkGroup, 'lost');
-      this.refused(path, error);
-    }
+  private ended(linkGroup: string | undefined, node: TargetNode, end: EntryEnd): void {
+    this.links.ended(linkGroup, end);
+    this.tree.release(node);
   }
 
   private async flush(): Promise<void> {
@@ -304,6 +240,8 @@ export class RestoreRun {
 
   /** Too many folders are open, which wait for files: what is planned goes first. */
   private async closeFolders(): Promise<void> {
+    await this.comparison.settled();
+    await this.existing.goOn();
     await this.flush();
     while (this.tree.open > this.folderLimit / 2 && (await this.filler.settleOne()));
   }
@@ -313,23 +251,13 @@ export class RestoreRun {
     const { linked, orphans } = this.links.settle();
     for (const node of linked) this.tree.release(node);
     for (const { node, entry, path } of orphans) {
-      const alone = standingAlone(entry);
-      if (entry.type === 'file') {
-        await this.plan(node, alone, encodeEntry(alone), path);
-        if (this.filler.isFull) await this.filler.flush();
-      } else {
-        await this.other(node, alone, path);
-        this.tree.release(node);
-      }
+      await this.begin(standingAlone({ node, entry, encoded: encodeEntry(entry), path }));
+      if (this.filler.isFull) await this.filler.flush();
     }
   }
 }
 
-function hasInlineXattrs({ xattrs }: Entry): boolean {
-  return xattrs === undefined || xattrs.every(({ value }) => value instanceof Uint8Array);
-}
-
 /** The entry of a name that is no link: what waits for the other names of its group, its flags, must not wait. */
-function standingAlone({ linkGroup: _, ...alone }: Entry): Entry {
-  return alone;
+function standingAlone({ node, entry: { linkGroup: _, ...entry }, path }: PlacedEntry): PlacedEntry {
+  return { node, entry, encoded: encodeEntry(entry), path };
 }

@@ -1,21 +1,42 @@
-import { openTarget, rawPath } from '../../fs/index.js';
-import { chunkReader, loadRepository, type Repository } from '../../repo/index.js';
+import { CbrError } from '../../core/index.js';
+import { openTarget, type RawPath, rawPath } from '../../fs/index.js';
+import { type ChunkReader, chunkReader, loadRepository, type Repository } from '../../repo/index.js';
 import type { ReadTreeChunk } from '../content-list.js';
 import type { Listener } from '../events.js';
 import { findNamedPath } from '../find-named-path.js';
-import { previewRestore } from './preview.js';
+import type { FoundPath } from '../find-path.js';
+import { DeletionPlan, DeletionPlanner } from './deletion-plan.js';
+import { deletePlanned } from './deletion-run.js';
+import { partsOf } from './file-parts.js';
+import { Preview } from './preview.js';
 import type { RestoreOptions, RestoreSummary } from './restore-options.js';
+import { checkPlaces } from './restore-places.js';
 import { RestoreReport } from './restore-report.js';
 import { RestoreRun } from './restore-run.js';
 import { type RestoreWorkers, startRestoreWorkers } from './restore-workers.js';
-import { compileSelection, stepsOf } from './selection.js';
+import { fitsSurely, missingRoomFor, RoomCount } from './room.js';
+import { compileSelection, type Selection, type Step, stepsOf } from './selection.js';
+import { laidOut } from './target-layout.js';
+import { FileVerifier } from './verify-file.js';
 import { verifyTarget } from './verify-target.js';
 
+/** What all parts of one restore share. */
+interface Restoring {
+  readonly repository: Repository;
+  readonly options: RestoreOptions;
+  readonly reader: ChunkReader;
+  readonly read: ReadTreeChunk;
+  readonly start: FoundPath;
+  readonly selection: Selection;
+  readonly target: RawPath;
+  readonly listener: Listener;
+}
+
 /**
- * Restores a snapshot, or a part of it, below a target folder. What is there already is left alone. A file that cannot be
- * restored whole does not appear under its name; it is reported and counted, and the restore goes on. Rejects when the
- * target takes nothing more, when the path is not in the snapshot, and when stopped. `workers` may have been started before,
- * and are closed by the caller then.
+ * Restores a snapshot, or a part of it, below a target folder. What may be done to what is there says the rule of the options.
+ * A file that cannot be restored whole does not appear under its name; it is reported and counted, and the restore goes on.
+ * Rejects before anything is written when the place is refused or has too little room; later when the target takes nothing
+ * more, and when stopped. `workers` may have been started before, and are closed by the caller then.
  */
 export async function restoreSnapshot(
   repository: Repository,
@@ -31,30 +52,154 @@ export async function restoreSnapshot(
       await own.close();
     }
   }
+  const target = rawPath(options.target);
+  checkPlaces(target, repository.backend.location, options.confirmDeletions !== undefined);
   const reader = chunkReader(repository, await loadRepository(repository));
   const read: ReadTreeChunk = (reference) => reader.read('tree', reference.id, reference.length);
   const start = await findNamedPath(repository, options.snapshot, options.path, read);
-  const selection = compileSelection(options.include, options.exclude);
-  const { files, sourceBytes } = options.snapshot.about.statistics;
-  const isWhole = options.path === undefined && selection.include === undefined;
-  const expected = isWhole ? { files, bytes: sourceBytes } : undefined;
-  const clock = (): number => performance.now();
-  const report = new RestoreReport(listener, options.items, expected, clock, options.verify);
-  if (options.dryRun || workers === undefined) {
-    const steps = stepsOf(start, selection, read);
-    await previewRestore(steps, rawPath(options.target), report, options.signal);
-    return summaryOf(report);
-  }
-  workers.open({ keys: repository.keys.material, portable: repository.portable });
-  const target = openTarget(rawPath(options.target));
-  await new RestoreRun(repository, options, reader, read, report, workers, target).run(start, selection);
+  const selection = compileSelection(options.rules, start);
+  const restoring = { repository, options, reader, read, start, selection, target, listener };
+  return options.dryRun || workers === undefined ? dryRun(restoring) : restore(restoring, workers);
+}
+
+async function dryRun(restoring: Restoring): Promise<RestoreSummary> {
+  const { target } = restoring;
+  const report = reportOf(restoring);
+  const { deletions, needed } = await preview(restoring, report, true);
+  if (report.lost === 0) for (const { path } of deletions.deletions) report.deleted(path);
+  return { ...summaryOf(report), missingRoom: missingRoomFor(target, needed) };
+}
+
+async function restore(restoring: Restoring, workers: RestoreWorkers): Promise<RestoreSummary> {
+  const { repository, options, reader, read, start } = restoring;
+  const report = reportOf(restoring);
+  const deletions = await prepare(restoring, report);
+  workers.open({
+    keys: repository.keys.material,
+    portable: repository.portable,
+    metadata: options.metadata,
+  });
+  const target = openTarget(restoring.target);
+  const run = new RestoreRun(repository, options, reader, read, report, workers, target, deletions);
+  await run.run(steps(restoring, report), isLaidOut(options) ? undefined : start.entry);
+  if (deletions.deletions.length > 0) await deleteIfWhole(restoring, report, deletions);
   if (!options.verify) return summaryOf(report);
+  const again = new RestoreReport(
+    () => undefined,
+    false,
+    undefined,
+    () => 0,
+  );
   const { location } = target;
-  const verified = await verifyTarget(start, selection, read, workers, location, report, options);
+  const verified = await verifyTarget(steps(restoring, again), read, workers, location, report, options);
   return { ...summaryOf(report), verified };
 }
 
+/** Looks before anything is written: whether there is room, and what is to be deleted. Rejects to stop. */
+async function prepare(restoring: Restoring, report: RestoreReport): Promise<DeletionPlan> {
+  const { options, target } = restoring;
+  const { sourceBytes } = options.snapshot.about.statistics;
+  if (options.confirmDeletions === undefined && fitsSurely(target, sourceBytes)) return new DeletionPlan();
+  const silent = new RestoreReport(
+    () => undefined,
+    false,
+    undefined,
+    () => 0,
+  );
+  const { deletions, needed } = await preview(restoring, silent, false);
+  const missing = missingRoomFor(target, needed);
+  if (missing > 0) throw tooLittleRoom(target, needed, missing);
+  if (silent.lost > 0 && deletions.deletions.length > 0) {
+    report.note('', 'nothing is going to be deleted, because not all can be restored');
+    return new DeletionPlan();
+  }
+  if (deletions.deletions.length > 0) await options.confirmDeletions?.(deletions.deletions);
+  return deletions;
+}
+
+/** Goes through the restore without doing it; counts the bytes that it writes, unless they surely fit. */
+async function preview(
+  { options, read, start, selection, target, repository, ...others }: Restoring,
+  report: RestoreReport,
+  comparesContent: boolean,
+): Promise<{ readonly deletions: DeletionPlan; readonly needed: number }> {
+  const room = new RoomCount(read);
+  const isCounted = !fitsSurely(target, options.snapshot.about.statistics.sourceBytes);
+  const deletions = new DeletionPlan();
+  const own = [...options.ownFolders, repository.backend.location];
+  const verifier = new FileVerifier(repository.keys.chunkIds('data'));
+  const deletes = options.confirmDeletions !== undefined && !isLaidOut(options);
+  await new Preview({
+    target,
+    rule: options.rule,
+    report,
+    signal: options.signal,
+    hasContent: async (folder, entry) => {
+      if (!comparesContent) return true;
+      for await (const part of partsOf(folder, entry, read)) {
+        const { difference, unreadable } = verifier.verdictOn(part);
+        if (difference !== undefined || unreadable !== undefined) return false;
+      }
+      return true;
+    },
+    willWrite: (entry, seen) => (isCounted ? room.add(entry, seen) : undefined),
+    deletionsIn: deletes ? (folder) => new DeletionPlanner(deletions, selection, folder, own) : undefined,
+  }).run(steps({ options, read, start, selection, target, repository, ...others }, report, deletes));
+  return { deletions, needed: room.needed };
+}
+
+async function deleteIfWhole(
+  { options, target }: Restoring,
+  report: RestoreReport,
+  deletions: DeletionPlan,
+): Promise<void> {
+  options.signal.throwIfAborted();
+  if (report.lost > 0) {
+    report.note('', 'nothing was deleted, because not all could be restored');
+    return;
+  }
+  const root = openTarget(target);
+  try {
+    deletePlanned(root, deletions, options.rule.overwrite !== 'never', report);
+  } finally {
+    root.close();
+  }
+}
+
+function steps(
+  { options, start, selection, read }: Restoring,
+  report: RestoreReport,
+  withNames = false,
+): AsyncGenerator<readonly Step[]> {
+  const all = stepsOf(start, selection, read, withNames);
+  return isLaidOut(options) ? laidOut(all, options.layout, report) : all;
+}
+
+function isLaidOut({ layout }: RestoreOptions): boolean {
+  return layout.flatten || layout.stripComponents > 0;
+}
+
+function reportOf({ options, listener }: Restoring): RestoreReport {
+  const { files, sourceBytes } = options.snapshot.about.statistics;
+  const isWhole = options.path === undefined && options.rules.include.length === 0;
+  const expected = isWhole ? { files, bytes: sourceBytes } : undefined;
+  return new RestoreReport(listener, options.items, expected, () => performance.now(), options.verify);
+}
+
+function tooLittleRoom(target: RawPath, needed: number, missing: number): CbrError {
+  const free = needed - missing;
+  return new CbrError(
+    'target',
+    `the target has room for ${free} bytes, and ${needed} would have to be written: ${target}`,
+    { hint: 'Free some space or choose another target; nothing was written.' },
+  );
+}
+
 function summaryOf(report: RestoreReport): RestoreSummary {
-  const { files, folders, others, bytes, skippedExisting, lost, metadataProblems } = report;
-  return { files, folders, others, bytes, skippedExisting, lost, metadataProblems };
+  const { files, folders, others, replaced, unchanged, bytes, skippedExisting, lost } = report;
+  const { metadataProblems, deletions: deleted, undeleted, stripped } = report;
+  return {
+    ...{ files, folders, others, replaced, unchanged, bytes, skippedExisting, lost },
+    ...{ metadataProblems, deleted, undeleted, stripped, missingRoom: 0 },
+  };
 }

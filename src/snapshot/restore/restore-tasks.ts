@@ -1,10 +1,14 @@
-import type { Problem, TargetFolderHandle, TemporaryFile } from '../../fs/index.js';
+import type { MetadataChoice, Problem, Replaced, TargetFolderHandle, TemporaryFile } from '../../fs/index.js';
 import type { KeyMaterial } from '../../repo/index.js';
 
-/** The tasks of the workers that restore: open blocks, write what files need of them, finish files. */
+/**
+ * The tasks of the workers that restore: open blocks, write what files need of them, finish files. `feedFile` says for each
+ * chunk of its part whether it was copied (1) or is to be fetched (0).
+ */
 export type RestoreTasks = {
   writeBlocks: { input: BlocksInput; output: FilesOutput };
   finishFiles: { input: FinishInput; output: FilesOutput };
+  feedFile: { input: FeedInput; output: Uint8Array };
   verifyFile: { input: VerifyInput; output: Verdict };
 };
 
@@ -12,6 +16,7 @@ export type RestoreTasks = {
 export interface RestoreWorkerData {
   readonly keys: KeyMaterial;
   readonly portable: boolean;
+  readonly metadata: MetadataChoice;
 }
 
 /** The files of a task, in columns: few large values cross to a worker much faster than many small ones. */
@@ -27,6 +32,8 @@ export interface TaskFiles {
   readonly entryEnds: Uint32Array;
   /** Those that are open already, because their content comes in several tasks; the others this task makes whole. */
   readonly open: readonly (readonly [file: number, temporary: TemporaryFile])[];
+  /** Those that take the place of something; the others are named only where nothing has their name. */
+  readonly replaces: readonly (readonly [file: number, replaced: Replaced])[];
 }
 
 /** Neighbouring blocks of one pack with everything that is needed of them. */
@@ -73,6 +80,11 @@ export interface FilesOutput {
   readonly badBlocks: readonly number[];
   /** Chunks that are not where the index says, in blocks that were opened well. */
   readonly wrongChunks: readonly (readonly [block: number, ordinal: number])[];
+}
+
+/** A part of a file, of which the file that it replaces may have chunks already: those are copied, if they are right. */
+export interface FeedInput extends Omit<VerifyInput, 'isLast'> {
+  readonly temporary: TemporaryFile;
 }
 
 /** A part of a file that is to be compared. */

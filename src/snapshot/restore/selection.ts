@@ -1,13 +1,14 @@
 import { CbrError, messageOf } from '../../core/index.js';
 import {
-  compileFilter,
-  compileInclude,
+  compileRules,
+  type EntryFilter,
+  type FilterRules,
   isEntryName,
-  type PathFilter,
-  type PathSelection,
+  type RawPath,
 } from '../../fs/index.js';
 import type { ReadTreeChunk } from '../content-list.js';
 import type { ChunkReference, Entry } from '../entry.js';
+import { excludedEntry } from '../excluded-entry.js';
 import type { FoundPath } from '../find-path.js';
 import { decodeEntry, type EncodedEntry, encodeEntry, treePages } from '../tree.js';
 
@@ -15,17 +16,27 @@ import { decodeEntry, type EncodedEntry, encodeEntry, treePages } from '../tree.
 export type Step =
   | { readonly kind: 'enter'; readonly entry: Entry; readonly path: string }
   | { readonly kind: 'leave' }
-  | { readonly kind: 'entry'; readonly entry: Entry; readonly encoded: EncodedEntry; readonly path: string }
+  | EntryStep
+  /** All names that the snapshot has in the folder that the next `leave` leaves, or at the end in the first; if asked for.
+   * `chosen`: all in it is chosen, but for what is excluded. */
+  | { readonly kind: 'names'; readonly names: ReadonlySet<string>; readonly chosen: boolean }
   /** A folder whose tree cannot be read: what was in it is lost. */
   | { readonly kind: 'lost'; readonly path: string; readonly reason: string };
 
-export interface Selection {
-  readonly include: PathSelection | undefined;
-  readonly exclude: PathFilter | undefined;
+/** Something that is no folder. */
+export interface EntryStep {
+  readonly kind: 'entry';
+  readonly entry: Entry;
+  readonly encoded: EncodedEntry;
+  readonly path: string;
 }
 
-export function compileSelection(include: readonly string[], exclude: readonly string[]): Selection {
-  return { include: compileInclude(include), exclude: compileFilter(exclude) };
+/** What is left of a snapshot by rules; undefined: all of it. */
+export type Selection = EntryFilter | undefined;
+
+/** Patterns are relative to where the restore begins; regular expressions see the full path. */
+export function compileSelection(rules: FilterRules, start: FoundPath): Selection {
+  return compileRules(rules, start.path as RawPath);
 }
 
 /** A folder on the way, with what of it is still to be walked. */
@@ -40,15 +51,18 @@ interface OpenFolder {
   readonly chosen: boolean;
   /** `enter` was said. */
   entered: boolean;
+  /** All names met so far, if they are asked for. */
+  readonly names: Set<string> | undefined;
 }
 
-/** The steps of a restore from where it begins: a folder's contents, or one file. */
+/** The steps of a restore from where it begins: a folder's contents, or one file. `withNames`: all names of each folder too. */
 export async function* stepsOf(
   start: FoundPath,
   selection: Selection,
   read: ReadTreeChunk,
+  withNames = false,
 ): AsyncGenerator<readonly Step[]> {
-  if (start.tree !== undefined) yield* walkSelected(start.tree, read, selection);
+  if (start.tree !== undefined) yield* walkSelected(start.tree, read, selection, withNames);
   else {
     const { entry } = start;
     yield [{ kind: 'entry', entry, encoded: encodeEntry(entry), path: entry.name }];
@@ -66,6 +80,7 @@ async function* walkSelected(
   tree: ChunkReference,
   read: ReadTreeChunk,
   selection: Selection,
+  withNames: boolean,
 ): AsyncGenerator<readonly Step[]> {
   const open = (path: string, entry: Entry | undefined, at: ChunkReference, chosen: boolean): OpenFolder => ({
     path,
@@ -75,8 +90,9 @@ async function* walkSelected(
     next: 0,
     chosen,
     entered: entry === undefined,
+    names: withNames ? new Set() : undefined,
   });
-  const stack = [open('', undefined, tree, selection.include === undefined)];
+  const stack = [open('', undefined, tree, selection?.chooses('', true) ?? true)];
   let steps: Step[] = [];
   for (let folder = stack.at(-1); folder !== undefined; folder = stack.at(-1)) {
     if (folder.next < folder.page.length) {
@@ -98,6 +114,9 @@ async function* walkSelected(
     }
     if (folder.page.length > 0) continue;
     stack.pop();
+    if (folder.entered && folder.names !== undefined) {
+      steps.push({ kind: 'names', names: folder.names, chosen: folder.chosen });
+    }
     if (folder.entered && folder.entry !== undefined) steps.push({ kind: 'leave' });
   }
   yield steps;
@@ -118,6 +137,7 @@ function nextStep(
   steps: Step[],
 ): FolderBelow | undefined {
   const encoded = folder.page[folder.next++]!;
+  folder.names?.add(encoded.name);
   const path = folder.path === '' ? encoded.name : `${folder.path}/${encoded.name}`;
   const entry = decoded(encoded);
   if (entry instanceof Error) {
@@ -131,8 +151,8 @@ function nextStep(
     return undefined;
   }
   const isFolder = entry.tree !== undefined;
-  if (selection.exclude?.excludes(path, isFolder) === true) return undefined;
-  const chosen = folder.chosen || selection.include?.includes(path, isFolder) === true;
+  if (selection !== undefined && excludedEntry(selection, path, entry) !== undefined) return undefined;
+  const chosen = folder.chosen || selection?.chooses(path, isFolder) !== false;
   if (entry.tree !== undefined) return { path, entry, tree: entry.tree, chosen };
   if (chosen) {
     enterAll(stack, steps);

@@ -1,12 +1,24 @@
+import { randomBytes } from 'node:crypto';
 import {
+  displayPath,
+  FileError,
+  isStill,
+  lookAt,
+  lookAtOpen,
   type MetadataWriter,
   makeFolder,
+  moveAside,
+  nameNew,
   openFolder,
+  removeEntry,
   removeLeftovers,
+  type SeenEntry,
   type TargetFolder,
 } from '../../fs/index.js';
 import type { Entry } from '../entry.js';
 import { metadataOf } from './file-writer.js';
+import { mayReplace, type OverwriteRule } from './overwrite-rule.js';
+import type { RestoreReport } from './restore-report.js';
 
 /** A folder of the target while things are restored into it. */
 export interface TargetNode {
@@ -16,13 +28,28 @@ export interface TargetNode {
   entry: Entry | undefined;
   /** What has still to happen in it before its own metadata is set. */
   pending: number;
+  /** It existed, and its metadata is set all the same. */
+  readonly isCorrected: boolean;
+  /** What was in its place, until everything in it is restored. */
+  readonly aside?: { readonly name: string; readonly path: string; readonly seen: SeenEntry } | undefined;
+}
+
+const ASIDE_BYTES = '.cbr-old-'.length + 8;
+
+/** The name that something keeps beside what is restored in its place, until that is whole. Never removed unasked. */
+export function asideName(name: string): string {
+  return `${name.slice(0, 255 - ASIDE_BYTES)}.cbr-old-${randomBytes(4).toString('hex')}`;
 }
 
 /** Keeps the folders of the target open as long as something is still to be written into them, and finishes them. */
 export class TargetTree {
   private readonly nodes = new Set<TargetNode>();
 
-  constructor(private readonly metadata: MetadataWriter) {}
+  constructor(
+    private readonly metadata: MetadataWriter,
+    private readonly rule: OverwriteRule,
+    private readonly report: RestoreReport,
+  ) {}
 
   /** Folders that are open now. */
   get open(): number {
@@ -30,14 +57,31 @@ export class TargetTree {
   }
 
   /** The root, which is open already. */
-  root(folder: TargetFolder): TargetNode {
-    return this.add({ parent: undefined, folder, entry: undefined, pending: 1 });
+  root(folder: TargetFolder, entry: Entry | undefined): TargetNode {
+    const isCorrected = entry !== undefined && mayReplace(entry, lookAtOpen(folder.fd), this.rule);
+    return this.add({ parent: undefined, folder, entry, pending: 1, isCorrected });
   }
 
-  /** Makes or enters a folder; the caller releases it when it has nothing more to put there. Throws FileError (target). */
-  enter(parent: TargetNode, entry: Entry): TargetNode {
-    const folder = makeFolder(parent.folder, entry.name);
-    const node = this.add({ parent, folder, entry, pending: 1 });
+  /**
+   * Makes or enters a folder; the caller releases it when it has nothing more to put there. What else has its name is kept
+   * beside, where the rule allows it, until all in the folder is restored. Throws FileError (target).
+   */
+  enter(parent: TargetNode, entry: Entry, path: string): TargetNode {
+    const { name } = entry;
+    const seen = parent.folder.created ? undefined : lookAt(parent.folder, name);
+    const isAllowed = seen !== undefined && mayReplace(entry, seen, this.rule);
+    const aside = isAllowed && seen.type !== 'directory' ? { name: asideName(name), path, seen } : undefined;
+    if (aside !== undefined) moveAside(parent.folder, name, aside.name);
+    let folder: TargetFolder;
+    try {
+      folder = makeFolder(parent.folder, name);
+    } catch (error) {
+      if (aside !== undefined) nameNew(parent.folder, aside.name, name);
+      throw error;
+    }
+    // One that exists in a new folder was made by this restore, for another folder of that name.
+    const isCorrected = isAllowed || parent.folder.created;
+    const node = this.add({ parent, folder, entry, pending: 1, isCorrected, aside });
     parent.pending++;
     return node;
   }
@@ -65,16 +109,38 @@ export class TargetTree {
     for (let node: TargetNode | undefined = released; node !== undefined; node = node.parent) {
       node.pending--;
       if (node.pending > 0) return;
-      const { folder, entry } = node;
-      // A folder of the user's own keeps its metadata.
-      if (entry !== undefined && folder.created) {
-        this.metadata.applyToFd(folder.fd, folder.location, metadataOf(entry));
+      const { folder, entry, isCorrected } = node;
+      // A folder of the user's own keeps its metadata, unless the rule says that it is replaced.
+      if (entry !== undefined && (folder.created || isCorrected)) {
+        if (folder.created) this.metadata.applyToFd(folder.fd, folder.location, metadataOf(entry));
+        else this.metadata.correctFd(folder.fd, folder.location, metadataOf(entry));
         if (entry.flags !== undefined) {
           this.metadata.setFlagsOfFd(folder.fd, folder.location, entry.flags);
         }
       }
       this.nodes.delete(node);
       folder.close();
+      this.removeReplaced(node);
+    }
+  }
+
+  /** All in the folder is restored: what it replaced goes; the folder above is still open. */
+  private removeReplaced({ parent, aside }: TargetNode): void {
+    if (aside === undefined || parent === undefined) return;
+    const kept = displayPath(aside.name);
+    if (this.report.hasLost(aside.path)) {
+      this.report.note(
+        aside.path,
+        `what was in its place is kept as ${kept}, because not all of it could be restored`,
+      );
+      return;
+    }
+    try {
+      const now = lookAt(parent.folder, aside.name);
+      if (now !== undefined && isStill(now, aside.seen)) removeEntry(parent.folder, aside.name);
+    } catch (error) {
+      if (!(error instanceof FileError)) throw error;
+      this.report.note(aside.path, `what was in its place is still there as ${kept}: ${error.reason}`);
     }
   }
 }

@@ -1,14 +1,14 @@
-import { CbrError, chunkIdBytes, messageOf } from '../../core/index.js';
+import { CbrError, messageOf } from '../../core/index.js';
 import { Limiter } from '../../engine/index.js';
 import { FileError, openFolder, openTarget, type RawPath, TargetFolder } from '../../fs/index.js';
-import { contentItems, type ReadTreeChunk } from '../content-list.js';
-import { type ContentItem, type Entry, itemBytes } from '../entry.js';
-import type { FoundPath } from '../find-path.js';
+import type { ReadTreeChunk } from '../content-list.js';
+import type { Entry } from '../entry.js';
+import { partsOf } from './file-parts.js';
 import type { RestoreOptions } from './restore-options.js';
 import type { RestoreReport } from './restore-report.js';
-import type { Verdict, VerifyInput } from './restore-tasks.js';
+import type { Verdict } from './restore-tasks.js';
 import type { RestoreWorkers } from './restore-workers.js';
-import { type Selection, stepsOf } from './selection.js';
+import type { Step } from './selection.js';
 import { NO_ACCESS } from './verify-file.js';
 
 /** A folder of the target on the walk, open until the last file in it was read. */
@@ -23,8 +23,7 @@ interface Visited {
  * Resolves with the number of files found right.
  */
 export async function verifyTarget(
-  start: FoundPath,
-  selection: Selection,
+  steps: AsyncGenerator<readonly Step[]>,
   read: ReadTreeChunk,
   workers: RestoreWorkers,
   target: RawPath,
@@ -59,7 +58,7 @@ export async function verifyTarget(
   };
   const path: Visited[] = [{ folder: openTarget(target), pending: 1 }];
   try {
-    for await (const batch of stepsOf(start, selection, read)) {
+    for await (const batch of steps) {
       stopIfAborted();
       for (const step of batch) {
         const visited = path.at(-1)!;
@@ -80,30 +79,6 @@ export async function verifyTarget(
   }
   running.check();
   return right;
-}
-
-/** A file in parts of one page of its content list each: memory is bounded, whatever its size. */
-async function* partsOf(
-  folder: Visited['folder'],
-  entry: Entry,
-  read: ReadTreeChunk,
-): AsyncGenerator<VerifyInput> {
-  if (!(folder instanceof TargetFolder)) throw new CbrError('target', 'its folder is not there');
-  const size = entry.size ?? 0;
-  let offset = 0;
-  for await (const items of contentItems(entry.content!, size, read)) {
-    const end = items.reduce((sum, item) => sum + itemBytes(item), offset);
-    const part = { folder: folder.handle(), name: entry.name, offset, isLast: end === size };
-    yield { ...part, ...packItems(items) };
-    offset = end;
-  }
-}
-
-function packItems(items: readonly ContentItem[]): { items: Float64Array; ids: Uint8Array } {
-  return {
-    items: Float64Array.from(items, (item) => (item.id === undefined ? -item.hole : item.length)),
-    ids: Buffer.concat(items.flatMap((item) => (item.id === undefined ? [] : [chunkIdBytes(item.id)]))),
-  };
 }
 
 function reportVerdict(path: string, { difference, unreadable }: Verdict, report: RestoreReport): void {

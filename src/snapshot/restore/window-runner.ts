@@ -1,29 +1,17 @@
-import { CbrError, CHUNK_ID_BYTES, type ChunkId, messageOf } from '../../core/index.js';
+import { CbrError, type ChunkId, messageOf } from '../../core/index.js';
 import { Limiter } from '../../engine/index.js';
-import { createTemporary, FileError, type TargetFolderHandle, type TemporaryFile } from '../../fs/index.js';
+import { createTemporary, FileError } from '../../fs/index.js';
 import type { ChunkReader, RepositoryCache } from '../../repo/index.js';
 import { abandon } from './abandon.js';
-import type { FileEnd, FileUnderway } from './file-underway.js';
+import { packItems } from './file-parts.js';
+import type { EntryEnd, FileUnderway } from './file-underway.js';
 import { FATAL } from './file-writer.js';
+import { packFiles, packPieces } from './pack-task.js';
 import { PlaceDoubts } from './place-doubts.js';
 import type { RestoreReport } from './restore-report.js';
-import {
-  type BlocksInput,
-  type FilesOutput,
-  PIECE_NUMBERS,
-  type TaskFiles,
-  WRITTEN,
-} from './restore-tasks.js';
+import { type BlocksInput, type FilesOutput, WRITTEN } from './restore-tasks.js';
 import type { RestoreWorkers } from './restore-workers.js';
-import type { TargetNode } from './target-tree.js';
-import {
-  type BlockPlace,
-  type BlockSize,
-  type FilePart,
-  type Piece,
-  type PlannedRead,
-  Window,
-} from './window.js';
+import { type BlockPlace, type BlockSize, type FilePart, type PlannedRead, Window } from './window.js';
 
 export interface WindowRunnerParts {
   readonly workers: RestoreWorkers;
@@ -34,7 +22,7 @@ export interface WindowRunnerParts {
   readonly threads: number;
   readonly signal: AbortSignal;
   /** Called once for each file; its folder and its fate are the caller's from then on. */
-  readonly ended: (file: FileUnderway, end: FileEnd) => void;
+  readonly ended: (file: FileUnderway, end: EntryEnd) => void;
 }
 
 /**
@@ -130,6 +118,7 @@ export class WindowRunner {
 
   private async round(window: Window, most: BlockSize): Promise<void> {
     const { cache, threads } = this.its;
+    if (window.parts.some(({ isUnfed }) => isUnfed)) await this.feed(window);
     const reads = window.reads((pack, block) => cache.pack(pack)?.blocks[block] ?? NO_BLOCK, most);
     for (const part of window.parts) if (mustStayOpen(part)) this.openTemporary(part.file);
     const running = new Limiter(threads + 2);
@@ -150,6 +139,30 @@ export class WindowRunner {
       // Files must not be closed while a worker may still write to them: their numbers would be given to others.
       await running.idle();
       this.readsLeft -= left;
+    }
+    running.check();
+  }
+
+  /** Takes what the files that are to be replaced have right already, and plans the rest. */
+  private async feed(window: Window): Promise<void> {
+    const { workers, threads, signal } = this.its;
+    const running = new Limiter(threads + 2);
+    try {
+      for (const [number, part] of window.parts.entries()) {
+        if (!part.isUnfed) continue;
+        await running.room();
+        if (signal.aborted) throw new CbrError('interrupted', 'the restore was interrupted');
+        const { file, offset } = part;
+        this.openTemporary(file);
+        const { temporary } = file;
+        if (temporary === undefined) continue;
+        const folder = file.node.folder.handle();
+        const input = { folder, name: file.name, offset, temporary, ...packItems(part.items) };
+        running.start(async () => window.addRest(number, await workers.run('feedFile', input)));
+      }
+    } finally {
+      // As below: files must not be closed while a worker may still write to them.
+      await running.idle();
     }
     running.check();
   }
@@ -323,7 +336,7 @@ function isWanted(part: FilePart): boolean {
 }
 
 function mustStayOpen({ file, readsLeft, failed }: FilePart): boolean {
-  return !failed && (readsLeft > 1 || file.isParted);
+  return !failed && (readsLeft > 1 || file.isParted || file.isFed);
 }
 
 function fail(part: FilePart, reason: string): void {
@@ -334,54 +347,4 @@ function fail(part: FilePart, reason: string): void {
 function closePart(part: FilePart): void {
   part.ended = true;
   part.file.parts--;
-}
-
-/**
- * `isFinish`: the entries of open files go along, which the tasks before have no use for. Attributes may be large, and a file
- * may have many reads.
- */
-function packFiles(parts: readonly { readonly file: FileUnderway }[], isFinish: boolean): TaskFiles {
-  const isSent = (file: FileUnderway): boolean => isFinish || file.temporary === undefined;
-  const folders: TargetFolderHandle[] = [];
-  const numbers = new Map<TargetNode, number>();
-  const folderOf = new Uint32Array(parts.length);
-  const entryEnds = new Uint32Array(parts.length);
-  const open: (readonly [number, TemporaryFile])[] = [];
-  let end = 0;
-  for (const [i, { file }] of parts.entries()) {
-    let folder = numbers.get(file.node);
-    if (folder === undefined) {
-      folder = folders.push(file.node.folder.handle()) - 1;
-      numbers.set(file.node, folder);
-    }
-    folderOf[i] = folder;
-    if (isSent(file)) end += file.encoded.byteLength;
-    entryEnds[i] = end;
-    if (file.temporary !== undefined) open.push([i, file.temporary]);
-  }
-  // Memory of its own: a view would be sent with everything that it is a view of.
-  const entries = new Uint8Array(end);
-  for (const [i, { file }] of parts.entries()) {
-    if (isSent(file)) entries.set(file.encoded, i === 0 ? 0 : entryEnds[i - 1]!);
-  }
-  return { folders, folderOf, entries, entryEnds, open };
-}
-
-function packPieces(
-  pieces: readonly Piece[],
-  parts: readonly number[],
-  firstBlock: number,
-): { pieces: Float64Array; ids: Uint8Array } {
-  const position = new Map(parts.map((part, i) => [part, i]));
-  const numbers = new Float64Array(pieces.length * PIECE_NUMBERS);
-  const ids = Buffer.allocUnsafeSlow(pieces.length * CHUNK_ID_BYTES);
-  for (const [i, { part, block, ordinal, offset, item }] of pieces.entries()) {
-    numbers[i * PIECE_NUMBERS] = position.get(part)!;
-    numbers[i * PIECE_NUMBERS + 1] = block - firstBlock;
-    numbers[i * PIECE_NUMBERS + 2] = ordinal;
-    numbers[i * PIECE_NUMBERS + 3] = offset;
-    numbers[i * PIECE_NUMBERS + 4] = item.length;
-    ids.write(item.id, i * CHUNK_ID_BYTES, CHUNK_ID_BYTES, 'latin1');
-  }
-  return { pieces: numbers, ids };
 }

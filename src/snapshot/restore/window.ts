@@ -17,6 +17,8 @@ export interface FilePart {
   /** The attempt under way failed because something could not be fetched, not because of what was. */
   isUnfetched: boolean;
   ended: boolean;
+  /** Its chunks are not planned yet: some may be in the file that it replaces. */
+  isUnfed: boolean;
 }
 
 /** Where a chunk lies. */
@@ -95,22 +97,34 @@ export class Window {
       reason: undefined,
       isUnfetched: false,
       ended: false,
+      isUnfed: file.isFed,
     };
     this.entryBytes += file.encoded.byteLength;
     const number = this.parts.push(part) - 1;
     file.parts++;
     this.items += items.length;
-    this.plan(part, number);
+    if (part.isUnfed) {
+      for (const item of items) if (item.id !== undefined) this.bytes += item.length;
+      this.spreadParts++;
+    } else this.plan(part, number);
     return part;
   }
 
-  private plan(part: FilePart, number: number): void {
+  /** Plans what is still to be fetched of a part: `copied` has a 1 for each chunk that it has already. */
+  addRest(number: number, copied: Uint8Array): void {
+    const part = this.parts[number]!;
+    part.isUnfed = false;
+    this.plan(part, number, copied);
+  }
+
+  private plan(part: FilePart, number: number, copied?: Uint8Array): void {
     let { offset } = part;
     let first: PlannedBlock | undefined;
     let isSpread = false;
+    let chunk = 0;
     for (const item of part.items) {
-      if (item.id !== undefined) {
-        this.bytes += item.length;
+      if (item.id !== undefined && copied?.[chunk++] !== 1) {
+        if (copied === undefined) this.bytes += item.length;
         const place = this.placeOf(item.id);
         if (place === undefined) {
           part.failed = true;
@@ -124,7 +138,7 @@ export class Window {
       }
       offset += itemBytes(item);
     }
-    if (isSpread) this.spreadParts++;
+    if (isSpread && copied === undefined) this.spreadParts++;
   }
 
   private block({ pack, block }: BlockPlace): PlannedBlock {

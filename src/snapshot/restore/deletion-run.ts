@@ -1,0 +1,76 @@
+import {
+  FileError,
+  isStill,
+  lookAt,
+  lookAtOpen,
+  removeEmptyFolder,
+  removeEntry,
+  restoreTime,
+  type SeenEntry,
+  type TargetFolder,
+} from '../../fs/index.js';
+import type { Deletion, DeletionPlan } from './deletion-plan.js';
+import type { RestoreReport } from './restore-report.js';
+import { reopen } from './target-tree.js';
+
+/** A folder in which something is deleted. */
+interface OpenParent {
+  readonly path: string;
+  readonly folder: TargetFolder;
+  readonly before: SeenEntry;
+}
+
+/**
+ * Deletes what is planned, one by one, each only if it is still what was planned, and folders only once they are empty.
+ * `keepsTimes`: folders keep the time that they were given. What cannot be deleted is reported, and the others go on.
+ */
+export function deletePlanned(
+  root: TargetFolder,
+  plan: DeletionPlan,
+  keepsTimes: boolean,
+  report: RestoreReport,
+): void {
+  let parent: OpenParent | undefined;
+  const leave = (): void => {
+    if (parent === undefined) return;
+    if (keepsTimes) restoreTime(parent.folder, parent.before.mtime);
+    if (parent.folder !== root) parent.folder.close();
+    parent = undefined;
+  };
+  try {
+    for (const deletion of plan.deletions) {
+      const names = plan.namesTo(deletion.path);
+      const above = names.slice(0, -1);
+      try {
+        if (parent?.path !== above.join('/')) {
+          leave();
+          const folder = reopen(root, above);
+          parent = { path: above.join('/'), folder, before: lookAtOpen(folder.fd) };
+        }
+        deleteOne(parent.folder, names.at(-1)!, deletion, report);
+      } catch (error) {
+        if (!(error instanceof FileError)) throw error;
+        report.keepUndeleted(deletion.path, error.reason);
+      }
+    }
+  } finally {
+    leave();
+  }
+}
+
+function deleteOne(
+  folder: TargetFolder,
+  name: string,
+  { path, seen }: Deletion,
+  report: RestoreReport,
+): void {
+  const now = lookAt(folder, name);
+  if (now === undefined) return;
+  if (!isStill(now, seen)) {
+    report.keepUndeleted(path, 'it was changed while this ran');
+    return;
+  }
+  if (seen.type === 'directory') removeEmptyFolder(folder, name);
+  else removeEntry(folder, name);
+  report.deleted(path);
+}
