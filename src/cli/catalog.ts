@@ -38,6 +38,16 @@ export const CATALOG: readonly CatalogEntry[] = [
     load: async () => (await import('./commands/ls.js')).ls,
   },
   {
+    name: 'find',
+    summary: 'find files and folders in snapshots, and all their versions',
+    load: async () => (await import('./commands/find.js')).find,
+  },
+  {
+    name: 'log',
+    summary: 'show the versions of a file or folder',
+    load: async () => (await import('./commands/log.js')).log,
+  },
+  {
     name: 'restore',
     summary: 'restore files and folders from a snapshot',
     load: async () => (await import('./commands/restore.js')).restore,

@@ -18,6 +18,7 @@ const PHASES: Readonly<Record<Progress['phase'], string>> = {
   check: 'checking',
   prune: 'pruning',
   measure: 'measuring',
+  index: 'indexing',
 };
 
 interface Part {
@@ -32,7 +33,7 @@ function bar(share: number, width: number): string {
 }
 
 /** Phases of which neither files nor bytes are counted. */
-const UNCOUNTED: readonly Progress['phase'][] = ['prune', 'measure'];
+const UNCOUNTED: readonly Progress['phase'][] = ['prune', 'measure', 'index'];
 
 function partsOf(progress: Progress, columns: number): Part[] {
   const { share, bytesPerSecond, secondsLeft, newBytes } = progress;
@@ -44,7 +45,9 @@ function partsOf(progress: Progress, columns: number): Part[] {
     share === undefined ? undefined : { text: bar(share, columns < 100 ? 10 : 20), rank: 5 },
     isCounted ? { text: countOf(progress.files, 'file'), rank: 4 } : undefined,
     isCounted ? { text: sizeText(progress.bytes), rank: 1 } : undefined,
-    bytesPerSecond === undefined ? undefined : { text: `${sizeText(bytesPerSecond)}/s`, rank: 3 },
+    bytesPerSecond === undefined || !isCounted
+      ? undefined
+      : { text: `${sizeText(bytesPerSecond)}/s`, rank: 3 },
     secondsLeft === undefined ? undefined : { text: `${clockSpan(secondsLeft)} left`, rank: 2 },
     newBytes === undefined ? undefined : { text: `${sizeText(newBytes)} new`, rank: 6 },
   ];

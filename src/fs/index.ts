@@ -41,6 +41,7 @@ export {
   type PathSelection,
   patternsIn,
 } from './path-filter.js';
+export { compilePathPatterns, type PathPatterns, type PathRange } from './path-patterns.js';
 export { regexFault } from './path-regex.js';
 export { patternFault } from './pattern-fault.js';
 export { isPattern, patternLines } from './pattern-list.js';

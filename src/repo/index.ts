@@ -9,6 +9,9 @@ export {
   type DirectoryState,
   listCaches,
   type RepositoryCache,
+  type Row,
+  type RowStore,
+  type RowStoreKind,
 } from './cache/index.js';
 export * from './chunk-reader.js';
 export * from './config.js';

@@ -10,7 +10,14 @@ import {
 } from '../backends/index.js';
 import { CbrError, ownIdentity, type ProcessIdentity, type SessionId, toHex } from '../core/index.js';
 import { type Algorithms, loadAlgorithms } from './algorithms/algorithms.js';
-import { openCache, type RepositoryCache } from './cache/index.js';
+import {
+  type CacheOptions,
+  openCache,
+  openRowStore,
+  type RepositoryCache,
+  type RowStore,
+  type RowStoreKind,
+} from './cache/index.js';
 import { ChunkReader, type ChunkReaderOptions } from './chunk-reader.js';
 import {
   checkConfig,
@@ -74,6 +81,8 @@ export interface Repository {
   readonly portable: boolean;
   readonly now: () => number;
   readonly report: Report;
+  /** Opens a database of its own beside the cache; who opens it closes it, before the repository. */
+  openRowStore<Name extends string>(kind: RowStoreKind<Name>): Promise<RowStore<Name>>;
   close(): Promise<void>;
 }
 
@@ -168,7 +177,8 @@ async function assemble(
   // Without encryption nothing else tells whether this is the repository that was here before.
   if (!encrypted) checkMode();
   const identity = ownIdentity(options.host);
-  const opening = openRepositoryCache(options, identity, backend.location, found[0].config);
+  const place = cacheOptions(options, identity, backend.location, found[0].config);
+  const opening = openRepositoryCache(options, place);
   const [unlocked, opened] = await Promise.allSettled([unlocking, opening]);
   try {
     if (unlocked.status === 'rejected') throw unlocked.reason;
@@ -177,7 +187,7 @@ async function assemble(
     const counting = countingConfig(found, keys);
     if (counting !== found[0]) reportIgnored(found[0], counting, options.report);
     if (encrypted) checkMode();
-    return repositoryOf(options, backend, counting, algorithms, keys, slot, identity, opened.value);
+    return repositoryOf(options, backend, counting, algorithms, keys, slot, place, opened.value);
   } catch (error) {
     if (opened.status === 'fulfilled') await opened.value.close();
     throw error;
@@ -196,7 +206,7 @@ function repositoryOf(
   algorithms: Algorithms,
   keys: Keys,
   keySlot: KeySlot | undefined,
-  identity: ProcessIdentity,
+  place: CacheOptions,
   cache: RepositoryCache,
 ): Repository {
   const records: RecordContext = {
@@ -213,10 +223,11 @@ function repositoryOf(
     records,
     cache,
     keySlot,
-    identity,
+    identity: place.identity,
     portable: options.portable,
     now: options.now,
     report: options.report,
+    openRowStore: (kind) => openRowStore({ ...place, folder: join(place.folder, kind.folder) }, kind),
     close: async () => {
       await cache.close();
       await backend.close();
@@ -224,25 +235,28 @@ function repositoryOf(
   };
 }
 
-async function openRepositoryCache(
+function cacheOptions(
   options: OpenOptions,
   identity: ProcessIdentity,
   location: string,
   config: ConfigRecord,
-): Promise<RepositoryCache> {
+): CacheOptions {
   const id = toHex(config.repository);
   const place = createHash('sha256').update(location).digest('hex').slice(0, 16);
-  const folder = join(options.cacheRoot, `${id.slice(0, 16)}-${place}`);
-  await mkdir(options.cacheRoot, { recursive: true, mode: 0o700 }).catch(() => undefined);
-  return openCache({
-    folder,
+  return {
+    folder: join(options.cacheRoot, `${id.slice(0, 16)}-${place}`),
     repositoryId: config.repository,
     encrypted: config.encrypted,
     location,
     identity,
     now: options.now,
     report: options.report,
-  });
+  };
+}
+
+async function openRepositoryCache(options: OpenOptions, place: CacheOptions): Promise<RepositoryCache> {
+  await mkdir(options.cacheRoot, { recursive: true, mode: 0o700 }).catch(() => undefined);
+  return openCache(place);
 }
 
 /** Records that never change need not be read twice. */

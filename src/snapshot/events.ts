@@ -5,8 +5,17 @@ import type { Rule } from '../fs/index.js';
 /** How far it is; sent a few times a second. */
 export interface ProgressEvent {
   readonly type: 'progress';
-  readonly phase: 'scan' | 'snapshot' | 'restore' | 'verify' | 'dump' | 'check' | 'prune' | 'measure';
-  /** Of a prune: the parts of a step that are done; of a measurement: the snapshots. */
+  readonly phase:
+    | 'scan'
+    | 'snapshot'
+    | 'restore'
+    | 'verify'
+    | 'dump'
+    | 'check'
+    | 'prune'
+    | 'measure'
+    | 'index';
+  /** Of a prune: the parts of a step that are done; of a measurement and of the path index: the snapshots. */
   readonly files: number;
   /** Undefined while it is not known. */
   readonly totalFiles?: number;

@@ -39,6 +39,14 @@ export {
   type SnapshotChange,
   type TagChange,
 } from './notes.js';
+export { findPaths, HistoryReader, type PathHistory, type StateFilter } from './paths/find-paths.js';
+export { type IndexOptions, type IndexReport, openPathIndex } from './paths/index-snapshots.js';
+export type { PathIndex } from './paths/path-index.js';
+export { PATH_INDEX_FOLDER } from './paths/path-index-store.js';
+export type { PathState } from './paths/path-state.js';
+export type { PathChange, PathVersion } from './paths/path-versions.js';
+export { newestOfGroups, type SnapshotGroup, snapshotGroups } from './paths/snapshot-groups.js';
+export { snapshotsWithPath } from './paths/snapshots-with-path.js';
 export { pruneRepository } from './prune/prune-repository.js';
 export { treeWalk, walkReachable } from './prune/reach.js';
 export type { Deletion } from './restore/deletion-plan.js';

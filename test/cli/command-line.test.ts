@@ -12,6 +12,8 @@ const COMMANDS = [
   'snapshot',
   'snapshots',
   'ls',
+  'find',
+  'log',
   'restore',
   'check',
   'stats',

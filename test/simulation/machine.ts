@@ -98,6 +98,7 @@ export class Machine {
       portable: false,
       now: () => 1_700_000_000_000 + actor.clockMs,
       report: () => undefined,
+      openRowStore: () => Promise.reject(new Error('nobody looks for paths here')),
       close: async () => undefined,
     };
     const process: SimulatedProcess = {

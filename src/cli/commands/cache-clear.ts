@@ -12,7 +12,7 @@ export const cacheClear: CommandModule = {
     command.addHelpText(
       'after',
       '\nWith -r only that of this repository, without it those of all (CBR_REPO does not count here).' +
-        '\nThe next snapshot reads every file again; nothing else is lost.' +
+        '\nThe next snapshot reads every file again, and the next find or log reads the trees again; nothing else is lost.' +
         '\n\nExamples:\n  $ cbr cache clear\n  $ cbr cache clear -r /media/backup/cbr',
     );
   },

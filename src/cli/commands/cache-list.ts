@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { parseLocation } from '../../backends/index.js';
 import { ownIdentity } from '../../core/index.js';
 import { listCaches } from '../../repo/index.js';
+import { PATH_INDEX_FOLDER } from '../../snapshot/index.js';
 import type { CommandContext, CommandModule, Outcome } from '../command.js';
 import { EXIT } from '../exit-codes.js';
 import { displayText, rawField } from '../raw-names.js';
@@ -14,6 +15,7 @@ const COLUMNS = [
   { title: '' },
   { title: 'Repository' },
   { title: 'Size', align: 'right' },
+  { title: 'Path index', align: 'right' },
   { title: 'Last used' },
   { title: 'Location' },
 ] as const;
@@ -29,10 +31,11 @@ export const cacheList: CommandModule = {
   async run({ options, output }: CommandContext): Promise<Outcome> {
     const current = options.location === undefined ? undefined : parseLocation(options.location).path;
     const caches = listCaches(options.cacheRoot, ownIdentity(hostname()));
-    const rows = caches.map(({ repositoryId, location, size, lastUsed }) => [
+    const rows = caches.map(({ repositoryId, location, size, rowStores, lastUsed }) => [
       location === current ? '*' : '',
       repositoryId.slice(0, 8),
       sizeText(size),
+      sizeText(rowStores.get(PATH_INDEX_FOLDER) ?? 0),
       timeText(fromMilliseconds(lastUsed)),
       displayText(location),
     ]);
@@ -44,6 +47,7 @@ export const cacheList: CommandModule = {
         location: cache.location,
         ...rawField('path', Buffer.from(cache.folder, 'utf8').toString('latin1')),
         bytes: cache.size,
+        pathIndexBytes: cache.rowStores.get(PATH_INDEX_FOLDER) ?? 0,
         lastUsed: isoTime(fromMilliseconds(cache.lastUsed)),
         current: cache.location === current,
         inUse: cache.inUse,

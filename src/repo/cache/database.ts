@@ -33,7 +33,7 @@ function isDamage(error: unknown): boolean {
 export class Table<K extends string | Buffer> {
   constructor(
     private readonly store: LmdbDatabase<Buffer, K>,
-    private readonly owner: Database,
+    private readonly owner: Pick<Database<object>, 'failure'>,
   ) {}
 
   /**
@@ -135,9 +135,15 @@ export class Table<K extends string | Buffer> {
 export const FIRST_KEY = Buffer.from([0]);
 export const FIRST_CHUNK_KEY = '\0';
 
-type Tables = ReturnType<typeof tablesOf>;
+/** What opens the tables of a database. */
+export interface TableOpener {
+  /** Binary keys; of a text, its UTF-8 bytes. */
+  table(name: string): Table<Buffer>;
+  /** Keys are the beginnings of chunk ids; `dupSort`: several values a key. */
+  chunkTable(name: string, dupSort: boolean): Table<ChunkKey>;
+}
 
-function tablesOf(root: RootDatabase, owner: Database) {
+function openerOf<T extends object>(root: RootDatabase, owner: Database<T>): TableOpener {
   const open = <K extends string | Buffer>(name: string, options: object): Table<K> => {
     const store = root.openDB<Buffer, K>(name, { encoding: 'binary', ...options }) as
       | LmdbDatabase<Buffer, K>
@@ -145,10 +151,17 @@ function tablesOf(root: RootDatabase, owner: Database) {
     if (store === undefined) throw new Error('it lacks a table'); // only where it may not be made
     return new Table(store, owner);
   };
-  const table = (name: string) => open<Buffer>(name, { keyEncoding: 'binary' });
-  // lmdb-js takes a key encoder, though its types do not say so.
-  const chunkTable = (name: string, dupSort: boolean) =>
-    open<ChunkKey>(name, { dupSort, keyEncoder: chunkKeys });
+  return {
+    table: (name) => open<Buffer>(name, { keyEncoding: 'binary' }),
+    // lmdb-js takes a key encoder, though its types do not say so.
+    chunkTable: (name, dupSort) => open<ChunkKey>(name, { dupSort, keyEncoder: chunkKeys }),
+  };
+}
+
+type CacheTables = ReturnType<typeof cacheTables>;
+
+/** The tables of the cache. */
+export function cacheTables({ table, chunkTable }: TableOpener) {
   return {
     meta: table('meta'),
     /** id prefix -> place */
@@ -165,17 +178,27 @@ function tablesOf(root: RootDatabase, owner: Database) {
   };
 }
 
-export class Database {
-  readonly tables: Tables;
+/** Tables of binary keys alone. */
+export function rowTables<Name extends string>(names: readonly Name[]) {
+  return ({ table }: TableOpener) =>
+    Object.fromEntries(names.map((name) => [name, table(name)])) as Readonly<Record<Name, Table<Buffer>>>;
+}
+
+export class Database<T extends object = CacheTables> {
+  readonly tables: T;
   private damaged = false;
   private inTransaction = false;
 
   constructor(
     private readonly root: RootDatabase,
     access: 'read' | 'write',
+    tablesOf: (opener: TableOpener) => T,
+    /** What it is, for messages. */
+    private readonly what: string,
   ) {
+    const openAll = (): T => tablesOf(openerOf(root, this));
     // One transaction, so that a process killed here leaves all tables or none.
-    this.tables = access === 'write' ? this.transact(() => tablesOf(root, this)) : tablesOf(root, this);
+    this.tables = access === 'write' ? this.transact(openAll) : openAll();
   }
 
   /** Runs `action` as one transaction, or as part of the one it is called in: when that throws nothing has changed. */
@@ -204,8 +227,8 @@ export class Database {
   /** The error for an unsound value. */
   damage(what: string): CbrError {
     this.damaged = true;
-    return new CbrError('internal', `the cache is damaged: ${what}`, {
-      hint: 'run the command again: the cache is rebuilt from the repository',
+    return new CbrError('internal', `the ${this.what} is damaged: ${what}`, {
+      hint: `run the command again: the ${this.what} is rebuilt from the repository`,
     });
   }
 
@@ -213,7 +236,7 @@ export class Database {
   failure(error: unknown): unknown {
     if (isDamage(error)) return this.damage(messageOf(error));
     if (typeof (error as { code?: unknown } | null)?.code !== 'number') return error;
-    return new CbrError('internal', `the cache cannot be written: ${messageOf(error)}`, {
+    return new CbrError('internal', `the ${this.what} cannot be written: ${messageOf(error)}`, {
       hint: 'make room in the cache folder, or choose another one with --cache-dir',
       cause: error,
     });
@@ -229,7 +252,17 @@ const MAP_BYTES = 2 ** 40;
 const TABLES = 16;
 
 /** Opens the data file at `path`, creating it if need be. Whether it is safe to open is for the caller to know. */
-export async function openDatabase(path: string, access: 'read' | 'write'): Promise<Database> {
+export function openDatabase(path: string, access: 'read' | 'write'): Promise<Database> {
+  return openTables(path, access, cacheTables, 'cache');
+}
+
+/** As `openDatabase`, for a data file with tables of its own. */
+export async function openTables<T extends object>(
+  path: string,
+  access: 'read' | 'write',
+  tablesOf: (opener: TableOpener) => T,
+  what: string,
+): Promise<Database<T>> {
   const { open } = await import('lmdb');
   const flags = { noSubdir: true, noSync: true, overlappingSync: false, readOnly: access === 'read' };
   const options = { path, maxDbs: TABLES, encoding: 'binary', keyEncoding: 'binary', ...flags } as const;
@@ -240,7 +273,7 @@ export async function openDatabase(path: string, access: 'read' | 'write'): Prom
     root = open(options); // where address space is limited LMDB starts small and maps again as it grows
   }
   try {
-    return new Database(root, access);
+    return new Database(root, access, tablesOf, what);
   } catch (error) {
     await root.close();
     throw error;

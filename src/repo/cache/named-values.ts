@@ -7,7 +7,7 @@ import { checked, textKey, unchecked } from './layout.js';
  */
 export class NamedValues {
   constructor(
-    private readonly database: Database,
+    private readonly database: Pick<Database<object>, 'transact' | 'noteDamage'>,
     private readonly table: Table<Buffer>,
   ) {}
 

@@ -12,6 +12,7 @@ import {
   unchecked,
 } from './layout.js';
 import { NamedValues } from './named-values.js';
+import type { Housing } from './open-housed.js';
 import { Packs } from './packs.js';
 
 export interface CacheCounts {
@@ -21,18 +22,6 @@ export interface CacheCounts {
   readonly segments: number;
   /** Stored bytes of all packs. */
   readonly bytes: number;
-}
-
-/** What ties a cache to the folder it lies in. */
-export interface CacheHousing {
-  /** Folder for files that outgrow memory, removed when they have served. */
-  readonly spillFolder: string;
-  /** Whether nobody else will see what is written here. */
-  readonly isPrivate: boolean;
-  beginDestructive(): void;
-  endDestructive(): void;
-  /** Called last, when the database is closed. `sound`: it may be used again. */
-  leave(sound: boolean): void;
 }
 
 /**
@@ -49,7 +38,7 @@ export class RepositoryCache {
 
   constructor(
     private readonly database: Database,
-    private readonly housing: CacheHousing,
+    private readonly housing: Housing,
   ) {
     this.meta = new NamedValues(database, database.tables.meta);
     this.records = new NamedValues(database, database.tables.records);

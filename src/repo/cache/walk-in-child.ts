@@ -12,11 +12,11 @@ const BYTES_PER_MS = 2_000;
 const MOST_OUTPUT = 64 * 1024;
 
 /** Runs walk.ts; resolves to why it failed, or undefined. */
-function runWalk(source: string, target: string): Promise<string | undefined> {
+function runWalk(source: string, target: string, more: readonly string[]): Promise<string | undefined> {
   const script = fileURLToPath(new URL('./walk.js', import.meta.url));
   const timeout = Math.min(START_MS + Math.ceil(statSync(source).size / BYTES_PER_MS), 2 ** 31 - 1);
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, [script, source, target], {
+    const child = spawn(process.execPath, [script, source, target, ...more], {
       stdio: ['ignore', 'pipe', 'pipe'],
       timeout,
       killSignal: 'SIGKILL',
@@ -38,10 +38,13 @@ function runWalk(source: string, target: string): Promise<string | undefined> {
 
 /**
  * Checks a data file that a killed process left open, and replaces it by a sound one of the same content (or by none, if
- * it has none). Resolves to why
- * that cannot be done, or undefined when it is done. Nobody else may use the file.
+ * it has none). `more`: what walk.ts is told beside the files. Resolves to why that cannot be done, or undefined when it is
+ * done. Nobody else may use the file.
  */
-export async function replaceBySound(data: string): Promise<string | undefined> {
+export async function replaceBySound(
+  data: string,
+  more: readonly string[] = [],
+): Promise<string | undefined> {
   if (statSync(data).size === 0 || isEmpty(data)) {
     rmSync(data);
     return undefined;
@@ -51,7 +54,7 @@ export async function replaceBySound(data: string): Promise<string | undefined> 
   if (fault !== undefined) return fault;
   const sound = `${data}-walked-${randomBytes(8).toString('hex')}`;
   try {
-    const failure = await runWalk(data, sound);
+    const failure = await runWalk(data, sound, more);
     if (failure === undefined) renameSync(sound, data);
     return failure;
   } finally {
