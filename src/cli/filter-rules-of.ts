@@ -4,13 +4,13 @@ import { CbrError, messageOf, toLatin1 } from '../core/index.js';
 import {
   CACHE_TAG,
   displayPath,
+  type FilterRule,
   type FilterRules,
   isPattern,
   type PatternRule,
   type PresenceRule,
   patternFault,
   patternLines,
-  type Rule,
   rawPath,
   regexFault,
   type XattrRule,
@@ -103,7 +103,7 @@ async function patternRules(
   return rules;
 }
 
-type Line = Pick<Rule, 'text' | 'file' | 'line'>;
+type Line = Pick<FilterRule, 'text' | 'file' | 'line'>;
 
 async function linesOf(file: string, option: string): Promise<readonly Line[]> {
   const path = rawPath(file);
@@ -123,38 +123,38 @@ function rawOf(text: string): string {
   return toLatin1(Buffer.from(text, 'utf8'));
 }
 
-function rulesOf(given: readonly GivenRule[] | undefined, option: string): readonly Rule[] {
+function rulesOf(given: readonly GivenRule[] | undefined, option: string): readonly FilterRule[] {
   return (given ?? []).map(({ value }) => ({ text: rawOf(value), option }));
 }
 
-function soundRegex(rule: Rule): Rule {
+function soundRegex(rule: FilterRule): FilterRule {
   const fault = regexFault(rule.text);
   if (fault !== undefined) throw invalid('regular expression', rule, fault);
   return rule;
 }
 
-function xattrRule(rule: Rule): XattrRule {
+function xattrRule(rule: FilterRule): XattrRule {
   const end = rule.text.indexOf('=');
   const name = end === -1 ? rule.text : rule.text.slice(0, end);
   if (name === '') throw invalid('attribute', rule, 'it has no name');
   return { ...rule, name, value: end === -1 ? undefined : rule.text.slice(end + 1) };
 }
 
-function presenceRule(rule: Rule): PresenceRule {
+function presenceRule(rule: FilterRule): PresenceRule {
   const end = rule.text.indexOf(':');
   const name = end === -1 ? rule.text : rule.text.slice(0, end);
   return { ...named(rule, name), name, header: end === -1 ? '' : rule.text.slice(end + 1) };
 }
 
 /** The rule, if it names a file as it may stand in any folder. */
-function named(rule: Rule, name: string): Rule {
+function named(rule: FilterRule, name: string): FilterRule {
   if (name === '' || name === '.' || name === '..' || name.includes('/')) {
     throw invalid('name', rule, 'a file name without a folder is expected');
   }
   return rule;
 }
 
-function invalid(what: string, { text, option, file, line }: Rule, fault: string): CbrError {
+function invalid(what: string, { text, option, file, line }: FilterRule, fault: string): CbrError {
   const where = file === undefined ? option : `${displayPath(file)}, line ${line}`;
   return new CbrError('usage', `invalid ${what} '${displayPath(text)}' (${where}): ${fault}`, {
     hint: 'Nothing was begun.',

@@ -1,8 +1,8 @@
-import { displayPath, type Rule } from '../fs/index.js';
+import { displayPath, type FilterRule } from '../fs/index.js';
 import { rawField } from './raw-names.js';
 
 /** A rule for people, as they find it again: `--exclude *.o`, `--ignore-file /src/.gitignore, line 3: *.o`. */
-export function ruleText({ option, text, file, line }: Rule): string {
+export function ruleText({ option, text, file, line }: FilterRule): string {
   const place =
     file === undefined ? '' : ` ${displayPath(file)}${line === undefined ? '' : `, line ${line}`}`;
   if (text === '') return `${option}${place}`;
@@ -10,7 +10,7 @@ export function ruleText({ option, text, file, line }: Rule): string {
 }
 
 /** The same for programs (docs/json.md, "snapshot"). */
-export function ruleFields({ option, text, file, line }: Rule): Readonly<Record<string, unknown>> {
+export function ruleFields({ option, text, file, line }: FilterRule): Readonly<Record<string, unknown>> {
   return {
     option,
     ...(text === '' ? {} : rawField('value', text)),

@@ -1,4 +1,4 @@
-import type { FilterRules, PatternRule, Rule, XattrRule } from './filter-rules.js';
+import type { FilterRule, FilterRules, PatternRule, XattrRule } from './filter-rules.js';
 import { waysTo } from './include-ways.js';
 import { pathRegex } from './path-regex.js';
 import { isException, PatternList, type PlacedPattern } from './pattern-list.js';
@@ -36,10 +36,10 @@ export interface NamedAttribute {
 export interface EntryFilter {
   readonly rules: FilterRules;
   /** By its name and path: patterns, those of ignore files among them, and regular expressions. */
-  excludedByPath(path: string, isFolder: boolean, nested?: FolderPatterns): Rule | undefined;
+  excludedByPath(path: string, isFolder: boolean, nested?: FolderPatterns): FilterRule | undefined;
   /** Of files only. */
-  excludedBySize(bytes: number): Rule | undefined;
-  excludedByXattrs(xattrs: readonly NamedAttribute[]): Rule | undefined;
+  excludedBySize(bytes: number): FilterRule | undefined;
+  excludedByXattrs(xattrs: readonly NamedAttribute[]): FilterRule | undefined;
   /** Whether `--include` chooses an entry for itself, or everything is chosen; what is below it is chosen with it. */
   chooses(path: string, isFolder: boolean): boolean;
   /** Whether something below a folder may be chosen that is not chosen itself. */

@@ -1,7 +1,7 @@
 import type { RawPath } from './raw-path.js';
 
 /** What left something out, or would; as the user wrote it, so that he finds it again. All text is raw. */
-export interface Rule {
+export interface FilterRule {
   /** The pattern, the regular expression, the name or the size; '' where the option says it all. */
   readonly text: string;
   /** The option that gave it, with its dashes. */
@@ -12,19 +12,19 @@ export interface Rule {
 }
 
 /** A pattern in the syntax of gitignore(5), with its '!' if it has one. */
-export interface PatternRule extends Rule {
+export interface PatternRule extends FilterRule {
   readonly ignoreCase: boolean;
 }
 
 /** Leaves a folder's content out when a file of this name is in it. */
-export interface PresenceRule extends Rule {
+export interface PresenceRule extends FilterRule {
   readonly name: string;
   /** Its content has to begin with these raw bytes; '': with anything. */
   readonly header: string;
 }
 
 /** Leaves out what bears an extended attribute. */
-export interface XattrRule extends Rule {
+export interface XattrRule extends FilterRule {
   /** A pattern for its name, in which '*' and '?' stand for anything. */
   readonly name: string;
   /** Its value, raw; undefined: whatever it is. */
@@ -37,7 +37,7 @@ export const CACHE_TAG = Object.freeze({
   header: 'Signature: 8a477f597d28d172789f06886806bc55',
 });
 
-export interface SizeRule extends Rule {
+export interface SizeRule extends FilterRule {
   readonly bytes: number;
 }
 
@@ -51,14 +51,14 @@ export interface FilterRules {
   /** Without any, everything is chosen; else what matches, with all below it. */
   readonly include: readonly PatternRule[];
   /** Regular expressions, found anywhere in the absolute path. */
-  readonly excludeRegex: readonly Rule[];
+  readonly excludeRegex: readonly FilterRule[];
   /** Files larger than the smallest of these. */
   readonly largerThan: SizeRule | undefined;
   readonly xattrs: readonly XattrRule[];
   /** Leaves out what has the flag of `chattr +d`. */
-  readonly nodump: Rule | undefined;
+  readonly nodump: FilterRule | undefined;
   /** Names of files with patterns for the folder they are in and what is below. Of two in one folder, the later one decides. */
-  readonly ignoreFiles: readonly Rule[];
+  readonly ignoreFiles: readonly FilterRule[];
   /** Files by which a folder says that its content is not wanted; CACHEDIR.TAG is one of them. */
   readonly presence: readonly PresenceRule[];
 }
@@ -78,7 +78,7 @@ export const NO_RULES: FilterRules = Object.freeze({
 export function rulesKey(rules: FilterRules): readonly string[] {
   const { exclude, include, excludeRegex, largerThan, xattrs, nodump, ignoreFiles, presence } = rules;
   const plain = exclude.every((rule) => !rule.ignoreCase);
-  const textOf = ({ text }: Rule): string => text;
+  const textOf = ({ text }: FilterRule): string => text;
   const patternOf = ({ text, ignoreCase }: PatternRule): unknown => [text, ignoreCase];
   const others: unknown[] = [
     plain ? [] : exclude.map(patternOf),

@@ -13,11 +13,11 @@ export { FileError, reasonOf } from './file-error.js';
 export { type FileSystem, fileSystemOf } from './file-system.js';
 export {
   CACHE_TAG,
+  type FilterRule,
   type FilterRules,
   NO_RULES,
   type PatternRule,
   type PresenceRule,
-  type Rule,
   rulesKey,
   type SizeRule,
   type XattrRule,

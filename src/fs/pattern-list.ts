@@ -8,8 +8,8 @@ type Ignore = ReturnType<IgnoreFactory>;
 
 const loadIgnore = once(() => createRequire(import.meta.url)('ignore') as IgnoreFactory);
 
-/** The matcher keeps every text it was asked about; above this many it is made anew from the compiled patterns. */
-const MOST_REMEMBERED = 16_384;
+/** The matcher keeps every text it was asked about, and grows slow with them; above this many it is made anew, for next to nothing. */
+const MOST_REMEMBERED = 1024;
 
 /**
  * Says whether any of some patterns matches a text itself, whatever they make of the folders above. The library cannot be

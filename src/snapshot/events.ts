@@ -1,4 +1,4 @@
-import type { Rule } from '../fs/index.js';
+import type { FilterRule } from '../fs/index.js';
 
 /** What a running operation tells whoever shows it. All sizes in bytes. */
 
@@ -56,7 +56,7 @@ export interface ItemEvent {
     | 'differs';
   readonly bytes?: number;
   /** Of what is excluded: what left it out. */
-  readonly rule?: Rule;
+  readonly rule?: FilterRule;
 }
 
 export type OperationEvent = ProgressEvent | ProblemEvent | ItemEvent;

@@ -1,5 +1,5 @@
 import { toLatin1 } from '../core/index.js';
-import { type EntryFilter, NODUMP_FLAG, type Rule } from '../fs/index.js';
+import { type EntryFilter, type FilterRule, NODUMP_FLAG } from '../fs/index.js';
 import type { Entry } from './entry.js';
 
 /**
@@ -10,7 +10,7 @@ export function excludedEntry(
   filter: EntryFilter,
   path: string,
   entry: Pick<Entry, 'tree' | 'size' | 'flags' | 'xattrs'>,
-): Rule | undefined {
+): FilterRule | undefined {
   const { nodump } = filter.rules;
   return (
     filter.excludedByPath(path, entry.tree !== undefined) ??

@@ -3,7 +3,7 @@ import { renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { CACHE_TAG, type FilterRules, type Rule } from '../../dist/fs/index.js';
+import { CACHE_TAG, type FilterRule, type FilterRules } from '../../dist/fs/index.js';
 import { gitTree } from '../fs/ignored-by-git.js';
 import { patternRules, rulesWith } from '../fs/rules.js';
 import { probeAbilities } from './abilities.js';
@@ -12,7 +12,7 @@ import { type Scratch, scratch, scratchRepository, type Taken } from './scratch-
 import { runScript } from './source-tree.js';
 import { factsOf } from './tree-facts.js';
 
-const rule = (option: string, text: string): Rule => ({ option, text });
+const rule = (option: string, text: string): FilterRule => ({ option, text });
 const ignoring = (...names: readonly string[]): FilterRules =>
   rulesWith({ ignoreFiles: names.map((name) => rule('--ignore-file', name)) });
 
@@ -32,7 +32,7 @@ async function onDisk(): Promise<Scratch> {
 }
 
 /** What was left out, and by which rule. */
-function excludedIn({ items }: Taken, its: Scratch): Record<string, Rule | undefined> {
+function excludedIn({ items }: Taken, its: Scratch): Record<string, FilterRule | undefined> {
   const out = items.filter(({ action }) => action === 'excluded');
   return Object.fromEntries(out.map(({ path, rule }) => [path.slice(its.source.length + 1), rule]));
 }
@@ -168,6 +168,16 @@ describe('folders that say their content is not wanted', () => {
     );
     const reason = { option: '--exclude-caches', text: '', file: at(its, 'cache/CACHEDIR.TAG') };
     expect(excludedIn(taken, its)).toMatchObject({ 'cache/deep': reason, 'cache/y': reason });
+  });
+
+  test('a source that says so itself is noted', async () => {
+    const its = await scratchRepository();
+    writeFileSync(join(its.source, CACHE_TAG.name), tag);
+    writeFileSync(join(its.source, 'x'), '');
+    const { problems } = await its.take({ rules: caches });
+    expect(await stored(its)).toEqual([CACHE_TAG.name]);
+    const reason = 'its content is left out: --exclude-caches';
+    expect(problems).toMatchObject([{ severity: 'note', subject: its.source, reason }]);
   });
 
   test('a tag that comes or goes counts at once', async () => {

@@ -112,7 +112,12 @@ export class FolderTaker {
     this.follower?.enter(path, stats, statPath(real, stats));
     const place: Place = { path, relative: '', real, device, links };
     const listing = listFolder(real, this.table(), 'none');
-    return (await this.folder(place, listing, this.filter?.enter(place, listing, undefined)))!;
+    const rules = this.filter?.enter(place, listing, undefined);
+    if (rules?.content !== undefined) {
+      // Named by the user, so this is hardly what he expects.
+      this.its.tally.note(path, `its content is left out: ${rules.content.rule.option}`);
+    }
+    return (await this.folder(place, listing, rules))!;
   }
 
   /** What the state has to become once the snapshot is committed. */

@@ -1,6 +1,7 @@
 import {
   displayPath,
   FileError,
+  type FilterRule,
   type FolderListing,
   type FolderPatterns,
   folderPatterns,
@@ -10,7 +11,6 @@ import {
   patternFault,
   patternLines,
   type RawPath,
-  type Rule,
   readBeginning,
 } from '../../fs/index.js';
 
@@ -37,7 +37,7 @@ const LONGEST_BYTES = 2 ** 20;
  * read, nobody knows what it wants to keep: then no pattern of an ignore file holds there.
  */
 export function ignoreFilesIn(
-  names: readonly Rule[],
+  names: readonly FilterRule[],
   place: FolderPlace,
   { names: listed, stats }: FolderListing,
   above: FolderPatterns | undefined,

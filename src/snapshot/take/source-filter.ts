@@ -2,12 +2,12 @@ import { fromLatin1, toLatin1 } from '../../core/index.js';
 import {
   type EntryFilter,
   FileError,
+  type FilterRule,
   type FolderListing,
   type FolderPatterns,
   joinRaw,
   type NamedAttribute,
   type RawPath,
-  type Rule,
   readBeginning,
   readXattrsIn,
 } from '../../fs/index.js';
@@ -20,13 +20,13 @@ export interface FolderRules {
   readonly chosen: boolean;
   readonly patterns: FolderPatterns | undefined;
   /** The rule by which the content is left out, all but these names. */
-  readonly content: { readonly rule: Rule; readonly kept: ReadonlySet<string> } | undefined;
+  readonly content: { readonly rule: FilterRule; readonly kept: ReadonlySet<string> } | undefined;
   /** By row; undefined where no rule asks for them. */
   readonly xattrs: readonly (readonly NamedAttribute[])[] | undefined;
 }
 
 /** The rule of what no `--include` matches. */
-const NOT_INCLUDED: Rule = Object.freeze({ text: '', option: '--include' });
+const NOT_INCLUDED: FilterRule = Object.freeze({ text: '', option: '--include' });
 
 /**
  * Decides what of a source is left out, on the walk from its root down. It is asked again on every run, also in folders
@@ -60,7 +60,7 @@ export class SourceFilter {
   }
 
   /** The rule that leaves out an entry of a folder. One that does not leads no further than what is chosen below it. */
-  excluded(inside: FolderRules, { names, stats }: FolderListing, row: number): Rule | undefined {
+  excluded(inside: FolderRules, { names, stats }: FolderListing, row: number): FilterRule | undefined {
     const { filter } = this;
     const name = names[row]!;
     const path = inside.relative === '' ? name : `${inside.relative}/${name}`;
@@ -80,7 +80,7 @@ export class SourceFilter {
   }
 
   /** The same for one of which nothing but its name is known. */
-  excludedName(inside: FolderRules, name: string, isFolder: boolean): Rule | undefined {
+  excludedName(inside: FolderRules, name: string, isFolder: boolean): FilterRule | undefined {
     if (inside.content !== undefined && !inside.content.kept.has(name)) return inside.content.rule;
     const path = inside.relative === '' ? name : `${inside.relative}/${name}`;
     return this.filter.excludedByPath(path, isFolder, inside.patterns);
@@ -88,7 +88,7 @@ export class SourceFilter {
 
   private presenceIn({ path, real }: FolderPlace, { names, stats }: FolderListing): FolderRules['content'] {
     const kept = new Set<string>();
-    let rule: Rule | undefined;
+    let rule: FilterRule | undefined;
     for (const presence of this.filter.rules.presence) {
       const { name, header } = presence;
       const row = names.indexOf(name);

@@ -1,4 +1,4 @@
-import type { RawPath, Rule } from '../../fs/index.js';
+import type { FilterRule, RawPath } from '../../fs/index.js';
 import type { Listener } from '../events.js';
 
 /** Counts what a snapshot meets, and tells the listener about it. */
@@ -55,7 +55,7 @@ export class Tally {
     this.sourceBytes -= bytes;
   }
 
-  excluded(path: () => string, rule: Rule): void {
+  excluded(path: () => string, rule: FilterRule): void {
     if (this.items) this.listener({ type: 'item', path: path(), action: 'excluded', rule });
   }
 
