@@ -266,6 +266,11 @@ describe('partial snapshots', () => {
       shot('2026-01-05'),
     ];
     const policy = { tags: ['x'], ids: ['2026-01-03'] };
-    expect(kept(shots, policy, '2026-01-06')).toEqual(['2026-01-01', '2026-01-02', '2026-01-03', '2026-01-05']);
+    expect(kept(shots, policy, '2026-01-06')).toEqual([
+      '2026-01-01',
+      '2026-01-02',
+      '2026-01-03',
+      '2026-01-05',
+    ]);
   });
 });
