@@ -5,7 +5,7 @@ export const EXIT = Object.freeze({
   done: 0,
   failed: 1,
   usage: 2,
-  /** The snapshot exists, but something of the source could not be read. */
+  /** The snapshot exists, but something of the source could not be read, or the run was stopped and it is partial. */
   incomplete: 3,
   damage: 4,
   noRepository: 10,

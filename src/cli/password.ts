@@ -1,14 +1,25 @@
 import { spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { CbrError, messageOf } from '../core/index.js';
-import { askHidden, canAsk } from './prompt.js';
+import { askHidden, openTerminal, type Terminal } from './prompt.js';
+import { isStandardInput } from './standard-input.js';
 
 /** Where a password comes from. */
 export type PasswordSource =
   | { readonly kind: 'file'; readonly path: string }
-  | { readonly kind: 'command'; readonly command: string }
+  | { readonly kind: 'command'; readonly command: string; readonly stdinIsTaken?: boolean }
   | { readonly kind: 'text'; readonly text: string }
-  | { readonly kind: 'prompt' };
+  | { readonly kind: 'prompt'; readonly stdinIsTaken?: boolean };
+
+/** The same source where standard input is not for the password. Rejects with `usage` when it is nothing else. */
+export function besideStandardInput(source: PasswordSource): PasswordSource {
+  if (source.kind === 'text') return source;
+  if (source.kind !== 'file') return { ...source, stdinIsTaken: true };
+  if (!isStandardInput(source.path)) return source;
+  throw new CbrError('usage', 'standard input cannot be both the password file and what is taken in', {
+    hint: 'Use another file, --password-command or CBR_PASSWORD.',
+  });
+}
 
 /** The password to open with, the first one of a new repository, or another one; those two are asked for twice. */
 export type PasswordPurpose = 'open' | 'init' | 'new';
@@ -72,9 +83,9 @@ async function bytesFrom(
     case 'file':
       return withoutLineEnd(await readPasswordFile(source.path));
     case 'command':
-      return withoutLineEnd(await printedBy(source.command, signal));
+      return withoutLineEnd(await printedBy(source.command, source.stdinIsTaken === true, signal));
     case 'prompt':
-      return Buffer.from(await asked(purpose, signal), 'utf8');
+      return Buffer.from(await asked(purpose, source.stdinIsTaken === true, signal), 'utf8');
   }
 }
 
@@ -95,10 +106,15 @@ async function readPasswordFile(path: string): Promise<Buffer> {
   }
 }
 
-/** Standard input and error stay those of cbr: such a command may have to ask as well. */
-function printedBy(command: string, signal: AbortSignal): Promise<Buffer> {
+/**
+ * Standard input and error stay those of cbr: such a command may have to ask as well. It must not eat what is taken in.
+ */
+function printedBy(command: string, stdinIsTaken: boolean, signal: AbortSignal): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    const child = spawn('/bin/sh', ['-c', command], { stdio: ['inherit', 'pipe', 'inherit'], signal });
+    const child = spawn('/bin/sh', ['-c', command], {
+      stdio: [stdinIsTaken ? 'ignore' : 'inherit', 'pipe', 'inherit'],
+      signal,
+    });
     const printed: Buffer[] = [];
     child.stdout.on('data', (bytes: Buffer) => printed.push(bytes));
     const fail = (why: string): void =>
@@ -117,14 +133,24 @@ function printedBy(command: string, signal: AbortSignal): Promise<Buffer> {
   });
 }
 
-async function asked(purpose: PasswordPurpose, signal: AbortSignal): Promise<string> {
-  if (!canAsk()) {
+async function asked(purpose: PasswordPurpose, stdinIsTaken: boolean, signal: AbortSignal): Promise<string> {
+  const terminal = openTerminal(stdinIsTaken);
+  if (terminal === undefined) {
     throw new CbrError('usage', `no ${purpose === 'new' ? 'new ' : ''}password was given`, {
       hint: WAYS[purpose],
     });
   }
-  const password = await askHidden(QUESTIONS[purpose], signal);
-  if (purpose !== 'open' && password !== '' && (await askHidden('Again: ', signal)) !== password) {
+  try {
+    return await askedOn(terminal, purpose, signal);
+  } finally {
+    terminal.close();
+  }
+}
+
+async function askedOn(terminal: Terminal, purpose: PasswordPurpose, signal: AbortSignal): Promise<string> {
+  const password = await askHidden(QUESTIONS[purpose], terminal, signal);
+  if (purpose === 'open' || password === '') return password;
+  if ((await askHidden('Again: ', terminal, signal)) !== password) {
     throw new CbrError('usage', 'the two passwords differ', { hint: 'Nothing was changed: try again.' });
   }
   return password;

@@ -1,4 +1,6 @@
+import { openSync } from 'node:fs';
 import { StringDecoder } from 'node:string_decoder';
+import { ReadStream } from 'node:tty';
 import { CbrError } from '../core/index.js';
 
 const KEY = Object.freeze({
@@ -14,22 +16,43 @@ export function canAsk(): boolean {
   return process.stdin.isTTY === true && process.stderr.isTTY === true;
 }
 
+/** Where there is a person to ask. */
+export interface Terminal {
+  readonly input: ReadStream;
+  close(): void;
+}
+
+/**
+ * The terminal on which a person can be asked: both directions are one. Where standard input brings something else, the
+ * terminal of the process takes its place. Undefined where there is none.
+ */
+export function openTerminal(stdinIsTaken: boolean): Terminal | undefined {
+  if (!stdinIsTaken) return canAsk() ? { input: process.stdin, close: () => undefined } : undefined;
+  if (process.stderr.isTTY !== true) return undefined;
+  try {
+    const input = new ReadStream(openSync('/dev/tty', 'r'));
+    return { input, close: () => void input.destroy() };
+  } catch {
+    return undefined; // a job in the background has none
+  }
+}
+
 /**
  * Asks on the terminal for one line, which is not shown while it is typed. Rejects with `interrupted` on Ctrl-C, Ctrl-D in an
  * empty line, or when `signal` is aborted.
  */
-export function askHidden(question: string, signal: AbortSignal): Promise<string> {
-  const { stdin, stderr } = process;
+export function askHidden(question: string, { input }: Terminal, signal: AbortSignal): Promise<string> {
+  const { stderr } = process;
   signal.throwIfAborted();
   return new Promise((resolve, reject) => {
     const decoder = new StringDecoder('utf8');
     let typed: string[] = [];
     const finish = (settle: () => void): void => {
-      stdin.removeListener('data', onData);
-      stdin.removeListener('end', onEnd);
+      input.removeListener('data', onData);
+      input.removeListener('end', onEnd);
       signal.removeEventListener('abort', onAbort);
-      stdin.setRawMode(false);
-      stdin.pause();
+      input.setRawMode(false);
+      input.pause();
       stderr.write('\n');
       settle();
     };
@@ -43,7 +66,7 @@ export function askHidden(question: string, signal: AbortSignal): Promise<string
           // What was typed ahead, or pasted, belongs to the next question.
           const ahead = characters.slice(i + 1).join('');
           finish(() => resolve(typed.join('')));
-          if (ahead !== '') stdin.unshift(Buffer.from(ahead, 'utf8'));
+          if (ahead !== '') input.unshift(Buffer.from(ahead, 'utf8'));
           return;
         }
         if (character === KEY.interrupt || (character === KEY.end && typed.length === 0)) {
@@ -55,11 +78,11 @@ export function askHidden(question: string, signal: AbortSignal): Promise<string
         else if (character >= ' ') typed.push(character);
       }
     };
-    stdin.setRawMode(true);
+    input.setRawMode(true);
     stderr.write(question);
-    stdin.on('data', onData);
-    stdin.on('end', onEnd);
+    input.on('data', onData);
+    input.on('end', onEnd);
     signal.addEventListener('abort', onAbort);
-    stdin.resume();
+    input.resume();
   });
 }

@@ -109,4 +109,4 @@ SNAPSHOT is an id, the beginning of one, "latest", or "latest~N" for the Nth bef
 /** What SNAPSHOT[:PATH] means, for help texts. */
 export const SNAPSHOT_HELP = `${NAMES_HELP}
 PATH is absolute, as it was when the snapshot was taken. With one, "latest" is the newest snapshot of a source that PATH lies
-in. With --at TIME, ":PATH" alone is enough.`;
+in. Partial snapshots are passed over unless there are no others. With --at TIME, ":PATH" alone is enough.`;

@@ -4,7 +4,7 @@ import type { PolicySnapshot } from '../policy/index.js';
 import { displayText } from './raw-names.js';
 import { TIME_EXPECTED, timeIn, type ZoneClock } from './times.js';
 
-/** Snapshots told in a JSON file: `[{"id", "time", "level"?, "host"?, "paths"?, "job"?, "tags"?, "pinned"?}]`. */
+/** Snapshots told in a JSON file: `[{"id", "time", "level"?, "host"?, "paths"?, "job"?, "tags"?, "pinned"?, "partial"?}]`. */
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -61,7 +61,7 @@ function malformed(where: string, what: string): CbrError {
 }
 
 function snapshotOf(fields: Fields, where: string, clock: ZoneClock): PolicySnapshot {
-  const { level, pinned } = fields;
+  const { level } = fields;
   const id = textOf(fields, 'id', where);
   if (id === undefined || id === '') throw malformed(where, 'has no id');
   const timeText = textOf(fields, 'time', where);
@@ -72,8 +72,6 @@ function snapshotOf(fields: Fields, where: string, clock: ZoneClock): PolicySnap
   if (!isAbsent(level) && knownLevel === undefined) {
     throw malformed(where, 'has another level than full, diff or incr');
   }
-  if (!isAbsent(pinned) && typeof pinned !== 'boolean')
-    throw malformed(where, 'has a pinned that is no boolean');
   const host = textOf(fields, 'host', where);
   const job = textOf(fields, 'job', where);
   const paths = textsOf(fields, 'paths', where);
@@ -81,7 +79,8 @@ function snapshotOf(fields: Fields, where: string, clock: ZoneClock): PolicySnap
   return {
     id,
     time: { seconds: time.seconds, nanoseconds: time.nanoseconds },
-    pinned: pinned === true,
+    pinned: flagOf(fields, 'pinned', where),
+    partial: flagOf(fields, 'partial', where),
     ...(knownLevel === undefined ? {} : { level: knownLevel }),
     ...(host === undefined ? {} : { host }),
     ...(job === undefined ? {} : { job }),
@@ -100,6 +99,13 @@ function textOf(fields: Fields, name: string, where: string): string | undefined
   if (isAbsent(value)) return undefined;
   if (typeof value !== 'string')
     throw malformed(where, `has ${name === 'id' ? 'an' : 'a'} ${name} that is no text`);
+  return value;
+}
+
+function flagOf(fields: Fields, name: string, where: string): boolean {
+  const value = fields[name];
+  if (isAbsent(value)) return false;
+  if (typeof value !== 'boolean') throw malformed(where, `has a ${name} that is no boolean`);
   return value;
 }
 

@@ -1,5 +1,5 @@
 import { displayPath } from '../fs/index.js';
-import type { Snapshot } from '../snapshot/index.js';
+import { isPartial, type Snapshot } from '../snapshot/index.js';
 import { pinText } from './commands/pin.js';
 import { fittedTable, type Squeeze } from './fitted-table.js';
 import { displayText } from './raw-names.js';
@@ -62,7 +62,7 @@ function rowOf({ id, about }: Snapshot, digits: number): string[] {
     id.slice(0, digits),
     timeText(about),
     displayText(about.host),
-    about.level,
+    isPartial(about) ? `${about.level}, partial` : about.level,
     countText(files + others),
     sizeText(sourceBytes),
     about.tags.map(displayText).join(','),

@@ -80,7 +80,7 @@ export async function sourcesOf(command: Command, signal: AbortSignal): Promise<
   ];
   if (paths.length === 0 && lists.length === 0) {
     throw new CbrError('usage', 'nothing to take in is named', {
-      hint: 'Name a path, or give --files-from.',
+      hint: 'Name a path, or give --files-from, --stdin or --from-command.',
     });
   }
   if (lists.filter(({ file }) => file === STDIN).length > 1) {

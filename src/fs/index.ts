@@ -45,6 +45,7 @@ export { compilePathPatterns, type PathPatterns, type PathRange } from './path-p
 export { regexFault } from './path-regex.js';
 export { patternFault } from './pattern-fault.js';
 export { isPattern, patternLines } from './pattern-list.js';
+export { openPipe } from './pipe.js';
 export type { Problem } from './problem.js';
 export {
   absoluteRaw,

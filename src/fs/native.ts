@@ -17,6 +17,7 @@ export interface Native {
   readonly flock: (fd: number, operation: number) => number;
   readonly ioctl: (fd: number, request: number, argument: Uint8Array) => number;
   readonly fstatfs: (fd: number, into: Uint8Array) => number;
+  readonly pipe2: (ends: Uint8Array, flags: number) => number;
   readonly mknodat: (fd: number, path: Uint8Array, mode: number, device: bigint) => number;
   readonly futimens: (fd: number, times: Uint8Array) => number;
   readonly utimensat: (fd: number, path: Uint8Array, times: Uint8Array, flags: number) => number;
@@ -118,6 +119,7 @@ function bind(koffi: typeof import('koffi'), getdents: number): Native {
     flock: required('flock', 'int', ['int', 'int']),
     ioctl: required('ioctl', 'int', ['int', 'uint64_t', pointer]),
     fstatfs: required('fstatfs', 'int', ['int', pointer]),
+    pipe2: required('pipe2', 'int', [pointer, 'int']),
     mknodat: required('mknodat', 'int', ['int', pointer, 'uint32_t', 'uint64_t']),
     futimens: required('futimens', 'int', ['int', pointer]),
     utimensat: required('utimensat', 'int', ['int', pointer, pointer, 'int']),

@@ -44,8 +44,9 @@ export interface PolicyPlan<S> {
 
 /**
  * What a policy keeps and forgets: all its rules, in each group for itself. Whatever the rules say, it keeps pinned
- * snapshots, the newest of every group, and those dated in the future, which no rule counts. Pure: the answer depends on
- * the arguments only. Rejects with PolicyRefusedError.
+ * snapshots, the newest of every group, and those dated in the future, which no rule counts. Nor does a rule count partial
+ * ones: these are kept until a whole one is newer. Pure: the answer depends on the arguments only. Rejects with
+ * PolicyRefusedError.
  */
 export function applyPolicy<S extends PolicySnapshot>(
   snapshots: readonly S[],
@@ -85,7 +86,9 @@ function decideGroup<S extends PolicySnapshot>(
   const keep = (snapshot: S, reason: string): void => {
     reasons.get(snapshot)!.add(reason);
   };
-  const snapshots = oldestFirst.filter((snapshot) => !isFuture(snapshot)).reverse();
+  const present = oldestFirst.filter((snapshot) => !isFuture(snapshot)).reverse();
+  // One that lacks files must not take the place of one that has them.
+  const snapshots = present.filter(({ partial }) => partial !== true);
   const subject = { snapshots, now, zone, keep };
   keepNamed(oldestFirst, policy, keep);
   keepByCalendar(policy, subject);
@@ -93,6 +96,10 @@ function decideGroup<S extends PolicySnapshot>(
   const { roundRobin } = policy;
   const anchor = roundRobin && keepRoundRobin(roundRobin, subject, chosenAnchor);
   if (snapshots[0] !== undefined) keep(snapshots[0], 'newest');
+  for (const snapshot of present) {
+    if (snapshot.partial !== true) break;
+    keep(snapshot, 'partial, none that is whole is newer');
+  }
   for (const snapshot of oldestFirst) if (isFuture(snapshot)) keep(snapshot, 'dated in the future');
   const decisions = oldestFirst.map((snapshot) => ({ snapshot, reasons: [...reasons.get(snapshot)!] }));
   return { decisions, ...(anchor === undefined ? {} : { anchor }) };

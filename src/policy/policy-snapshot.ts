@@ -17,6 +17,8 @@ export interface PolicySnapshot {
   readonly tags?: readonly string[];
   /** Whether a pin holds it now. */
   readonly pinned?: boolean;
+  /** It was stopped before it had taken in everything. */
+  readonly partial?: boolean;
 }
 
 /** Negative when `a` is earlier. */

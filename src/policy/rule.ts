@@ -1,7 +1,7 @@
 import type { PolicySnapshot, PolicyTime } from './policy-snapshot.js';
 import type { TimeZone } from './time-zone.js';
 
-/** What a rule decides about: the snapshots of one group that are not dated in the future. */
+/** What a rule decides about: the whole snapshots of one group that are not dated in the future. */
 export interface Subject<S extends PolicySnapshot> {
   /** Newest first. */
   readonly snapshots: readonly S[];

@@ -85,5 +85,7 @@ export {
 export { type MeasureOptions, measureSnapshots } from './stats/measure-snapshots.js';
 export * from './stats/repository-stats.js';
 export { type IntakePool, intakePool } from './take/intake-engine.js';
+export { type NewContent, NewDataLimitError } from './take/new-data-limit.js';
+export type { StreamInput } from './take/stream-source.js';
 export type { StoredUnder, TakeOptions, TakeSummary } from './take/take-options.js';
 export { takeSnapshot } from './take/take-snapshot.js';

@@ -1,6 +1,7 @@
 import { CbrError, DamagedError } from '../core/index.js';
 import { compareTimes } from '../policy/index.js';
 import type { ListedSnapshots } from './list-snapshots.js';
+import { isPartial } from './snapshot-extensions.js';
 import { filterSnapshots, filterText, type ShownTime, type SnapshotFilter } from './snapshot-filter.js';
 import type { Snapshot } from './snapshot-record.js';
 import { described, listOf, pathsText, shown, zonedText } from './snapshot-text.js';
@@ -16,7 +17,8 @@ export interface SnapshotChoice extends SnapshotFilter {
  * with `ambiguous` when several hosts could be meant, and with a time also when several sources could be; and with
  * DamagedError when a record that cannot be opened could be the one.
  *
- * What is wanted of it counts as well: snapshots whose sources hold `path`, or lie below it, go before the others.
+ * What is wanted of it counts as well: snapshots whose sources hold `path`, or lie below it, go before the others. Partial
+ * ones are passed over unless there are no others.
  */
 export function latestOf(
   { snapshots, damaged }: ListedSnapshots,
@@ -30,13 +32,19 @@ export function latestOf(
   const inTime = at === undefined ? matching : matching.filter(({ about }) => compareTimes(about, at) <= 0);
   refuseSeveralHosts(matching, inTime);
   const isHolder = ({ about }: Snapshot): boolean => about.paths.some((each) => areRelated(each, path));
-  const found = matching.some(isHolder) ? inTime.filter(isHolder) : inTime;
+  const found = wholeFirst(matching.some(isHolder) ? inTime.filter(isHolder) : inTime);
   if (at !== undefined) refuseSeveralSources(found, path);
   const chosen = found.at(-1 - before);
   if (chosen !== undefined) return chosen;
   const oldest = matching.find(isHolder) ?? matching[0];
   if (at !== undefined && found.length === 0 && oldest !== undefined) throw noneInTime(choice, at, oldest);
   throw noneOf(found.length, snapshots.length, before);
+}
+
+/** Who asks for the newest one wants everything; a partial one is better than none. */
+function wholeFirst(snapshots: readonly Snapshot[]): readonly Snapshot[] {
+  const whole = snapshots.filter(({ about }) => !isPartial(about));
+  return whole.length > 0 ? whole : snapshots;
 }
 
 /** Whether one is the other, or a folder above it. */

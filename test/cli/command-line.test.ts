@@ -121,7 +121,7 @@ describe('usage errors exit with 2, say what is wrong, and name the help', () =>
     ['--bogus snapshots', /unknown option '--bogus'/],
     ['snapshots --bogus', /unknown option '--bogus'/],
     ['snapshots extra', /too many arguments/],
-    ['snapshot', /missing required argument 'path'/],
+    ['snapshot', /nothing to take in is named/],
     ['restore latest', /required option '--target <folder>' not specified/],
     ['ls', /no snapshot was named/],
     ['-r', /argument missing/],

@@ -82,6 +82,7 @@ const history = fc
             id: `${i}.${n}`,
             time: { seconds: Math.floor(start + i * 86_400 + second), nanoseconds: n },
             level: (['full', 'diff', 'incr'] as const)[Math.floor(next() ** 0.3 * 3)]!,
+            partial: next() < 0.1,
           })),
       );
     }

@@ -222,3 +222,55 @@ describe('refused', () => {
     expect(() => wrong.next()).toThrow(refused(/tag 'y'/));
   });
 });
+
+describe('partial snapshots', () => {
+  const partial = (time: string, more = {}) => shot(time, { partial: true, ...more });
+
+  test('are counted by no rule, and no whole one is forgotten for them', () => {
+    const whole = ['2026-01-01', '2026-01-02', '2026-01-03'].map((time) => shot(time));
+    const policies = [
+      { last: 2 },
+      { counts: { daily: 2 } },
+      { within: { months: 0, days: 2, seconds: 0 } },
+      { roundRobin: { days: 9, weeks: 0, months: 0, years: 0, mode: 'nearest', anchor: 'oldest' } },
+    ] as const;
+    for (const policy of policies) {
+      const alone = kept(whole, policy, '2026-01-05');
+      const late = ['2026-01-03T10:00', '2026-01-04', '2026-01-05'];
+      const mixed = [partial('2025-12-31'), ...whole, ...late.map((time) => partial(time))];
+      expect(kept(mixed, policy, '2026-01-05')).toEqual([...alone, ...late]);
+    }
+  });
+
+  test('are kept until a whole one is newer, of their group and not of the future', () => {
+    const shots = [partial('2026-01-01'), partial('2026-01-02')];
+    const others = [shot('2026-01-03', { host: 'there' }), shot('2026-02-01')];
+    const plan = applyPolicy([...shots, ...others], { last: 1 }, { now: at('2026-01-04'), zone: UTC });
+    const reason = 'partial, none that is whole is newer';
+    expect(decisionsOf(plan).map(({ reasons }) => reasons)).toEqual([
+      [reason],
+      [reason],
+      ['last', 'newest'],
+      ['dated in the future'],
+    ]);
+    const superseded = [...shots, shot('2026-01-03')];
+    expect(kept(superseded, { last: 9 }, '2026-01-04')).toEqual(['2026-01-03']);
+  });
+
+  test('pins, tags and ids keep them all the same', () => {
+    const shots = [
+      partial('2026-01-01', { pinned: true }),
+      partial('2026-01-02', { tags: ['x'] }),
+      partial('2026-01-03'),
+      partial('2026-01-04'),
+      shot('2026-01-05'),
+    ];
+    const policy = { tags: ['x'], ids: ['2026-01-03'] };
+    expect(kept(shots, policy, '2026-01-06')).toEqual([
+      '2026-01-01',
+      '2026-01-02',
+      '2026-01-03',
+      '2026-01-05',
+    ]);
+  });
+});

@@ -15,8 +15,17 @@ import type { CommandContext, CommandModule, Outcome } from '../command.js';
 import { shownBy } from '../events.js';
 import { EXIT } from '../exit-codes.js';
 import { declareFilters, filterRulesOf } from '../filter-flags.js';
+import {
+  declareInputs,
+  explained,
+  INPUT_EXAMPLES,
+  INPUT_HELP,
+  type InputOptions,
+  inputsOf,
+} from '../input-flags.js';
 import { wholeNumber } from '../parse-number.js';
 import { gatheredWords, shortText } from '../parse-text.js';
+import { notePartial } from '../partial-text.js';
 import { rawListField } from '../raw-names.js';
 import { closingAfter, openOptions, openOrMakeRepository } from '../repository.js';
 import { countOf, countText, sizeText } from '../sizes.js';
@@ -45,14 +54,15 @@ files named there, the last that matches decides; then those of ignore files are
 What --include does not match is left out; the other rules leave out more. A path that is named itself, as an argument
 or in a list, is always taken. --dry-run shows what is left out, and by which rule.
 
+${INPUT_HELP}
 Examples:
   $ cbr snapshot --one-file-system / /home --exclude '/var/cache' --tag nightly
-  $ cbr snapshot ~/src --ignore-file .gitignore --exclude-caches --exclude-larger-than 1GiB`;
+  $ cbr snapshot ~/src --ignore-file .gitignore --exclude-caches --exclude-larger-than 1GiB${INPUT_EXAMPLES}`;
 
 export const snapshot: CommandModule = {
   configure(command: Command): void {
     command
-      .argument('[path...]', 'files and folders to take in')
+      .argument('[path...]', 'files and folders to take in, or the words of a command')
       .option('--tag <tag>', 'a tag; may be given several times', gatheredWords)
       .option('--comment <text>', 'a comment')
       .option('--job <name>', 'the name of the job this snapshot belongs to', shortText)
@@ -74,33 +84,40 @@ export const snapshot: CommandModule = {
       .option('--init', 'make the repository if there is none');
     declareFilters(command, 'source');
     declareSources(command);
+    declareInputs(command);
     command.addHelpText('after', HELP);
   },
 
   async run(context: CommandContext, command: Command): Promise<Outcome> {
     const flags = command.opts<Flags>();
-    const sources = await sourcesOf(command, context.signal);
-    const options = takeOptions(sources, flags, await filterRulesOf(command), context);
+    const { time = currentTime() } = flags;
+    const inputs = inputsOf(command, context, time);
+    const isStream = inputs.options.stream !== undefined;
+    const sources = isStream ? { paths: [] } : await sourcesOf(command, context.signal);
+    const given = { ...sources, ...inputs.options, time };
+    const options = takeOptions(given, flags, await filterRulesOf(command), context);
     const pool = intakePool(options.threads);
     // It loads its code while the password is stretched.
     if (!options.dryRun) pool.warmUp(1);
     try {
-      const repository = await open(context, flags.init === true && !options.dryRun);
+      const repository = await open(inputs.context, flags.init === true && !options.dryRun);
       return await closingAfter(repository, context, async () => {
         const listener = shownBy(context.output, 'source');
         const { location } = repository.backend;
         const summary = await takeSnapshot(repository, { ...options, pool }, listener).catch((error) => {
           // Packs are written by threads, whose errors tell the call that failed and not where.
-          throw localFailure(`storing in ${location} failed`, error);
+          throw localFailure(`storing in ${location} failed`, explained(error, context.output));
         });
         noteNothingIncluded(context, options, summary);
+        if (summary.partial) notePartial(context);
         printSummary(context, options, summary);
         return {
-          exitCode: summary.errors > 0 ? EXIT.incomplete : EXIT.done,
+          exitCode: summary.errors > 0 || summary.partial ? EXIT.incomplete : EXIT.done,
           summary: summaryFields(options, summary),
         };
       });
     } finally {
+      await inputs.close();
       await pool.close();
     }
   },
@@ -109,19 +126,18 @@ export const snapshot: CommandModule = {
 type ZonedTakeOptions = TakeOptions & { readonly time: ZonedTime };
 
 function takeOptions(
-  sources: SourceOptions,
+  given: SourceOptions & InputOptions & { readonly time: ZonedTime },
   flags: Flags,
   rules: FilterRules,
   { options, output, signal }: CommandContext,
 ): ZonedTakeOptions {
-  const { comment, job, level, compression, time = currentTime() } = flags;
+  const { comment, job, level, compression } = flags;
   return Object.freeze({
-    ...sources,
+    ...given,
     tags: flags.tag ?? [],
     host: flags.host,
     user: userName(),
-    time,
-    zoneOffset: time.zoneOffset,
+    zoneOffset: given.time.zoneOffset,
     rules,
     oneFileSystem: flags.oneFileSystem ?? false,
     dryRun: flags.dryRun ?? false,
@@ -162,8 +178,11 @@ function noteNothingIncluded({ output }: CommandContext, { rules }: TakeOptions,
 function printSummary({ output }: CommandContext, options: TakeOptions, summary: TakeSummary): void {
   const { snapshot, root, level, parent, statistics } = summary;
   const { newFiles, changedFiles, unchangedFiles, folders, sourceBytes, newBytes, storedBytes } = statistics;
-  const comparison = parent === undefined ? level : `${level}, after ${parent.slice(0, 8)}`;
-  const bytes = `${sizeText(sourceBytes)}, of which ${sizeText(newBytes)} new`;
+  const kind = summary.partial ? `partial, ${level}` : level;
+  const comparison = parent === undefined ? kind : `${kind}, after ${parent.slice(0, 8)}`;
+  // A file that was stopped in its middle has stored something, and is not in the snapshot.
+  const part = newBytes > sourceBytes ? 'read were' : 'of which';
+  const bytes = `${sizeText(sourceBytes)}, ${part} ${sizeText(newBytes)} new`;
   const rows: [string, string][] = [
     ['Snapshot', snapshot === undefined ? `none, a dry run (${comparison})` : `${snapshot} (${comparison})`],
     ['Root', root],
@@ -202,6 +221,7 @@ function summaryFields(options: ZonedTakeOptions, summary: TakeSummary): Readonl
     folders: statistics.folders,
     bytes: { source: statistics.sourceBytes, new: statistics.newBytes, stored: statistics.storedBytes },
     verifySeconds: summary.verifySeconds,
+    ...(summary.partial ? { partial: true } : {}),
     ...(options.dryRun ? { dryRun: true } : {}),
   };
 }

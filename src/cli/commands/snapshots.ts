@@ -3,6 +3,7 @@ import { displayPath } from '../../fs/index.js';
 import { type GroupCommon, type GroupField, groupSnapshots } from '../../policy/index.js';
 import {
   filterSnapshots,
+  isPartial,
   type ListedSnapshots,
   listSnapshots,
   parentOf,
@@ -156,6 +157,7 @@ function itemFields(snapshot: Snapshot, now: number): Readonly<Record<string, un
     job: about.job,
     ...pinFields(snapshot, now),
     level: about.level,
+    partial: isPartial(about),
     root: Buffer.from(root.id, 'latin1').toString('hex'),
     parent: parentOf(about),
     ...rewrittenFields(about),

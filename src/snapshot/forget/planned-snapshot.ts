@@ -1,5 +1,6 @@
 import type { PolicySnapshot } from '../../policy/index.js';
 import { isPinned } from '../notes.js';
+import { isPartial } from '../snapshot-extensions.js';
 import type { Snapshot } from '../snapshot-record.js';
 
 /** A snapshot as policies see it, its paths raw. */
@@ -18,6 +19,7 @@ export function plannedSnapshot(snapshot: Snapshot, nowSeconds: number): Planned
     tags,
     ...(job === undefined ? {} : { job }),
     pinned: isPinned(snapshot, nowSeconds),
+    partial: isPartial(snapshot.about),
     snapshot,
   };
 }

@@ -1,6 +1,6 @@
 import { CbrError, FormatError, isSessionId, type SessionId, toHex } from '../../core/index.js';
 import type { OutcomeRecord, Repository, RepositoryView } from '../../repo/index.js';
-import { rewrittenFrom } from '../snapshot-extensions.js';
+import { isPartial, rewrittenFrom } from '../snapshot-extensions.js';
 import { type Snapshot, snapshotOf } from '../snapshot-record.js';
 import { contentIdentity } from './content-identity.js';
 import { takeEachForgotten } from './forgotten-snapshots.js';
@@ -18,8 +18,8 @@ export interface TakenGroup {
 }
 
 /**
- * Of those asked about, the ones that no other member of their group saw when it was taken, be it through snapshots of other
- * groups or through ones that were forgotten. A forgotten record that cannot be opened is taken for one that saw nothing, so
+ * Of those asked about, the ones that no other whole member of their group saw when it was taken, be it through snapshots of other
+ * groups or through ones that were forgotten. (A partial one must not stand for what it may lack.) A forgotten record that cannot be opened is taken for one that saw nothing, so
  * that more are said to be the last; but what has brought that very one back cannot be told from what was taken then.
  */
 export async function takenLast(
@@ -36,7 +36,11 @@ export async function takenLast(
         return [each.id, [...reached([each.id, ...same], madeFrom), each.id, ...same]];
       }),
     );
-    const seen = seenByAny([...sessions.values()], seenBy);
+    const whole = members.filter(({ about }) => !isPartial(about));
+    const seen = seenByAny(
+      whole.map(({ id }) => sessions.get(id)!),
+      seenBy,
+    );
     // Whoever saw one that brought it back was taken after it as well.
     for (const id of asked) if (!sessions.get(id)!.some((each) => seen.has(each))) last.add(id);
   }

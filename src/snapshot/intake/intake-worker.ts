@@ -41,6 +41,7 @@ serveTasks<IntakeTasks, IntakeWorkerData>(async (data) => {
     },
     openLarge: ({ path }) => ({ output: reader.openLarge(path as RawPath) }),
     readWindow: (input) => ({ output: reader.readWindow(input) }),
+    cutWindow: (input) => ({ output: reader.cutWindow(input) }),
     closeLarge: ({ fd }) => ({ output: { row: reader.closeLarge(fd) } }),
     seal: ({ slab: number, rows }) => {
       const slab = slabs[number]!;

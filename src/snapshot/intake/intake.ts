@@ -18,8 +18,11 @@ export interface FileToTake {
 
 /** What became of it. */
 export interface TakenFile {
-  /** unsteady: it changed each time it was read, and what was read last is stored. */
-  readonly state: 'ok' | 'vanished' | 'failed' | 'unsteady';
+  /**
+   * unsteady: it changed each time it was read, and what was read last is stored. stopped: the run was told to stop before it
+   * was read to its end.
+   */
+  readonly state: 'ok' | 'vanished' | 'failed' | 'unsteady' | 'stopped';
   /** Its stat row from before it was read; undefined when it could not be opened. */
   readonly row: Uint8Array | undefined;
   readonly content: Content;
@@ -52,6 +55,8 @@ export interface IntakeParts extends SealerParts {
   readonly storeTreeChunk: StoreTreeChunk;
   /** Called for all content that was read; `newBytes` of it are of chunks that the repository did not have. */
   readonly onRead: (path: string, bytes: number, newBytes: number) => void;
+  /** Large files are not read on: what takes long should end early. */
+  readonly isStopping: () => boolean;
 }
 
 /**
@@ -225,6 +230,7 @@ export class Intake {
 
   private async takeLarge(file: Waiting): Promise<void> {
     for (let attempt = 1; ; attempt++) {
+      if (this.parts.isStopping()) return file.resolve(STOPPED);
       let opened: LargeFile;
       try {
         opened = await this.parts.pool.run('openLarge', { path: file.path });
@@ -235,6 +241,7 @@ export class Intake {
         return;
       }
       const read = await this.readLarge(file.path, opened);
+      if (read === undefined) return file.resolve(STOPPED);
       if (read.error !== undefined) {
         file.resolve({ ...NOTHING, state: 'failed', notes: { ...opened.notes, error: read.error } });
         return;
@@ -248,10 +255,13 @@ export class Intake {
     }
   }
 
+  /** Undefined when the run was told to stop meanwhile. */
   private async readLarge(
     path: string,
     file: LargeFile,
-  ): Promise<{ steady: boolean; content: Content; size: number; newBytes: number; error?: string }> {
+  ): Promise<
+    { steady: boolean; content: Content; size: number; newBytes: number; error?: string } | undefined
+  > {
     const builder = new ContentListBuilder(this.parts.storeTreeChunk);
     const rowSize = Number(
       Buffer.from(file.row.buffer, file.row.byteOffset, STAT_ROW_BYTES).readBigUInt64LE(24),
@@ -260,6 +270,7 @@ export class Intake {
     const sealing = new Limiter(Number.POSITIVE_INFINITY);
     let position = 0;
     let truncated = false;
+    let isStopped = false;
     let error: string | undefined;
     let closed: { readonly row: Uint8Array } | undefined;
     const skipTo = (start: number): void => {
@@ -271,8 +282,11 @@ export class Intake {
     };
     try {
       for (const extent of file.extents) {
+        if (isStopped) break;
         skipTo(extent.start);
         while (position < extent.end && !truncated) {
+          isStopped = this.parts.isStopping();
+          if (isStopped) break;
           const slab = await this.parts.slabs.acquire();
           const input = { slab: slab.number, fd: file.fd, start: position, end: extent.end };
           const window = await this.parts.pool.run('readWindow', input).catch((failure: unknown) => {
@@ -299,6 +313,7 @@ export class Intake {
       closed = await this.parts.pool.run('closeLarge', { fd: file.fd }).catch(() => undefined);
     }
     sealing.check();
+    if (isStopped) return undefined;
     const steady = !truncated && closed !== undefined && sameState(closed.row, file.row);
     return { steady, content: builder.finish(), ...sums, ...(error === undefined ? {} : { error }) };
   }
@@ -321,6 +336,15 @@ function withHoles(chunks: readonly ContentItem[], { extents, size }: SparseFile
   if (size > position) items.push({ hole: size - position });
   return items;
 }
+
+const STOPPED: TakenFile = Object.freeze({
+  state: 'stopped',
+  row: undefined,
+  content: NO_CONTENT,
+  size: 0,
+  newBytes: 0,
+  notes: NO_NOTES,
+});
 
 const NOTHING = Object.freeze({ row: undefined, content: NO_CONTENT, size: 0, newBytes: 0 });
 

@@ -19,6 +19,8 @@ import type { Blake3 } from '../../repo/index.js';
 import {
   type BatchInput,
   type BatchOutput,
+  type CutInput,
+  type CutOutput,
   type FileNotes,
   type LargeFile,
   READ,
@@ -147,6 +149,12 @@ export class FileReader {
     const isEnd = truncated || input.start + bytes === input.end;
     const { chunks, end } = this.cut(slab, 0, bytes, isEnd, 0);
     return { chunks, next: input.start + end, truncated };
+  }
+
+  /** Cuts what is in a slab already. */
+  cutWindow({ slab: number, start, end, isEnd }: CutInput): CutOutput {
+    const cut = this.cut(this.slabs[number]!, start, end - start, isEnd, 0);
+    return { chunks: cut.chunks, end: start + cut.end };
   }
 
   /** Closes a large file and returns its stat row as it is now. */

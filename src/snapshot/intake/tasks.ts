@@ -7,6 +7,7 @@ export type IntakeTasks = {
   readBatch: { input: BatchInput; output: BatchOutput };
   openLarge: { input: { readonly path: string }; output: LargeFile };
   readWindow: { input: WindowInput; output: WindowOutput };
+  cutWindow: { input: CutInput; output: CutOutput };
   closeLarge: { input: { readonly fd: number }; output: { readonly row: Uint8Array } };
   seal: { input: SealInput; output: { readonly packs: readonly FinishedPack[] } };
   finish: { input: Record<never, never>; output: { readonly packs: readonly FinishedPack[] } };
@@ -103,6 +104,21 @@ export interface WindowOutput {
   readonly next: number;
   /** Fewer bytes were there than the extent said. */
   readonly truncated: boolean;
+}
+
+/** Content that the main thread has put into a slab. */
+export interface CutInput {
+  readonly slab: number;
+  readonly start: number;
+  readonly end: number;
+  /** Nothing follows. */
+  readonly isEnd: boolean;
+}
+
+export interface CutOutput {
+  readonly chunks: number;
+  /** Where in the slab the last chunk ends: what is behind it belongs in front of what follows. */
+  readonly end: number;
 }
 
 export interface SealInput {

@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
-import { CbrError } from '../../core/index.js';
 import type { RawPath } from '../../fs/index.js';
+import type { EarlyEnd } from './early-end.js';
 import type { Tally } from './tally.js';
 
 /** The scan gives way to messages, heartbeats and signals at least so often. */
@@ -8,7 +8,7 @@ const SLICE_MS = 20;
 
 export interface BreatherParts {
   readonly tally: Tally;
-  readonly signal: AbortSignal;
+  readonly early: EarlyEnd;
   /** Throws when the run has failed elsewhere. */
   readonly check: () => void;
 }
@@ -19,7 +19,7 @@ export class Breather {
 
   constructor(private readonly its: BreatherParts) {}
 
-  /** To be waited for, where there is something. Rejects (interrupted), and with what made the run fail. */
+  /** To be waited for, where there is something. Rejects (interrupted) where the run must not end early, and with what made the run fail. */
   breathe(path: RawPath): Promise<void> | undefined {
     return performance.now() - this.sliceStart < SLICE_MS ? undefined : this.pause(path);
   }
@@ -28,7 +28,7 @@ export class Breather {
     this.its.tally.progress(() => path);
     await setImmediate();
     this.its.check();
-    if (this.its.signal.aborted) throw new CbrError('interrupted', 'the snapshot was interrupted');
+    this.its.early.check();
     this.sliceStart = performance.now();
   }
 }

@@ -8,7 +8,8 @@ import type { Tally } from './tally.js';
 /** What a folder was in the last snapshot. */
 export interface FolderBefore {
   readonly rows: ReadonlyMap<string, Buffer>;
-  readonly entries: ReadonlyMap<string, EncodedEntry>;
+  /** Undefined when its tree cannot be read. */
+  readonly entries: ReadonlyMap<string, EncodedEntry> | undefined;
 }
 
 export interface BeforeReader {
@@ -30,8 +31,8 @@ export async function readBefore(
     }
   } catch (error) {
     if (!(error instanceof CbrError) || error.code === 'backend') throw error;
-    entries.clear();
     tally.note(path, `is read again: its last tree cannot be read (${messageOf(error)})`);
+    return { rows, entries: undefined };
   }
   return { rows, entries };
 }

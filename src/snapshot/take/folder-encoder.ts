@@ -12,6 +12,7 @@ import type { ChunkReference, Entry } from '../entry.js';
 import type { TakenFile } from '../intake/intake.js';
 import type { FileNotes } from '../intake/tasks.js';
 import { decodeEntry, type EncodedEntry, encodeEntry } from '../tree.js';
+import type { EarlyEnd } from './early-end.js';
 import type { FolderBefore } from './folder-before.js';
 import { FolderSlots, type Slot } from './folder-slots.js';
 import {
@@ -31,6 +32,7 @@ export interface EncoderParts extends SourceEntryContext, FileTaker {
   /** Files with several names, of all sources. */
   readonly linkedFiles: LinkedFiles;
   readonly tally: Tally;
+  readonly early: EarlyEnd;
   /** Milliseconds since 1970. */
   readonly now: () => number;
 }
@@ -119,7 +121,7 @@ export class FolderEncoder {
     const name = listing.names[row]!;
     const old = before?.rows.get(name);
     const isSame = old !== undefined && old.compare(list, place, place + old.length) === 0;
-    const last = before?.entries.get(name);
+    const last = before?.entries?.get(name);
     const entry = isSame ? last : undefined;
     const path = joinRaw(folder.path, name);
     return {
@@ -128,7 +130,8 @@ export class FolderEncoder {
       real: folder.elsewhere?.get(row) ?? (real === folder.path ? path : joinRaw(real, name)),
       row,
       place,
-      existed: old !== undefined,
+      // A row without an entry is of a file that was not taken in.
+      existed: before?.entries === undefined ? old !== undefined : last !== undefined,
       old: last,
       oldRow: old,
       reusable: entry !== undefined && this.isStored(entry) ? entry : undefined,
@@ -201,6 +204,10 @@ export class FolderEncoder {
       slots.set(slot, item.reusable);
       return undefined;
     }
+    if (this.its.early.isAsked) {
+      slots.set(slot, this.leaveOut(folder, item));
+      return undefined;
+    }
     const kept = this.rules.trustMtime ? this.withContentOfBefore(folder, item) : undefined;
     if (kept !== undefined) {
       slots.set(slot, kept);
@@ -246,12 +253,16 @@ export class FolderEncoder {
     return encoded;
   }
 
-  private finishFile(
-    { list, listing }: ChangedFolder,
-    item: Item,
-    taken: TakenFile,
-    startSeconds: number,
-  ): Slot {
+  /** A file that is not taken in because the run was told to stop. */
+  private leaveOut({ list, listing }: ChangedFolder, item: Item): undefined {
+    markForReading(list, item.place);
+    this.its.tally.leftOut(listing.stats.size(item.row));
+    this.its.early.leftOut();
+  }
+
+  private finishFile(folder: ChangedFolder, item: Item, taken: TakenFile, startSeconds: number): Slot {
+    if (taken.state === 'stopped') return this.leaveOut(folder, item);
+    const { list, listing } = folder;
     const { tally } = this.its;
     const size = listing.stats.size(item.row);
     if (taken.row === undefined || taken.state === 'vanished' || taken.state === 'failed') {

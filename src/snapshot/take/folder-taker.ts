@@ -154,6 +154,10 @@ export class FolderTaker {
     const rows: number[] = [];
     const below = new Map<number, Underway>();
     for (let row = 0; row < names.length; row++) {
+      if (this.its.early.isAsked) {
+        this.its.early.leftOut();
+        break;
+      }
       const type = stats.type(row);
       const isFolder = type === 'directory';
       if (this.isLeftOut(path, listing, row, isFolder, rules)) continue;

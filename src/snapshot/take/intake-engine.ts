@@ -3,6 +3,7 @@ import { SMALLEST_HOLE } from '../../fs/index.js';
 import type { PackStore, Repository } from '../../repo/index.js';
 import type { StoreTreeChunk } from '../content-list.js';
 import { Intake } from '../intake/intake.js';
+import { StreamIntake, type TakenStream } from '../intake/stream-intake.js';
 import type { IntakeTasks, IntakeWorkerData } from '../intake/tasks.js';
 import { INTAKE_WORKER } from '../intake/worker-script.js';
 
@@ -13,6 +14,8 @@ const BATCH_FILES = 1024;
 /** The worker threads of one snapshot with the memory they share. */
 export interface IntakeEngine {
   readonly intake: Intake;
+  /** Takes in content that is no file; `path` is what it is called. */
+  takeStream(path: string, content: AsyncIterable<Uint8Array>): Promise<TakenStream>;
   /** Makes everything that runs or waits in it reject. */
   fail(error: unknown): void;
   close(): Promise<void>;
@@ -33,6 +36,8 @@ export interface EngineOptions {
   readonly compression: number;
   readonly stagingFolder: string;
   readonly onRead: (path: string, bytes: number, newBytes: number) => void;
+  /** No large file is read on. */
+  readonly isStopping: () => boolean;
 }
 
 export function startIntakeEngine(
@@ -69,15 +74,13 @@ export function startIntakeEngine(
   const pool = options.pool ?? intakePool(threads);
   pool.open(data);
   const slabPool = new SlabPool(slabsOver(slabs, layout));
+  const parts = { pool, slabs: slabPool, capacity, store, storeTreeChunk };
   return {
-    intake: new Intake({
-      pool,
-      slabs: slabPool,
-      capacity,
-      store,
-      storeTreeChunk,
-      onRead: options.onRead,
-    }),
+    intake: new Intake({ ...parts, onRead: options.onRead, isStopping: options.isStopping }),
+    takeStream: (path, content) => {
+      const onRead = (bytes: number, newBytes: number): void => options.onRead(path, bytes, newBytes);
+      return new StreamIntake({ ...parts, chunkMax: config.chunkMax, onRead }).take(content);
+    },
     fail: (error) => slabPool.fail(error),
     close: () => pool.close(),
   };

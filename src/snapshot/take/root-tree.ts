@@ -1,14 +1,21 @@
 import { baseName, joinRaw, type RawPath } from '../../fs/index.js';
-import type { ChunkReference } from '../entry.js';
+import type { ChunkReference, Entry } from '../entry.js';
 import { type EncodedEntry, encodeEntry, storeTree } from '../tree.js';
 import { folderEntry, type SourceEntryContext } from './source-entry.js';
 import type { SeenFolder } from './ways.js';
+
+/** A folder above a source that is no folder of this machine. */
+export interface MadeFolder {
+  readonly made: Pick<Entry, 'mode' | 'uid' | 'gid' | 'user' | 'group' | 'mtime'>;
+}
+
+type FolderAbove = SeenFolder | MadeFolder;
 
 /** A source with what it became: the tree of a folder, or some entries of one. */
 export type TakenSource = {
   readonly path: RawPath;
   /** The folders that the path leads through, from the outermost on. */
-  readonly above: readonly SeenFolder[];
+  readonly above: readonly FolderAbove[];
 } & (
   | { readonly tree: ChunkReference; readonly folder: SeenFolder }
   | {
@@ -23,7 +30,7 @@ interface Node {
   readonly children: Map<string, Node>;
   readonly entries: EncodedEntry[];
   readonly stored: ((tree: ChunkReference) => void)[];
-  folder?: SeenFolder;
+  folder?: FolderAbove;
   tree?: ChunkReference;
 }
 
@@ -64,11 +71,20 @@ function storeNode(node: Node, path: RawPath, its: SourceEntryContext): ChunkRef
   for (const [name, child] of node.children) {
     const below = joinRaw(path, name);
     const tree = storeNode(child, below, its);
-    const { real, stats } = child.folder!;
-    entries.set(name, encodeEntry(folderEntry(baseName(below), stats, 0, real, tree, its)));
+    entries.set(name, folderEntryOf(child.folder!, baseName(below), tree, its));
   }
   const sorted = [...entries.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
   const tree = storeTree(sorted, its.storeTreeChunk);
   for (const stored of node.stored) stored(tree);
   return tree;
+}
+
+function folderEntryOf(
+  folder: FolderAbove,
+  name: string,
+  tree: ChunkReference,
+  its: SourceEntryContext,
+): EncodedEntry {
+  if ('made' in folder) return encodeEntry({ name, type: 'directory', ...folder.made, tree });
+  return encodeEntry(folderEntry(name, folder.stats, 0, folder.real, tree, its));
 }

@@ -8,7 +8,9 @@ import {
   validSnapshots,
 } from '../../repo/index.js';
 import type { Listener } from '../events.js';
+import { isPartial, withPartial } from '../snapshot-extensions.js';
 import { type AboutSnapshot, type Level, snapshotOf } from '../snapshot-record.js';
+import { EarlyEnd } from './early-end.js';
 import type { FolderTakerParts } from './folder-taker.js';
 import { LinkedFiles } from './linked-files.js';
 import { findOwnFolders } from './own-folders.js';
@@ -22,6 +24,7 @@ export interface Run {
   readonly options: TakeOptions;
   readonly loaded: LoadedRepository;
   readonly tally: Tally;
+  readonly early: EarlyEnd;
   readonly resolved: ResolvedSources;
   readonly level: Level;
   readonly parent: SessionId | undefined;
@@ -40,10 +43,23 @@ export function prepareRun(
   const tally = new Tally(listener, options.items, () => performance.now());
   const ownFolders = findOwnFolders(options.ownFolders, repository.backend.location);
   const isValid = (sid: SessionId): boolean => loaded.sync.isSound && valid.has(sid);
-  const resolved = resolveSources(options, { cache, ownFolders, isValid, tally });
+  const { stream } = options;
+  const resolved =
+    stream === undefined
+      ? resolveSources(options, { cache, ownFolders, isValid, tally })
+      : { sources: [], paths: [stream.path], missing: 0, single: { files: 0, bytes: 0 } };
   const parent = resolved.sources.find(({ state }) => state.parent !== undefined)?.state.parent;
-  const level = options.level ?? (parent === undefined ? 'full' : 'incr');
-  tally.expect(expectedOf(parent, loaded));
+  const before = aboutOf(parent, loaded);
+  const isWhole = before !== undefined && !isPartial(before);
+  // What goes on from a partial snapshot has read everything together with it.
+  const level =
+    options.level ?? (parent === undefined || (before !== undefined && !isWhole) ? 'full' : 'incr');
+  // What the last snapshot held is the best guess of what this one will.
+  if (isWhole) tally.expect({ files: before.statistics.files, bytes: before.statistics.sourceBytes });
+  const early = new EarlyEnd(
+    options.signal,
+    options.partial === true && stream === undefined && !options.dryRun,
+  );
   // It relies on what it read when it registered, and on nothing later (W2).
   const reader = fixedChunkReader(repository);
   return {
@@ -51,6 +67,7 @@ export function prepareRun(
     options,
     loaded,
     tally,
+    early,
     resolved,
     level,
     parent,
@@ -63,26 +80,22 @@ export function prepareRun(
       linkGroups: keys.linkGroups(),
       linkedFiles: new LinkedFiles(),
       tally,
+      early,
       ownFolders,
       now: repository.now,
-      signal: options.signal,
     },
   };
 }
 
-/** What the last snapshot held is the best guess of what this one will. */
-function expectedOf(
-  parent: SessionId | undefined,
-  { view }: LoadedRepository,
-): { files: number; bytes: number } | undefined {
+/** What the last snapshot says of itself. */
+function aboutOf(parent: SessionId | undefined, { view }: LoadedRepository): AboutSnapshot | undefined {
   const outcome = parent === undefined ? undefined : view.outcomes.get(parent);
   if (parent === undefined || outcome === undefined || outcome instanceof CbrError) return undefined;
   if (outcome.outcome !== 'commit') return undefined;
   try {
-    const { statistics } = snapshotOf(parent, outcome).about;
-    return { files: statistics.files, bytes: statistics.sourceBytes };
+    return snapshotOf(parent, outcome).about;
   } catch {
-    return undefined; // only a guess for the progress: check says what is wrong with the record
+    return undefined; // check says what is wrong with the record
   }
 }
 
@@ -97,13 +110,13 @@ export function describe(
   milliseconds: number,
   storedBytes: number,
 ): AboutSnapshot {
-  const { options, tally, level, parent, resolved } = run;
+  const { options, tally, early, level, parent, resolved } = run;
   const { files, folders, others, newFiles, changedFiles, unchangedFiles, sourceBytes, newBytes } = tally;
   const time = options.time ?? {
     seconds: Math.floor(startedMs / 1000),
     nanoseconds: Math.floor((startedMs % 1000) * 1e6),
   };
-  return {
+  const about: AboutSnapshot = {
     seconds: time.seconds,
     nanoseconds: time.nanoseconds,
     zoneOffset: options.zoneOffset,
@@ -134,4 +147,5 @@ export function describe(
     })),
     ...(tally.errors.length > MAX_ERRORS ? { moreErrors: tally.errors.length - MAX_ERRORS } : {}),
   };
+  return early.isPartial ? withPartial(about) : about;
 }

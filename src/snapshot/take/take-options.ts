@@ -1,6 +1,7 @@
 import type { FilterRules, RawPath } from '../../fs/index.js';
 import type { Level, SnapshotStatistics } from '../snapshot-record.js';
 import type { IntakePool } from './intake-engine.js';
+import type { StreamInput } from './stream-source.js';
 
 /** What lies at or below `from` is stored at or below `path`. */
 export interface StoredUnder {
@@ -9,8 +10,10 @@ export interface StoredUnder {
 }
 
 export interface TakeOptions {
-  /** Sources, as the user wrote them. */
+  /** Sources, as the user wrote them; none beside a stream. */
   readonly paths: readonly string[];
+  /** The only source, instead of paths. */
+  readonly stream?: StreamInput;
   /** More sources, out of lists. */
   readonly listed?: readonly RawPath[];
   /** Sources that are stored under other paths than where they are read; the longest `from` counts. */
@@ -49,6 +52,10 @@ export interface TakeOptions {
   readonly items: boolean;
   /** Folders never taken in, beside the repository itself. */
   readonly ownFolders: readonly string[];
+  /** Fail before more new content than so many bytes is stored (see NewDataLimit). */
+  readonly maxNew?: number;
+  /** When stopped, commit what was taken in by then as a partial snapshot. Not for a stream. */
+  readonly partial?: boolean;
   /** Stops the run cleanly. */
   readonly signal: AbortSignal;
 }
@@ -69,6 +76,8 @@ export interface TakeSummary {
   readonly changed: number;
   readonly notes: number;
   readonly missingSources: number;
+  /** It was stopped before everything was taken in. */
+  readonly partial: boolean;
   /** Thread time spent on opening again what was sealed, before an index named it. */
   readonly verifySeconds: number;
 }

@@ -23,9 +23,9 @@ import { lookAtSources, storeSources, type TakenSources } from './walk-sources.j
 const MAX_ATTEMPTS = 3;
 
 /**
- * Takes a snapshot: register, read, scan and store, commit. Rejects (source) when no source can be read, (interrupted) when
- * stopped, and with any error of the repository; earlier snapshots are never touched, and what was stored by then is used
- * by the next run.
+ * Takes a snapshot: register, read, scan and store, commit. Rejects (source) when no source can be read or a stream breaks
+ * off, (interrupted) when stopped, unless it may be partial and has something, with NewDataLimitError, and with any error of
+ * the repository; earlier snapshots are never touched, and what was stored by then is used by the next run.
  */
 export async function takeSnapshot(
   repository: Repository,
@@ -39,7 +39,8 @@ export async function takeSnapshot(
       return await takeOnce(repository, attempt === 1 ? options : others, listener);
     } catch (error) {
       const fenced = error instanceof CbrError && error.code === 'fenced';
-      if (!fenced || attempt === MAX_ATTEMPTS) throw error;
+      // A stream comes once.
+      if (!fenced || attempt === MAX_ATTEMPTS || options.stream !== undefined) throw error;
       repository.report('Another machine held this run for dead: starting over.', 'notice');
     }
   }
@@ -67,7 +68,7 @@ async function takeOnce(
     });
     const run = prepareRun(repository, options, listener, loaded);
     const taken = await storeSources(run, store);
-    if (options.signal.aborted) throw new CbrError('interrupted', 'the snapshot was interrupted');
+    run.early.check();
     const about = describe(run, startedMs, performance.now() - startedClock, store.totals.stored);
     // Invariants I1 to I4: every chunk, then every segment that names it, is durable by now.
     await session.commit({
@@ -129,8 +130,13 @@ async function lookOnly(
  */
 function commitStates(run: Run, taken: TakenSources, snapshot: SessionId): void {
   const { cache, report } = run.repository;
-  const states = run.resolved.sources.map((source, i) => ({ source, after: taken.states[i] }));
+  // What is known of a whole one tells more than a partial one, and must not be mixed with it.
+  const isKept = ({ state }: Source): boolean =>
+    run.early.isPartial && cache.directoryState(state.key).snapshot !== undefined;
   try {
+    const states = run.resolved.sources
+      .map((source, i) => ({ source, after: taken.states[i] }))
+      .filter(({ source }) => !isKept(source));
     // A full snapshot saw everything, and one that lacks the source saw nothing: what was known before is void.
     const isVoid = ({ source, after }: (typeof states)[number]): boolean =>
       source.state.before === undefined || after === undefined || !after.isWhole;
@@ -150,7 +156,7 @@ function commitStates(run: Run, taken: TakenSources, snapshot: SessionId): void 
       'notice',
     );
   } finally {
-    for (const { after } of states) after?.close();
+    for (const after of taken.states) after?.close();
   }
 }
 
@@ -175,7 +181,7 @@ function summarize(
   snapshot: SessionId | undefined,
   verifyMs: number,
 ): TakeSummary {
-  const { tally, level, parent, resolved } = run;
+  const { tally, early, level, parent, resolved } = run;
   return {
     snapshot,
     root: chunkIdHex(taken.root.id),
@@ -187,6 +193,7 @@ function summarize(
     changed: tally.changing,
     notes: tally.notes,
     missingSources: resolved.missing,
+    partial: early.isPartial,
     verifySeconds: verifyMs / 1000,
   };
 }

@@ -4,15 +4,18 @@ import type { DirectoryPut, PackStore } from '../../repo/index.js';
 import type { ChunkReference } from '../entry.js';
 import { Breather } from './breather.js';
 import { dryFiles, dryTrees } from './dry-run.js';
+import { interrupted } from './early-end.js';
 import { encodeFolderState } from './folder-state.js';
 import { FolderTaker, type FolderTakerParts } from './folder-taker.js';
 import { forecast } from './forecast.js';
 import { startIntakeEngine } from './intake-engine.js';
 import { LISTED_KEY, takeListed } from './listed-folder.js';
+import { NewDataLimit } from './new-data-limit.js';
 import { storeRootTree, type TakenSource } from './root-tree.js';
 import type { Run } from './run.js';
 import type { StateAfter } from './source-state.js';
 import type { FolderSource, ListedSource } from './sources.js';
+import { type StreamSourceParts, takeStreamSource } from './stream-source.js';
 import { treeStore } from './tree-store.js';
 
 /** What the sources became. */
@@ -21,6 +24,8 @@ export interface TakenSources {
   /** For each source, in order, what its state becomes; undefined where it was gone by then. */
   readonly states: readonly (StateAfter | undefined)[];
 }
+
+type WalkParts = FolderTakerParts & StreamSourceParts;
 
 export interface StoredSources extends TakenSources {
   /** The durable index segments that name their chunks. */
@@ -34,24 +39,30 @@ export async function storeSources(run: Run, store: PackStore): Promise<StoredSo
   const stagingFolder = backend.stagingFolder!;
   const compression = options.compression ?? config.compression;
   const trees = treeStore(repository, store, compression);
+  const limit = options.maxNew === undefined ? undefined : new NewDataLimit(options.maxNew);
   const engine = startIntakeEngine(repository, store, trees.put, {
     threads: options.threads,
     pool: options.pool,
     compression,
     stagingFolder,
-    onRead: (path, bytes, newBytes) => run.tally.read(path, bytes, newBytes),
+    onRead: (path, bytes, newBytes) => {
+      run.tally.read(path, bytes, newBytes);
+      limit?.add(path, newBytes);
+    },
+    isStopping: () => run.early.isAsked,
   });
   let isOver = false;
   if (options.forecast && run.parent === undefined) foretell(run, () => isOver);
-  const stop = (): void => engine.fail(new CbrError('interrupted', 'the snapshot was interrupted'));
-  options.signal.addEventListener('abort', stop);
+  const allClear = run.early.onFailure((error) => engine.fail(error));
   try {
     const { intake } = engine;
-    const parts: FolderTakerParts = {
+    const parts: WalkParts = {
       ...run.parts,
       storeTreeChunk: trees.put,
       addFile: (file, taken) => intake.add(file, taken),
       addFileAgain: (file, taken) => intake.addAgain(file, taken),
+      signal: options.signal,
+      takeStream: (path, content) => engine.takeStream(path, content),
       check: () => intake.check(),
     };
     const taken = await walkSources(run, parts, () => intake.settle());
@@ -67,7 +78,7 @@ export async function storeSources(run: Run, store: PackStore): Promise<StoredSo
     throw error;
   } finally {
     isOver = true;
-    options.signal.removeEventListener('abort', stop);
+    allClear();
   }
 }
 
@@ -79,15 +90,25 @@ function foretell({ resolved, parts, tally }: Run, isOver: () => boolean): void 
   );
 }
 
-/** Walks all sources, waits for their content, and stores the tree above them. */
-async function walkSources(
-  run: Run,
-  parts: FolderTakerParts,
-  settle: () => Promise<void>,
-): Promise<TakenSources> {
+/** Takes in all sources, waits for their content, and stores the tree above them. */
+async function walkSources(run: Run, parts: WalkParts, settle: () => Promise<void>): Promise<TakenSources> {
+  const { stream } = run.options;
+  if (stream === undefined) return walkPaths(run, parts, settle);
+  const source = await takeStreamSource(stream, parts);
+  // By now it is whole: the threads are told that nothing follows.
+  await settle();
+  return { root: storeRootTree([source], parts), states: [] };
+}
+
+async function walkPaths(run: Run, parts: WalkParts, settle: () => Promise<void>): Promise<TakenSources> {
   const walked: (Walked | undefined)[] = [];
   const breather = new Breather(parts);
   for (const source of run.resolved.sources) {
+    if (parts.early.isAsked) {
+      parts.early.leftOut();
+      walked.push(undefined);
+      continue;
+    }
     try {
       const one = await (source.kind === 'folder'
         ? walkFolder(source, parts)
@@ -103,6 +124,7 @@ async function walkSources(
   }
   await settle();
   const sources = (await Promise.all(walked.map((each) => each?.taken))).filter((each) => each !== undefined);
+  if (parts.early.isPartial && parts.tally.files + parts.tally.others === 0) throw interrupted();
   if (sources.length === 0) {
     throw new CbrError('source', 'none of the sources could be read', { hint: 'No snapshot was made.' });
   }
@@ -158,11 +180,16 @@ export async function lookAtSources(run: Run): Promise<TakenSources> {
     statPath(path as RawPath, stats);
     return stats;
   };
-  const parts: FolderTakerParts = {
+  const parts: WalkParts = {
     ...run.parts,
     storeTreeChunk: dryTrees(run.repository.keys.chunkIds('tree')),
     addFile: dryFiles(rowOf),
     addFileAgain: dryFiles(rowOf),
+    signal: run.options.signal,
+    // A look at it would take it away.
+    takeStream: async () => {
+      throw new CbrError('usage', 'there is no dry run of a stream');
+    },
     check: () => undefined,
   };
   return walkSources(run, parts, async () => undefined);
