@@ -53,6 +53,11 @@ export const CATALOG: readonly CatalogEntry[] = [
     load: async () => (await import('./commands/restore.js')).restore,
   },
   {
+    name: 'diff',
+    summary: 'show what differs between two snapshots, or a snapshot and the disk',
+    load: async () => (await import('./commands/diff.js')).diff,
+  },
+  {
     name: 'dump',
     summary: 'write a file of a snapshot, or an archive of a folder, to standard output',
     load: async () => (await import('./commands/dump.js')).dump,

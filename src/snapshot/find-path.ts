@@ -29,12 +29,20 @@ export type FoundPath =
  * Finds a path in a snapshot; one without '/' in front begins at the root. Rejects with `not-found`, naming the deepest
  * folder there is, and with DamagedError when a tree cannot be read.
  */
-export async function findPath(
+export function findPath(
   snapshot: Snapshot,
   path: string | undefined,
   read: ReadTreeChunk,
 ): Promise<FoundPath> {
-  const wanted = pathInSnapshot(path);
+  return findRawPath(snapshot, pathInSnapshot(path), read);
+}
+
+/** As `findPath` for a raw path. */
+export async function findRawPath(
+  snapshot: Snapshot,
+  wanted: RawPath,
+  read: ReadTreeChunk,
+): Promise<FoundPath> {
   const names = wanted.split('/').filter((name) => name !== '');
   let tree = snapshot.root;
   let at: Entry | undefined;

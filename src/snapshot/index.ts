@@ -3,7 +3,15 @@ export { checkRepository } from './check/check-repository.js';
 export type { Finding } from './check/findings.js';
 
 export { compareTrees, type EntryPair } from './compare-trees.js';
-
+export type { Aspect, Change, ChangeKind } from './diff/change.js';
+export { diffLive, type LiveOptions, liveRoots } from './diff/diff-live.js';
+export {
+  type DiffOptions,
+  type DiffSide,
+  diffSnapshots,
+  shownPath,
+} from './diff/diff-snapshots.js';
+export type { ChangeBatch } from './diff/gather-changes.js';
 export type { ArchiveWriter } from './dump/archive-writer.js';
 export type { ByteSink, EndingSink } from './dump/byte-sink.js';
 export { type ArchiveSummary, dumpArchive } from './dump/dump-archive.js';
@@ -15,6 +23,7 @@ export { ZstdSink } from './dump/zstd-sink.js';
 
 export * from './entry.js';
 export * from './events.js';
+export { pathInSnapshot } from './find-path.js';
 export { type AppliedForgetPlan, applyForgetPlan } from './forget/apply-forget-plan.js';
 export { type ForgetOptions, forgetSnapshots } from './forget/forget-snapshots.js';
 export {

@@ -1,0 +1,158 @@
+import type { Command } from 'commander';
+import { CbrError } from '../../core/index.js';
+import type { Repository } from '../../repo/index.js';
+import {
+  type ChangeBatch,
+  type DiffOptions,
+  type DiffSide,
+  diffLive,
+  diffSnapshots,
+  type LiveOptions,
+  liveRoots,
+  pathInSnapshot,
+} from '../../snapshot/index.js';
+import { ChangeCounts } from '../change-counts.js';
+import { type ChangeRoots, changeFields, changeLine, LETTERS_HELP } from '../change-text.js';
+import type { CommandContext, CommandModule, Outcome } from '../command.js';
+import { chosenSide, chosenSides, wantedSide, wantedSides } from '../diff-sides.js';
+import { shownBy } from '../events.js';
+import { EXIT } from '../exit-codes.js';
+import { declareFilters, filterRulesOf } from '../filter-flags.js';
+import { MOMENT_HELP, parsePastMoment } from '../moments.js';
+import type { Output } from '../output.js';
+import { rawField } from '../raw-names.js';
+import { withRepository } from '../repository.js';
+import { declareSnapshotFilter, SNAPSHOT_HELP, snapshotFilterOf } from '../snapshot-choice.js';
+import { labelled } from '../table.js';
+import type { ZonedTime } from '../times.js';
+
+interface Flags {
+  readonly at?: readonly ZonedTime[];
+  readonly metadata?: boolean;
+  readonly stat?: boolean;
+  readonly live?: boolean;
+  readonly livePath?: string;
+  readonly compareContent?: boolean;
+  readonly oneFileSystem?: boolean;
+}
+
+const HELP = `${SNAPSHOT_HELP}
+BEFORE and AFTER are SNAPSHOT[:PATH]; a path on one side only is meant on both. Without AFTER: the newest snapshot of the
+same host and source as BEFORE. --at stands for BEFORE, a second one for AFTER.
+${LETTERS_HELP}
+
+A file that is gone in one place and new in another with the same content was moved; of several, those with the same name
+belong together. Times alone make no change, unless --metadata is given. The exit code is 0 whether or not there are changes.
+With --live a file is read when its time differs and its size does not, and where it could have been moved. What was left
+out of the snapshot counts as added: give the same --exclude. What cannot be read is told, and the exit code is 3.
+${MOMENT_HELP}
+
+Examples:
+  $ cbr diff latest~1 latest
+  $ cbr diff 6c1f0e:/home/ann/letters latest
+  $ cbr diff --at 'last monday' --stat
+  $ cbr diff latest:/home/ann --live
+  $ cbr diff latest:/home/ann --live-path /mnt/restored`;
+
+export const diff: CommandModule = {
+  configure(command: Command): void {
+    command
+      .argument('[before]', 'the older snapshot, or a part of it')
+      .argument('[after]', 'the newer one')
+      .option('--metadata', 'changes of times alone as well')
+      .option('--stat', 'the summary alone')
+      .option('--live', 'compare with what is on the disk now, in the places the snapshot was taken of')
+      .option('--live-path <path>', 'the same with this folder or file, such as one that was restored')
+      .option('--compare-content', 'with --live: read files too whose size and time are as they were')
+      .option('-x, --one-file-system', 'with --live: do not enter other file systems');
+    declareSnapshotFilter(command);
+    command.option(
+      '--at <time>',
+      'the newest that was taken at or before TIME, in place of BEFORE; given again: of AFTER',
+      (text: string, given: readonly ZonedTime[] = []) => [...given, parsePastMoment(text)],
+    );
+    declareFilters(command, 'tree');
+    command.addHelpText('after', HELP);
+  },
+
+  async run(context: CommandContext, command: Command): Promise<Outcome> {
+    const flags = command.opts<Flags>();
+    const { at = [], metadata = false } = flags;
+    const rules = await filterRulesOf(command);
+    const options: DiffOptions = { rules, times: metadata, signal: context.signal };
+    const filter = snapshotFilterOf(command);
+    const isLive = flags.live === true || flags.livePath !== undefined;
+    if (!isLive) refuseLiveFlags(flags);
+    if (isLive) {
+      const wanted = wantedSide(command.args, at);
+      return withRepository(context, async (repository) =>
+        liveDiff(context, repository, await chosenSide(repository, wanted, filter), flags, options),
+      );
+    }
+    const wanted = wantedSides(command.args, at);
+    return withRepository(context, async (repository) => {
+      const [before, after] = await chosenSides(repository, wanted, filter);
+      const roots = { before: pathInSnapshot(before.path), after: pathInSnapshot(after.path) };
+      const changes = diffSnapshots(repository, before, after, options);
+      const counts = await show(changes, roots, context.output, flags);
+      const summary = { before: before.snapshot.id, after: after.snapshot.id, ...counts.fields() };
+      return { exitCode: EXIT.done, summary };
+    });
+  },
+};
+
+function refuseLiveFlags({ compareContent, oneFileSystem }: Flags): void {
+  const given = compareContent === true ? '--compare-content' : oneFileSystem === true ? '-x' : undefined;
+  if (given === undefined) return;
+  throw new CbrError('usage', `${given} says how to compare with the disk, and needs --live`);
+}
+
+async function liveDiff(
+  context: CommandContext,
+  repository: Repository,
+  before: DiffSide,
+  flags: Flags,
+  options: DiffOptions,
+): Promise<Outcome> {
+  const { output, options: global } = context;
+  const { livePath, compareContent = false, oneFileSystem = false } = flags;
+  const live: LiveOptions = {
+    ...options,
+    compareContent,
+    oneFileSystem,
+    ownFolders: [global.cacheRoot],
+    ...(livePath === undefined ? {} : { place: livePath }),
+  };
+  const changes = diffLive(repository, before, live, shownBy(output, 'source'));
+  const counts = await show(changes, liveRoots(before, livePath), output, flags);
+  const place = livePath === undefined ? {} : rawField('live', liveRoots(before, livePath).after);
+  return {
+    exitCode: output.errorCount > 0 ? EXIT.incomplete : EXIT.done,
+    summary: { before: before.snapshot.id, ...place, ...counts.fields() },
+  };
+}
+
+async function show(
+  batches: AsyncIterable<ChangeBatch>,
+  roots: ChangeRoots,
+  output: Output,
+  { metadata: times = false, stat = false }: Flags,
+): Promise<ChangeCounts> {
+  const counts = new ChangeCounts();
+  let isTold = false;
+  for await (const { changes, isCut } of batches) {
+    if (output.isOver) break;
+    if (isCut && !isTold) {
+      isTold = true;
+      const reason = 'there are very many changes: some that were moved are shown as removed and added';
+      output.problem({ severity: 'note', about: 'repository', reason });
+    }
+    for (const change of changes) {
+      counts.add(change);
+      if (!stat) output.item(changeFields(change, roots), () => changeLine(change, roots, times));
+    }
+  }
+  if (!stat && counts.total > 0) output.line();
+  for (const line of labelled(counts.rows())) output.line(line);
+  return counts;
+}

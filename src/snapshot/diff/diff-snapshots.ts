@@ -1,0 +1,83 @@
+import { type ChunkId, toLatin1 } from '../../core/index.js';
+import type { FilterRules, RawPath } from '../../fs/index.js';
+import { chunkReader, loadRepository, type Repository } from '../../repo/index.js';
+import { compareTrees } from '../compare-trees.js';
+import type { ReadTreeChunk } from '../content-list.js';
+import { type FoundPath, findPath } from '../find-path.js';
+import type { Snapshot } from '../snapshot-record.js';
+import type { IdOfValue } from './change.js';
+import { EntryChoice } from './entry-choice.js';
+import { type ChangeBatch, type ComparedPair, gatherChanges, HELD_CHANGES } from './gather-changes.js';
+
+/** A snapshot, or a part of it. */
+export interface DiffSide {
+  readonly snapshot: Snapshot;
+  /** As a user wrote it; without one the whole snapshot. */
+  readonly path?: string;
+}
+
+export interface DiffOptions {
+  readonly rules: FilterRules;
+  /** Whether changes of times alone count. */
+  readonly times: boolean;
+  readonly signal: AbortSignal;
+  /** See `GatherOptions`. */
+  readonly held?: number;
+}
+
+/**
+ * The changes from one snapshot to another, or between parts of them, in the order of their paths. Trees that both have are
+ * not read. Rejects with `not-found` when there is no such path, and with DamagedError when a tree cannot be read.
+ */
+export async function* diffSnapshots(
+  repository: Repository,
+  before: DiffSide,
+  after: DiffSide,
+  options: DiffOptions,
+): AsyncGenerator<ChangeBatch> {
+  const reader = chunkReader(repository, await loadRepository(repository));
+  const read: ReadTreeChunk = (reference) => reader.read('tree', reference.id, reference.length);
+  const from = await findPath(before.snapshot, before.path, read);
+  const to = await findPath(after.snapshot, after.path, read);
+  const choice = new EntryChoice(options.rules, to.path as RawPath);
+  yield* gatherChanges(chosenPairs(pairsOf(from, to, read), choice, options.signal), {
+    idOf: idOfValue(repository),
+    times: options.times,
+    held: options.held ?? HELD_CHANGES,
+  });
+}
+
+/** What is compared itself, and what is in it. */
+async function* pairsOf(
+  before: FoundPath,
+  after: FoundPath,
+  read: ReadTreeChunk,
+): AsyncGenerator<readonly ComparedPair[]> {
+  // The root of a snapshot is no entry.
+  if (before.entry !== undefined && after.entry !== undefined) {
+    yield [{ path: '', before: before.entry, after: after.entry }];
+  }
+  yield* compareTrees(before.tree, after.tree, read);
+}
+
+async function* chosenPairs(
+  pairs: AsyncIterable<readonly ComparedPair[]>,
+  choice: EntryChoice,
+  signal: AbortSignal,
+): AsyncGenerator<readonly ComparedPair[]> {
+  for await (const batch of pairs) {
+    signal.throwIfAborted();
+    yield batch.filter(({ path, before, after }) => choice.of(path, (after ?? before)!) === 'chosen');
+  }
+}
+
+export function idOfValue({ keys }: Repository): IdOfValue {
+  const hasher = keys.chunkIds('tree');
+  return (value) => toLatin1(hasher.digest(value)) as ChunkId;
+}
+
+/** A path as it is shown: absolute. */
+export function shownPath(root: string, relative: string): string {
+  if (relative === '') return root;
+  return root === '/' ? `/${relative}` : `${root}/${relative}`;
+}
