@@ -275,18 +275,26 @@ describe('--include', () => {
   test('takes what matches, what is below it and what leads to it; excludes count in there', async () => {
     const its = await scratchRepository();
     runScript(its.source, [
-      'mkdir -p a/docs/old b/empty c/docs d/e/f docs; touch a/docs/x a/docs/old/y a/z c/docs/x.bak c/w.md docs/x d/e/f/m.md',
+      'mkdir -p a/docs/old a/docs/sub/deep b/empty c/docs d/e/f docs; touch a/docs/sub/deep/q; touch a/docs/x a/docs/old/y a/z c/docs/x.bak c/w.md docs/x d/e/f/m.md',
     ]);
     const include = patternRules(['docs/', '*.md', '!w.md']);
     const rules = rulesWith({ include, exclude: patternRules(['old', '*.bak', '/docs']) });
     const taken = await its.take({ rules });
-    expect(await stored(its)).toEqual('a a/docs a/docs/x c c/docs d d/e d/e/f d/e/f/m.md'.split(' '));
+    expect(await stored(its)).toEqual(
+      'a a/docs a/docs/sub a/docs/sub/deep a/docs/sub/deep/q a/docs/x c c/docs d d/e d/e/f d/e/f/m.md'.split(
+        ' ',
+      ),
+    );
     expect(excludedIn(taken, its)).toMatchObject({ 'a/z': { option: '--include' }, docs: { text: '/docs' } });
-    expect(taken.summary.statistics).toMatchObject({ files: 2, folders: 8 });
+    expect(taken.summary.statistics).toMatchObject({ files: 3, folders: 10 });
     rmSync(join(its.source, 'd/e/f/m.md'));
     writeFileSync(join(its.source, 'b/empty/n.md'), '');
     await its.take({ rules });
-    expect(await stored(its)).toEqual('a a/docs a/docs/x b b/empty b/empty/n.md c c/docs'.split(' '));
+    expect(await stored(its)).toEqual(
+      'a a/docs a/docs/sub a/docs/sub/deep a/docs/sub/deep/q a/docs/x b b/empty b/empty/n.md c c/docs'.split(
+        ' ',
+      ),
+    );
   });
 
   test('does not walk where an anchored pattern cannot lead', async () => {
