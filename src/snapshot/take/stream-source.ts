@@ -1,5 +1,5 @@
 import { CbrError, messageOf } from '../../core/index.js';
-import { baseName, displayPath, type Owners, type RawPath } from '../../fs/index.js';
+import { baseName, displayPath, type Owners, parentPath, type RawPath } from '../../fs/index.js';
 import type { Entry, TimeStamp } from '../entry.js';
 import type { TakenStream } from '../intake/stream-intake.js';
 import { encodeEntry } from '../tree.js';
@@ -43,7 +43,7 @@ export async function takeStreamSource(stream: StreamInput, its: StreamSourcePar
     .split('/')
     .slice(2)
     .map(() => folder);
-  return { path, above, entries: [encodeEntry(entry)], stored: () => undefined };
+  return { path: parentPath(path), above, entries: [encodeEntry(entry)], stored: () => undefined };
 }
 
 /** What the stream yields, and a rejection as soon as `signal` is aborted, even while nothing comes. */
