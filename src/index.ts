@@ -10,7 +10,13 @@ export {
   PathNotFoundError,
   VERSION,
 } from './core/index.js';
-export { displayPath } from './fs/index.js';
+export {
+  ALL_METADATA,
+  displayPath,
+  type FilterRules,
+  type MetadataChoice,
+  NO_RULES,
+} from './fs/index.js';
 export {
   addDuration,
   applyNightly,
@@ -82,6 +88,9 @@ export {
   listForgotten,
   listSnapshots,
   type OperationEvent,
+  OVERWRITE_NOTHING,
+  type Overwrite,
+  type OverwriteRule,
   type PlannedSnapshot,
   type ProblemEvent,
   type ProgressEvent,
@@ -92,6 +101,7 @@ export {
   type RestoreSummary,
   repositoryStats,
   restoreSnapshot,
+  SAME_LAYOUT,
   type SessionStatus,
   type Snapshot,
   type SnapshotChoice,
@@ -101,6 +111,7 @@ export {
   sessionStatus,
   type TakeOptions,
   type TakeSummary,
+  type TargetLayout,
   takeSnapshot,
   type UnforgetOptions,
   type Unforgotten,

@@ -3,7 +3,14 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { OverwriteRule } from '../../dist/snapshot/index.js';
-import { buildModel, foundFacts, modelFacts, modelRestore, modelTree } from './restore-model.js';
+import {
+  besideEachOther,
+  buildModel,
+  foundFacts,
+  modelFacts,
+  modelRestore,
+  modelTree,
+} from './restore-model.js';
 import { isSoak, scratch } from './scratch-repository.js';
 import { runScript } from './source-tree.js';
 
@@ -17,6 +24,8 @@ const RULES: readonly OverwriteRule[] = [
   { overwrite: 'always', compareContent: false },
 ];
 
+const CASES = 8;
+
 const allowAll = async (): Promise<void> => undefined;
 
 test('a restore into a target that is not empty', { timeout: 600_000 }, async () => {
@@ -25,12 +34,15 @@ test('a restore into a target that is not empty', { timeout: 600_000 }, async ()
   let number = 0;
   await fc.assert(
     fc.asyncProperty(
-      modelTree,
-      modelTree,
+      fc.array(fc.tuple(modelTree, modelTree), { minLength: CASES, maxLength: CASES }),
       fc.constantFrom(...RULES),
       fc.boolean(),
-      async (source, there, rule, deletes) => {
+      async (cases, rule, deletes) => {
         number++;
+        // Several at once cost little more. One in which something is lost keeps what all of them would delete.
+        const chosen = deletes ? cases.slice(0, 2) : cases;
+        const source = besideEachOther(chosen.map(([each]) => each));
+        const there = besideEachOther(chosen.map(([, each]) => each));
         const from = join(its.root, `from ${number}`);
         const target = join(its.root, `to ${number}`);
         for (const [at, tree] of [
@@ -65,6 +77,6 @@ test('a restore into a target that is not empty', { timeout: 600_000 }, async ()
         runScript(its.root, [`rm -rf '${from}' '${target}'`]);
       },
     ),
-    { numRuns: isSoak ? 2000 : 20 },
+    { numRuns: isSoak ? 1000 : 10 },
   );
 });

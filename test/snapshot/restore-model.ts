@@ -75,6 +75,12 @@ const { folder } = fc.letrec<{ folder: ModelFolder; node: ModelNode }>((tie) => 
 
 export const modelTree: fc.Arbitrary<ModelFolder> = folder;
 
+/** One folder that holds them all. */
+export function besideEachOther(trees: readonly ModelFolder[]): ModelFolder {
+  const children = new Map(trees.map((tree, i) => [`case ${i}`, tree]));
+  return { kind: 'folder', mode: 0o755, mtime: 1_000_000_000, children };
+}
+
 export function buildModel(at: string, tree: ModelFolder): void {
   const times: string[] = [];
   build(at, tree, times);

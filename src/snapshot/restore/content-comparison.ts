@@ -4,6 +4,7 @@ import type { SeenEntry } from '../../fs/index.js';
 import type { ReadTreeChunk } from '../content-list.js';
 import { partsOf } from './file-parts.js';
 import type { PlacedEntry } from './file-underway.js';
+import { stopIfAborted } from './interruption.js';
 import type { RestoreWorkers } from './restore-workers.js';
 
 /** A file of the target whose content was compared with what is to be restored in its place. */
@@ -60,7 +61,7 @@ export class ContentComparison {
   private async isSame({ node, entry }: PlacedEntry): Promise<boolean> {
     try {
       for await (const part of partsOf(node.folder, entry, this.read)) {
-        if (this.signal.aborted) throw new CbrError('interrupted', 'the restore was interrupted');
+        stopIfAborted(this.signal);
         const { difference, unreadable } = await this.workers.run('verifyFile', part);
         if (difference !== undefined || unreadable !== undefined) return false;
       }

@@ -94,7 +94,7 @@ export class ExistingEntries {
     if (entry.flags !== undefined && entry.linkGroup === undefined) {
       metadata.setFlagsOfEntry(node.folder, entry.name, entry.flags);
     }
-    report.right(path);
+    report.right(path, entry.size);
     ended(placed, 'right');
     return undefined;
   }

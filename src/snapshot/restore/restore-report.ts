@@ -20,6 +20,7 @@ export class RestoreReport {
   metadataProblems = 0;
   private readonly lostPaths = new Set<string>();
   private readonly existingPaths = new Set<string>();
+  private rightBytes = 0;
   private lastProgress = Number.NEGATIVE_INFINITY;
 
   constructor(
@@ -42,8 +43,9 @@ export class RestoreReport {
   }
 
   /** It was there already, as it is to be. */
-  right(path: string): void {
+  right(path: string, bytes = 0): void {
     this.unchanged++;
+    this.rightBytes += bytes;
     if (this.items) this.listener({ type: 'item', path, action: 'unchanged' });
     this.progress(path);
   }
@@ -103,11 +105,11 @@ export class RestoreReport {
     this.listener({
       type: 'progress',
       phase: 'restore',
-      files: this.files,
+      files: this.files + this.unchanged + this.skippedExisting,
       ...(this.expected === undefined
         ? {}
         : { totalFiles: this.expected.files, totalBytes: this.expected.bytes }),
-      bytes: this.bytes,
+      bytes: this.bytes + this.rightBytes,
       current,
     });
   }

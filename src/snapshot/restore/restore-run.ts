@@ -1,5 +1,4 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { CbrError } from '../../core/index.js';
 import {
   MetadataWriter,
   Owners,
@@ -19,6 +18,7 @@ import { FilePlanner } from './file-planner.js';
 import type { EntryEnd, FileUnderway, PlacedEntry } from './file-underway.js';
 import { HardLinks } from './hard-links.js';
 import { InlineAttributes } from './inline-attributes.js';
+import { stopIfAborted } from './interruption.js';
 import { OtherEntries } from './other-entries.js';
 import { loseRefused } from './refused-entry.js';
 import type { RestoreOptions } from './restore-options.js';
@@ -95,7 +95,7 @@ export class RestoreRun {
       runner: this.runner,
       read,
       attributes: this.attributes,
-      stopIfAborted: () => this.stopIfAborted(),
+      stopIfAborted: () => stopIfAborted(this.options.signal),
       flush: () => this.flush(),
     });
     this.others = new OtherEntries(metadata, report, this.attributes, ended);
@@ -150,14 +150,10 @@ export class RestoreRun {
         if (this.tree.open >= this.folderLimit) await this.closeFolders();
       }
       if (performance.now() - turn < TURN_MS) continue;
-      this.stopIfAborted();
+      stopIfAborted(this.options.signal);
       await nextTurn();
       turn = performance.now();
     }
-  }
-
-  private stopIfAborted(): void {
-    if (this.options.signal.aborted) throw new CbrError('interrupted', 'the restore was interrupted');
   }
 
   /** Does one step; `path` holds the folders on the way, undefined for those that could not be made. */

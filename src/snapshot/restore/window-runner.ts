@@ -6,6 +6,7 @@ import { abandon } from './abandon.js';
 import { packItems } from './file-parts.js';
 import type { EntryEnd, FileUnderway } from './file-underway.js';
 import { FATAL } from './file-writer.js';
+import { stopIfAborted } from './interruption.js';
 import { packFiles, packPieces } from './pack-task.js';
 import { PlaceDoubts } from './place-doubts.js';
 import type { RestoreReport } from './restore-report.js';
@@ -128,7 +129,7 @@ export class WindowRunner {
       await this.beginWithoutReads(window, running);
       for (const read of reads) {
         await running.room();
-        if (this.its.signal.aborted) throw new CbrError('interrupted', 'the restore was interrupted');
+        stopIfAborted(this.its.signal);
         running.start(async () => {
           await this.carryOut(read, window.parts, most === SINGLE_BLOCKS);
           left--;
@@ -151,7 +152,7 @@ export class WindowRunner {
       for (const [number, part] of window.parts.entries()) {
         if (!part.isUnfed) continue;
         await running.room();
-        if (signal.aborted) throw new CbrError('interrupted', 'the restore was interrupted');
+        stopIfAborted(signal);
         const { file, offset } = part;
         this.openTemporary(file);
         const { temporary } = file;
