@@ -34,13 +34,6 @@ export { mountOf } from './mounts.js';
 export { missingAbilities } from './native.js';
 export { openFileLimit } from './open-files.js';
 export { Owners } from './owners.js';
-export {
-  compileFilter,
-  compileInclude,
-  type PathFilter,
-  type PathSelection,
-  patternsIn,
-} from './path-filter.js';
 export { compilePathPatterns, type PathPatterns, type PathRange } from './path-patterns.js';
 export { regexFault } from './path-regex.js';
 export { patternFault } from './pattern-fault.js';
