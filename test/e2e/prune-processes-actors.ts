@@ -1,7 +1,7 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { randomContent } from '../snapshot/random-content.js';
-import { factsOf } from '../snapshot/tree-facts.js';
+import { type Facts, factsOf } from '../snapshot/tree-facts.js';
 import type { Turmoil, Turn } from './prune-processes-turmoil.js';
 
 /** Who does what in the turmoil. */
@@ -11,9 +11,16 @@ const FILES = 48;
 /** Contents are drawn from so many, by all writers: what one has forgotten another takes in again. */
 const CONTENTS = 300;
 const MOST_KEPT = 6;
+/** In each source, and rewritten out of some snapshots: nobody looks for it. */
+const LEAK = 'leak';
 
 function below(limit: number): number {
   return Math.floor(Math.random() * limit);
+}
+
+/** All but what a rewrite may have left out. */
+export function lastingFacts(folder: string): Facts {
+  return Object.fromEntries(Object.entries(factsOf(folder)).filter(([path]) => !path.endsWith(`/${LEAK}`)));
 }
 
 /** A machine that takes snapshots of a folder of its own, forgets some, and looks at what it has. */
@@ -34,6 +41,7 @@ export class Writer {
     this.cache = join(turmoil.its.root, `cache-${number}`);
     for (let folder = 0; folder < FOLDERS; folder++)
       mkdirSync(join(this.source, `folder ${folder}`), { recursive: true });
+    writeFileSync(join(this.source, 'folder 0', LEAK), `of ${number}`);
     this.change(2 * FILES);
   }
 
@@ -41,18 +49,19 @@ export class Writer {
   async day(): Promise<void> {
     this.change(below(FILES / 2));
     await this.snapshot({ mayDie: true });
-    const what = below(6);
+    const what = below(7);
     if (this.kept.size > MOST_KEPT) await this.forgetByPolicy();
     else if (what === 0) await this.forgetSome();
     else if (what === 1) await this.restoreOne();
     else if (what === 2) await this.checkAll();
     else if (what === 3) await prune(this.turmoil, this.turn([0, 11]), []);
     else if (what === 4) await this.forgetByPolicy('--prune');
+    else if (what === 5) await this.rewriteOne();
   }
 
   async snapshot({ mayDie }: Pick<Turn, 'mayDie'>): Promise<void> {
     const tag = `${this.number}-${++this.turns}`;
-    this.turmoil.taken.set(tag, { facts: factsOf(this.source), source: this.source });
+    this.turmoil.taken.set(tag, { facts: lastingFacts(this.source), source: this.source });
     const args = ['snapshot', this.source, '--tag', tag];
     const { summary } = await this.turmoil.run(args, { ...this.turn([0]), mayDie });
     if (summary !== undefined) this.kept.set(summary.snapshot as string, tag);
@@ -101,6 +110,22 @@ export class Writer {
     }
   }
 
+  /** What it becomes has its tag; whether the old one is still there when it died, nobody knows. */
+  private async rewriteOne(): Promise<void> {
+    const [id, tag] = [...this.kept][below(this.kept.size)] ?? [];
+    if (id === undefined) return;
+    const { summary, lines } = await this.turmoil.run(
+      ['rewrite', id, '--exclude', LEAK, '--forget'],
+      this.turn([0]),
+    );
+    const result = lines.find(({ type }) => type === 'item');
+    if (summary !== undefined && result?.state === 'unchanged') return;
+    this.kept.delete(id);
+    if (summary === undefined) return;
+    this.kept.set(result!.snapshot as string, tag!);
+    this.forgotten.add(id);
+  }
+
   /** Busy: prunes kept moving what it looked for. */
   private async checkAll(): Promise<void> {
     const { code } = await this.turmoil.run(['check'], this.turn([0, 11]));
@@ -115,7 +140,7 @@ export class Writer {
     const { summary } = await this.turmoil.run(args, this.turn([0]));
     if (summary !== undefined) {
       const expected = JSON.stringify(this.turmoil.taken.get(tag!)!.facts);
-      if (JSON.stringify(factsOf(target)) !== expected) {
+      if (JSON.stringify(lastingFacts(target)) !== expected) {
         this.turmoil.unexpected.push({ args, reason: 'other files than were taken' });
       }
     }
@@ -132,6 +157,7 @@ async function prune(turmoil: Turmoil, turn: Turn, flags: readonly string[]): Pr
 const LEAST = {
   snapshot: 20,
   forget: 8,
+  rewrite: 3,
   killed: 12,
   'snapshot killed': 3,
   'prune killed': 3,

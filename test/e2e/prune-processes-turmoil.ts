@@ -27,6 +27,8 @@ export interface Answer {
   /** Undefined when the command was killed, or did what it must not. */
   readonly summary: JsonLine | undefined;
   readonly code: number | undefined;
+  /** All that was printed. */
+  readonly lines: readonly JsonLine[];
 }
 
 export class Turmoil {
@@ -59,16 +61,17 @@ export class Turmoil {
     if (isChosen && ended.signal === 'SIGKILL') {
       this.add('killed');
       this.add(`${name} killed`);
-      return { summary: undefined, code: undefined };
+      return { summary: undefined, code: undefined, lines: [] };
     }
     this.usualMs.set(name, performance.now() - started);
     this.add(name);
     const { code } = ended;
     if (code === null || !allowed.includes(code)) {
       this.unexpected.push({ args, ...ended });
-      return { summary: undefined, code: undefined };
+      return { summary: undefined, code: undefined, lines: [] };
     }
-    return { summary: summaryOf(ended), code };
+    const lines = linesOf(ended);
+    return { summary: lines.at(-1), code, lines };
   }
 
   /** Any time at all, or shortly after something changed in the repository. */
@@ -91,8 +94,9 @@ export class Turmoil {
   }
 }
 
-function summaryOf({ stdout }: Ended): JsonLine {
-  return JSON.parse(stdout.trimEnd().split('\n').at(-1)!) as JsonLine;
+function linesOf({ stdout }: Ended): JsonLine[] {
+  const lines = stdout.trimEnd().split('\n');
+  return lines.map((line) => JSON.parse(line) as JsonLine);
 }
 
 /** Names of the objects of a kind that are there now. */

@@ -1,10 +1,12 @@
-import { joinRaw, type RawPath } from '../../fs/index.js';
+import { createHash } from 'node:crypto';
+import { type FilterRule, joinRaw, type RawPath } from '../../fs/index.js';
 import type { ReadTreeChunk, StoreTreeChunk } from '../content-list.js';
 import type { ChunkReference, Entry } from '../entry.js';
 import { inFolder, joinShown } from '../find-path.js';
+import { NOT_INCLUDED } from '../take/source-filter.js';
 import { decodeEntry, type EncodedEntry, encodeEntry, storeTree, treePages } from '../tree.js';
 import { addCounts, countAll, countsOf, type EntryCounts, NOTHING } from './entry-counts.js';
-import type { Place, PlaceRules } from './source-places.js';
+import { isLeftOut, type Place, type PlaceRules } from './source-places.js';
 
 export interface LeaveOutParts {
   readonly rules: PlaceRules;
@@ -16,7 +18,12 @@ export interface LeaveOutParts {
    * Called for each entry that is left out, with what it and all below it hold; nothing below it is told by itself. The path is
    * to be shown; `sources` is that of a source, or of a folder above some, with which they go.
    */
-  readonly leftOut: (path: string, counts: EntryCounts, sources: RawPath | undefined) => void;
+  readonly leftOut: (
+    path: string,
+    counts: EntryCounts,
+    rule: FilterRule,
+    sources: RawPath | undefined,
+  ) => void;
   /** What was found to stay as it is, of this and of other snapshots with the same rules. */
   readonly unchanged: Map<string, EntryCounts>;
 }
@@ -40,7 +47,7 @@ export async function leaveOut(
   place: Place,
   its: LeaveOutParts,
 ): Promise<Remainder> {
-  const key = `${place.source ?? ''}\0${place.isChosen}\0${path}\0${tree.id}`;
+  const key = keyOf(tree, path, place);
   const known = its.unchanged.get(key);
   if (known !== undefined) return { tree, counts: known };
   const kept: EncodedEntry[] = [];
@@ -67,6 +74,12 @@ export async function leaveOut(
   return { tree: storeTree(kept, isAbove ? its.putAbove : its.put), counts };
 }
 
+/** What decides is where a tree lies; paths may be long, and keys are kept. */
+function keyOf({ id }: ChunkReference, path: RawPath, { source, isChosen }: Place): string {
+  const text = `${id}${isChosen}\0${source ?? ''}\0${path}`;
+  return createHash('sha256').update(text, 'latin1').digest('base64');
+}
+
 /** The entry as it is to be, undefined when it goes. */
 async function leaveOutOf(
   entry: Entry,
@@ -77,17 +90,18 @@ async function leaveOutOf(
 ): Promise<{ readonly encoded: EncodedEntry | undefined; readonly counts: EntryCounts }> {
   const path = joinRaw(folder, entry.name);
   const place = its.rules.of(above, path, entry);
-  const leftOut = (counts: EntryCounts) => {
-    its.leftOut(joinShown(folder, entry.name), counts, above.source === undefined ? path : undefined);
+  const leftOut = (counts: EntryCounts, rule: FilterRule) => {
+    const sources = above.source === undefined ? path : undefined;
+    its.leftOut(joinShown(folder, entry.name), counts, rule, sources);
     return { encoded: undefined, counts: NOTHING };
   };
-  if (place === undefined) return leftOut(await countAll(entry, its.read));
+  if (isLeftOut(place)) return leftOut(await countAll(entry, its.read), place.rule);
   const own = place.source === undefined ? NOTHING : countsOf(entry);
   if (entry.tree === undefined) return { encoded, counts: own };
   const below = await leaveOut(entry.tree, path, place, its);
   if (below.tree === undefined) {
     const isTold = place.source === undefined;
-    return isTold ? { encoded: undefined, counts: NOTHING } : leftOut(own);
+    return isTold ? { encoded: undefined, counts: NOTHING } : leftOut(own, NOT_INCLUDED);
   }
   const counts = addCounts(own, below.counts);
   if (below.tree.id === entry.tree.id) return { encoded, counts };

@@ -1,5 +1,5 @@
 import { CbrError } from '../../core/index.js';
-import type { RawPath } from '../../fs/index.js';
+import type { FilterRule, RawPath } from '../../fs/index.js';
 import { chunkReader, loadRepository, type Repository } from '../../repo/index.js';
 import type { ReadTreeChunk, StoreTreeChunk } from '../content-list.js';
 import type { ChunkReference } from '../entry.js';
@@ -19,7 +19,7 @@ import {
   unreadable,
   withWords,
 } from './rewritten-record.js';
-import { isLeftOut, type PlaceRules, placeRules } from './source-places.js';
+import { leavesOut, type PlaceRules, placeRules } from './source-places.js';
 import { takeOver } from './take-over.js';
 
 /** What snapshots become, each by a call of its own; the listener is told what is left out, as items. */
@@ -47,7 +47,7 @@ interface Planned {
   readonly leftOut: EntryCounts;
 }
 
-type TellLeftOut = (path: string, counts: EntryCounts) => void;
+type TellLeftOut = (path: string, counts: EntryCounts, rule: FilterRule) => void;
 
 class Rewrite {
   private readonly started = performance.now();
@@ -88,8 +88,8 @@ class Rewrite {
       return reader.read('tree', id, length);
     };
     const put = dryTrees(this.repository.keys.chunkIds('tree'));
-    return this.make(read, put, (path, { bytes }) => {
-      this.listener({ type: 'item', action: 'excluded', path, bytes });
+    return this.make(read, put, (path, { bytes }, rule) => {
+      this.listener({ type: 'item', action: 'excluded', path, bytes, rule });
     });
   }
 
@@ -121,7 +121,7 @@ class Rewrite {
         ? root
         : await moveSources(root, paths, moves, { read: above.read, put: above.put, time });
     const errors = about.errors
-      .filter(({ path }) => this.rules === undefined || !isLeftOut(this.rules, path as RawPath))
+      .filter(({ path }) => this.rules === undefined || !leavesOut(this.rules, path as RawPath))
       .map(({ path, reason }) => ({ path: movedPath(path, moves), reason }));
     return {
       root: moved,
@@ -144,10 +144,10 @@ class Rewrite {
       read: above.read,
       put,
       putAbove: above.put,
-      leftOut: (path, out, sources) => {
+      leftOut: (path, out, rule, sources) => {
         leftOut = addCounts(leftOut, out);
         if (sources !== undefined) gone.push(sources);
-        tell(path, out);
+        tell(path, out, rule);
       },
       unchanged,
     });

@@ -2,6 +2,7 @@ import {
   baseName,
   compileRules,
   type EntryFilter,
+  type FilterRule,
   type FilterRules,
   NO_RULES,
   type PatternRule,
@@ -10,6 +11,7 @@ import {
 } from '../../fs/index.js';
 import type { ChunkReference, Entry } from '../entry.js';
 import { excludedEntry } from '../excluded-entry.js';
+import { NOT_INCLUDED } from '../take/source-filter.js';
 
 /** Where an entry lies among the sources of its snapshot, and whether rules leave it out. */
 
@@ -25,13 +27,24 @@ export function topPlace(paths: ReadonlySet<string>, isChosen = true): Place {
   return { source: paths.has('/') ? ('/' as RawPath) : undefined, isChosen };
 }
 
+/** Not to be in the snapshot any more. */
+export interface LeftOut {
+  readonly rule: FilterRule;
+}
+
+export function isLeftOut(verdict: Place | LeftOut): verdict is LeftOut {
+  return 'rule' in verdict;
+}
+
+const NOT_CHOSEN: LeftOut = { rule: NOT_INCLUDED };
+
 /** What rules look at. */
 export type Looked = Pick<Entry, 'tree' | 'size' | 'flags' | 'xattrs'>;
 
 export interface PlaceRules {
   readonly top: Place;
-  /** The place of an entry of a folder; undefined when it is left out. */
-  of(folder: Place, path: RawPath, entry: Looked): Place | undefined;
+  /** The place of an entry of a folder. */
+  of(folder: Place, path: RawPath, entry: Looked): Place | LeftOut;
 }
 
 /**
@@ -53,14 +66,15 @@ export function placeRules(paths: ReadonlySet<string>, rules: FilterRules): Plac
   const above = some(({ text }) => /^!?\//.test(text), { ...NO_RULES, excludeRegex });
   const ofNames = some(({ text }) => !/\/./.test(text), { ...rules, excludeRegex: [] });
 
-  const below = (folder: Place, source: RawPath, path: RawPath, entry: Looked): Place | undefined => {
+  const below = (folder: Place, source: RawPath, path: RawPath, entry: Looked) => {
     const filter = filterOf(source);
     const relative = path.slice(source === '/' ? 1 : source.length + 1);
     if (filter === undefined) return folder;
-    if (excludedEntry(filter, relative, entry) !== undefined) return undefined;
+    const rule = excludedEntry(filter, relative, entry);
+    if (rule !== undefined) return { rule };
     const isFolder = entry.tree !== undefined;
     const isChosen = folder.isChosen || filter.chooses(relative, isFolder);
-    return isChosen || isFolder ? { source, isChosen } : undefined;
+    return isChosen || isFolder ? { source, isChosen } : NOT_CHOSEN;
   };
 
   return {
@@ -69,14 +83,16 @@ export function placeRules(paths: ReadonlySet<string>, rules: FilterRules): Plac
       if (folder.source !== undefined) return below(folder, folder.source, path, entry);
       const isFolder = entry.tree !== undefined;
       const inRoot = path.slice(1);
-      if (above?.excludedByPath(inRoot, isFolder) !== undefined) return undefined;
+      const rule = above?.excludedByPath(inRoot, isFolder);
+      if (rule !== undefined) return { rule };
       let isChosen = folder.isChosen || isChosenBy(above, inRoot, isFolder);
       const source = paths.has(path) ? path : undefined;
       if (source === undefined || isFolder) return { source, isChosen };
       const name = baseName(path);
-      if (ofNames !== undefined && excludedEntry(ofNames, name, entry) !== undefined) return undefined;
+      const ofName = ofNames && excludedEntry(ofNames, name, entry);
+      if (ofName !== undefined) return { rule: ofName };
       isChosen ||= isChosenBy(ofNames, name, isFolder);
-      return isChosen ? { source, isChosen } : undefined;
+      return isChosen ? { source, isChosen } : NOT_CHOSEN;
     },
   };
 }
@@ -90,13 +106,14 @@ const SOME_FILE: Looked = {};
 const SOME_FOLDER: Looked = { tree: { id: '' as ChunkReference['id'], length: 0 } };
 
 /** Whether a path that need not be in any tree would be left out. */
-export function isLeftOut(rules: PlaceRules, path: RawPath): boolean {
+export function leavesOut(rules: PlaceRules, path: RawPath): boolean {
   const way: RawPath[] = [];
   for (let at = path; at !== '/'; at = parentPath(at)) way.unshift(at);
-  let place: Place | undefined = rules.top;
+  let place = rules.top;
   for (const each of way) {
-    place = rules.of(place, each, each === path ? SOME_FILE : SOME_FOLDER);
-    if (place === undefined) return true;
+    const verdict = rules.of(place, each, each === path ? SOME_FILE : SOME_FOLDER);
+    if (isLeftOut(verdict)) return true;
+    place = verdict;
   }
   return false;
 }

@@ -1,4 +1,5 @@
-import { type Repository, readNotes, recordMemory } from '../../repo/index.js';
+import { encode, type SessionId, sameBytes } from '../../core/index.js';
+import { type NoteRecord, noteRecord, type Repository, readNotes, recordMemory } from '../../repo/index.js';
 import { forgetSnapshots } from '../forget/forget-snapshots.js';
 import { annotateSnapshot, isPinned, type SnapshotChange, withNote } from '../notes.js';
 import type { Snapshot } from '../snapshot-record.js';
@@ -17,21 +18,33 @@ export async function takeOver(
   isNew: boolean,
   { forget, by, nowSeconds, signal }: RewriteOptions,
 ): Promise<{ readonly snapshot: Snapshot; readonly forgotten: readonly Snapshot['id'][] }> {
-  const ids = new Set([...from.map(({ id }) => id), to.id]);
   const { backend, records, cache } = repository;
-  const notes = await readNotes({ backend, records, memory: recordMemory(cache) }, ids);
+  const ids = from.map(({ id }) => id);
+  const all = new Set([...ids, to.id]);
+  const notesNow = () => readNotes({ backend, records, memory: recordMemory(cache) }, all);
+  const carry = async (notes: Notes): Promise<Snapshot> => {
+    const noted = from.map((each) => withNote(each, notes.get(each.id)));
+    const change = notedOf(noted, nowSeconds);
+    const isNoted = ids.some((id) => notes.has(id)) || change.pin !== undefined;
+    if (!isNoted) return to;
+    return (await annotateSnapshot(repository, to, change, by, nowSeconds)).snapshot;
+  };
+  const before = await notesNow();
   // What an earlier run made may have been changed since, on purpose.
-  const isSettled = !isNew && notes.has(to.id);
-  const now = from.map((each) => withNote(each, notes.get(each.id)));
-  let snapshot = withNote(to, notes.get(to.id));
-  const change = notedOf(now, nowSeconds);
-  if (!isSettled && (now.some(({ id }) => notes.has(id)) || change.pin !== undefined)) {
-    ({ snapshot } = await annotateSnapshot(repository, to, change, by, nowSeconds));
-  }
+  const isSettled = !isNew && before.has(to.id);
+  const snapshot = isSettled ? withNote(to, before.get(to.id)) : await carry(before);
   if (!forget) return { snapshot, forgotten: [] };
-  const old = from.map(({ id }) => id);
-  const forgotten = await forgetSnapshots(repository, old, { by, nowSeconds, signal });
-  return { snapshot, forgotten };
+  const forgotten = await forgetSnapshots(repository, ids, { by, nowSeconds, signal });
+  // A pin that came between was answered with success. What is gone again, a prune has removed.
+  const after = await notesNow();
+  const isSame = ids.every((id) => !after.has(id) || sameNotes(before.get(id), after.get(id)!));
+  return { snapshot: isSame ? snapshot : await carry(new Map([...before, ...after])), forgotten };
+}
+
+type Notes = ReadonlyMap<SessionId, NoteRecord>;
+
+function sameNotes(a: NoteRecord | undefined, b: NoteRecord): boolean {
+  return a !== undefined && sameBytes(encode(noteRecord, a), encode(noteRecord, b));
 }
 
 /** Tags of any, the comment of the newest, and the pin that holds longest. */

@@ -26,7 +26,7 @@ export interface FolderRules {
 }
 
 /** The rule of what no `--include` matches. */
-const NOT_INCLUDED: FilterRule = Object.freeze({ text: '', option: '--include' });
+export const NOT_INCLUDED: FilterRule = Object.freeze({ text: '', option: '--include' });
 
 /**
  * Decides what of a source is left out, on the walk from its root down. It is asked again on every run, also in folders
