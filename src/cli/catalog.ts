@@ -98,6 +98,11 @@ export const CATALOG: readonly CatalogEntry[] = [
     load: async () => (await import('./commands/stats.js')).stats,
   },
   {
+    name: 'cat',
+    summary: 'show any object of the repository, decoded',
+    load: async () => (await import('./commands/cat.js')).cat,
+  },
+  {
     name: 'key',
     summary: 'add, list, remove and change passwords',
     commands: [

@@ -13,6 +13,7 @@ interface Flags {
   readonly as?: readonly string[];
   readonly followSymlinks?: number;
   readonly dereference?: boolean;
+  readonly readDevices?: boolean;
   readonly ignoreInode?: boolean;
   readonly ignoreCtime?: boolean;
   readonly trustMtime?: boolean;
@@ -21,7 +22,14 @@ interface Flags {
 /** What of the options of a snapshot says where it reads, and how it tells what changed. */
 export type SourceOptions = Pick<
   TakeOptions,
-  'paths' | 'listed' | 'storedUnder' | 'followLinks' | 'ignoreInodes' | 'ignoreCtimes' | 'trustMtimes'
+  | 'paths'
+  | 'listed'
+  | 'storedUnder'
+  | 'followLinks'
+  | 'readDevices'
+  | 'ignoreInodes'
+  | 'ignoreCtimes'
+  | 'trustMtimes'
 >;
 
 export function declareSources(command: Command): void {
@@ -52,6 +60,10 @@ export function declareSources(command: Command): void {
         '--dereference',
         'the same for all symlinks, however deep; one that leads back into a folder it lies in, or nowhere, is told of and stored as a link',
       ).conflicts('followSymlinks'),
+    )
+    .option(
+      '--read-devices',
+      'store the content of block devices that are named, or that named symlinks lead to, as files, which cbr dump writes back to a device; those met in folders stay devices',
     )
     .option(
       '--ignore-inode',
@@ -95,6 +107,7 @@ export async function sourcesOf(command: Command, signal: AbortSignal): Promise<
     listed,
     storedUnder: storedUnder(flags.as ?? [], paths, lists.length > 0),
     followLinks: flags.dereference === true ? Number.POSITIVE_INFINITY : (flags.followSymlinks ?? 0),
+    readDevices: flags.readDevices ?? false,
     ignoreInodes: flags.ignoreInode ?? false,
     ignoreCtimes: flags.ignoreCtime ?? false,
     trustMtimes: flags.trustMtime ?? false,

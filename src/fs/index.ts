@@ -1,3 +1,4 @@
+export { openBlockDevice, statBlockDevice } from './block-device.js';
 export { dataExtents, type Extent, SMALLEST_HOLE } from './data-extents.js';
 export {
   compileRules,

@@ -33,7 +33,8 @@ export function openSourceFolder(path: RawPath, follow: Follow = 'above'): numbe
   return openWary(path, constants.O_DIRECTORY, 'read the folder', follow);
 }
 
-function openWary(path: RawPath, flags: number, action: string, follow: Follow): number {
+/** Opens without following the entry itself, without waiting and without taking a terminal. Throws FileError (source). */
+export function openWary(path: RawPath, flags: number, action: string, follow: Follow): number {
   try {
     return openEntry(path, WARY | flags, follow);
   } catch (error) {

@@ -1,5 +1,5 @@
 import type { BigIntStats } from 'node:fs';
-import { type EntryType, entryTypeOf, MODE_BITS } from './entry-type.js';
+import { type EntryType, entryTypeOf, MODE_BITS, TYPE_MODES } from './entry-type.js';
 
 /** The bytes of one row, and how many of them change detection compares: everything a content change moves. */
 export const STAT_ROW_BYTES = 104;
@@ -116,6 +116,18 @@ export class StatTable {
   addRow(bytes: Uint8Array): void {
     const at = this.room() * 4;
     this.buffer.set(bytes.subarray(0, STAT_ROW_BYTES), at);
+  }
+
+  /** Appends the row of a device, taken out of a table, as that of a regular file of one name and so many bytes. */
+  addAsFile(bytes: Uint8Array, size: number): void {
+    const row = this.rows;
+    this.addRow(bytes);
+    const at = row * STAT_ROW_BYTES;
+    const mode = (this.fullMode(row) & MODE_BITS) | TYPE_MODES.file;
+    this.buffer.writeUInt32LE(1, at + NLINK * 4);
+    this.buffer.writeUInt32LE(mode, at + MODE * 4);
+    this.buffer.writeBigUInt64LE(BigInt(size), at + SIZE * 4);
+    this.buffer.fill(0, at + RDEV * 4, at + RDEV * 4 + 8);
   }
 
   /** The bytes of one row; a view, valid until rows are added or cleared. */

@@ -61,7 +61,8 @@ function macOf(encoded: Uint8Array, number: number, keys: Keys): Uint8Array {
   return keys.configMac(Buffer.concat([Buffer.from(`config/${number}`), encoded]));
 }
 
-function decodeConfig(stored: Uint8Array, number: number): FoundConfig {
+/** A config as stored; whether the key vouches for it says `verifyConfig`. Rejects with DamagedError and FormatError. */
+export function decodeConfig(stored: Uint8Array, number: number): FoundConfig {
   const object = `config/${number}`;
   const { config, mac } = decode(sealedConfig, plainRecordContent('config', stored, object), object);
   const record = decode(configRecord, config, object);

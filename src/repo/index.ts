@@ -15,6 +15,7 @@ export {
 } from './cache/index.js';
 export * from './chunk-reader.js';
 export * from './config.js';
+export { type FoundChunk, findChunk } from './find-chunk.js';
 export * from './forget.js';
 export { isStateCurrent, setStateGeneration } from './index-generation.js';
 export * from './index-segment.js';
@@ -23,6 +24,7 @@ export * from './key-slots.js';
 export { type KeyMaterial, type Keys, keysFrom } from './keys.js';
 export * from './notes.js';
 export { FORMAT_VERSION } from './object-header.js';
+export { type OpenedRecord, openRecord, RECORD_KINDS, type RecordKindName } from './open-record.js';
 export { isOutOfRoom } from './out-of-room.js';
 export * from './pack-reader.js';
 export * from './pack-store.js';

@@ -39,6 +39,16 @@ export {
   type Unforgotten,
   unforgetSnapshot,
 } from './forget/unforget-snapshot.js';
+export {
+  type Inspected,
+  inspectChunk,
+  inspectPack,
+  inspectPath,
+  inspectRecord,
+  inspectSegment,
+  inspectTree,
+} from './inspect/inspect.js';
+export { RawText, type Readable } from './inspect/readable.js';
 export { type ListedEntry, listEntries } from './list-entries.js';
 export { type ListedSnapshots, listSnapshots } from './list-snapshots.js';
 export {

@@ -78,6 +78,11 @@ export function encodeAbout(about: AboutSnapshot): Buffer {
   return encode(aboutSnapshot, about);
 }
 
+/** Rejects with FormatError. */
+export function decodeAbout(about: Uint8Array, object: string): AboutSnapshot {
+  return decode(aboutSnapshot, about, object);
+}
+
 /** The snapshot that a commit record holds; rejects with FormatError when it is no commit or malformed. */
 export function snapshotOf(id: SessionId, outcome: OutcomeRecord): Snapshot {
   const subject = `snapshots/${id}`;

@@ -1,9 +1,13 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { probeAbilities, tellMissing } from '../snapshot/abilities.js';
 import { type Place, plainPlace, quoted } from './run.js';
 
 /** `cbr snapshot` with lists of paths, names to store under, and links that are followed. */
+
+const can = probeAbilities();
+tellMissing(can, 'Sources of the program');
 
 async function filled(): Promise<Place> {
   const its = await plainPlace();
@@ -109,4 +113,20 @@ describe('symlinks', () => {
     expect(await restoredNames(its)).toEqual(['b/3', 'b/link/1', 'b/link/2', 'b/up']);
     expect(readFileSync(join(its.source, 'b/link/1'), 'utf8')).toBe('a/1');
   });
+});
+
+/** Not left out in silence: see above. */
+const testLoops = can.loops ? test : undefined;
+
+testLoops?.('--read-devices stores what is on a device, and dump gives it back', async () => {
+  const its = await plainPlace();
+  const script = `
+    head -c 3000000 /dev/urandom > image
+    truncate -s 3M image
+    loop=$(losetup --find --show image)
+    cbr snapshot --read-devices --quiet "$loop"
+    cbr dump "latest:$loop" > copy
+    losetup --detach "$loop"
+    cmp image copy && echo same`;
+  expect(await its.shell(script)).toMatchObject({ code: 0, stdout: 'same\n', stderr: '' });
 });

@@ -111,7 +111,7 @@ test('a dry run lists what would be left out, and changes nothing', async () => 
   expect(summary).toMatchObject({ dryRun: true, changed: 2, forgotten: 0, leftOut: { entries: 6 } });
   const { stdout } = await its.run(['rewrite', ids[0]!, '--exclude', '*.key', '--dry-run']);
   expect(stdout).toMatch(
-    /^[0-9a-f]{8} \(2026.*\):\nexcluded +.*secret\.key {2}\(195 KiB\)\n.* 1 entry .*left out; /,
+    /^[0-9a-f]{8} \(2026.*\):\nexcluded +.*secret\.key {2}\(195 KiB\) {2}\(--exclude \*\.key\)\n.* 1 entry .*left out; /,
   );
   expect(everything(its)).toEqual(before);
 });

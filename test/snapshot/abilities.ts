@@ -21,6 +21,8 @@ export interface Abilities {
   readonly lockingFlags: boolean;
   readonly linkedSymlinks: boolean;
   readonly mounts: boolean;
+  /** Block devices out of files. */
+  readonly loops: boolean;
 }
 
 const PROBES: readonly (readonly [keyof Abilities, string])[] = [
@@ -35,6 +37,10 @@ const PROBES: readonly (readonly [keyof Abilities, string])[] = [
   ['lockingFlags', 'touch locked && chattr +i locked && chattr -i locked'],
   ['linkedSymlinks', 'ln -s nowhere link && ln -P link second'],
   ['mounts', 'mkdir m && mount -t tmpfs none m && umount m'],
+  [
+    'loops',
+    'head -c 65536 /dev/zero > image && loop=$(losetup --find --show image) && head -c 512 $loop && losetup --detach $loop',
+  ],
 ];
 
 /** Tries everything in a scratch folder below `parent`. */

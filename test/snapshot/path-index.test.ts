@@ -157,6 +157,25 @@ describe('the path index', () => {
     await index.close();
   });
 
+  test('a second process waits a little, then works on its own, which goes when it is closed', async () => {
+    const index = await its.open();
+    const all = [its.take({ a: 1 }), its.take({ a: 2 })];
+    await its.update(index, all);
+    const second = await its.open();
+    expect([index, second].map(({ isPrivate }) => isPrivate)).toEqual([false, true]);
+    expect(second.counts).toEqual({ paths: 0, events: 0 });
+    await its.update(second, all);
+    expect(its.found(second, all)).toEqual(its.expected(all));
+    expect(its.found(index, all)).toEqual(its.expected(all));
+    await second.close();
+    await index.close();
+    expect(its.said.join()).toMatch(/waiting for it.*builds one of its own/);
+    const third = await its.open();
+    expect(third.counts).toEqual({ paths: 1, events: 2 });
+    expect(third.path('')).toBeUndefined();
+    await third.close();
+  });
+
   test('holds paths of any length, in their order', async () => {
     const nested = (names: readonly string[]): ModelFolder =>
       names.reduceRight<ModelFolder | number>((inner, name) => ({ [name]: inner }), 7) as ModelFolder;

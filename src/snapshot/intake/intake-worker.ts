@@ -39,7 +39,7 @@ serveTasks<IntakeTasks, IntakeWorkerData>(async (data) => {
       const output = reader.readBatch(input);
       return { output, transfer: [output.rows.buffer as ArrayBuffer] };
     },
-    openLarge: ({ path }) => ({ output: reader.openLarge(path as RawPath) }),
+    openLarge: ({ path, isDevice }) => ({ output: reader.openLarge(path as RawPath, isDevice) }),
     readWindow: (input) => ({ output: reader.readWindow(input) }),
     cutWindow: (input) => ({ output: reader.cutWindow(input) }),
     closeLarge: ({ fd }) => ({ output: { row: reader.closeLarge(fd) } }),

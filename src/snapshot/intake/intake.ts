@@ -14,6 +14,8 @@ export interface FileToTake {
   readonly size: number;
   /** Fewer blocks than its size needs: it has holes, or its file system compresses. */
   readonly mayHaveHoles: boolean;
+  /** A block device, whose content is taken; its size is not known yet. */
+  readonly isDevice?: boolean;
 }
 
 /** What became of it. */
@@ -82,9 +84,9 @@ export class Intake {
    */
   add(file: FileToTake, taken: (result: TakenFile) => void): Promise<void> | undefined {
     this.check();
-    const { path, size, mayHaveHoles } = file;
-    const waiting: Waiting = { path, size, mayHaveHoles, resolve: taken, attempts: 0 };
-    if (size > this.parts.capacity) return this.placeLarge(waiting);
+    const { path, size, mayHaveHoles, isDevice = false } = file;
+    const waiting: Waiting = { path, size, mayHaveHoles, isDevice, resolve: taken, attempts: 0 };
+    if (isDevice || size > this.parts.capacity) return this.placeLarge(waiting);
     const full = this.batchBytes + size > this.parts.capacity || this.batch.length >= BATCH_FILES;
     const sent = full ? this.flush() : undefined;
     this.batch.push(waiting);
@@ -233,7 +235,10 @@ export class Intake {
       if (this.parts.isStopping()) return file.resolve(STOPPED);
       let opened: LargeFile;
       try {
-        opened = await this.parts.pool.run('openLarge', { path: file.path });
+        opened = await this.parts.pool.run('openLarge', {
+          path: file.path,
+          isDevice: file.isDevice ?? false,
+        });
       } catch (error) {
         if (error instanceof CbrError && error.code === 'interrupted') throw error;
         const state = isVanished(error) || isGone(error) ? 'vanished' : 'failed';

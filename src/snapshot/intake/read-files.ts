@@ -7,12 +7,14 @@ import {
   type Extent,
   FileError,
   inodeFlags,
+  openBlockDevice,
   openSource,
   type Problem,
   type RawPath,
   readXattrs,
   STAT_ROW_BYTES,
   StatTable,
+  statBlockDevice,
   statFd,
 } from '../../fs/index.js';
 import type { Blake3 } from '../../repo/index.js';
@@ -127,9 +129,14 @@ export class FileReader {
     };
   }
 
-  /** Opens a file that is read in windows. Rejects when it cannot be opened. */
-  openLarge(path: RawPath): LargeFile {
+  /** Opens a file, or a block device, that is read in windows. Rejects when it cannot be opened. */
+  openLarge(path: RawPath, isDevice: boolean): LargeFile {
     this.before.clear();
+    if (isDevice) {
+      const fd = openBlockDevice(path, this.before);
+      const row = Uint8Array.from(this.before.rowBytes(0));
+      return { fd, row, extents: wholeOf(this.before.size(0)), notes: {} };
+    }
     const fd = openSource(path, this.before, 'none');
     try {
       const extents = dataExtents(fd, this.before.size(0));
@@ -161,7 +168,8 @@ export class FileReader {
   closeLarge(fd: number): Uint8Array {
     try {
       this.after.clear();
-      statFd(fd, this.after, '/' as RawPath);
+      const path = '/' as RawPath;
+      if (!statBlockDevice(fd, this.after, path)) statFd(fd, this.after, path);
       return Uint8Array.from(this.after.rowBytes(0));
     } finally {
       closeSync(fd);

@@ -5,7 +5,7 @@ import type { FinishedPack, KeyMaterial } from '../../repo/index.js';
 /** The tasks of the workers that take sources in: read, cut and hash into a slab; seal from a slab. */
 export type IntakeTasks = {
   readBatch: { input: BatchInput; output: BatchOutput };
-  openLarge: { input: { readonly path: string }; output: LargeFile };
+  openLarge: { input: { readonly path: string; readonly isDevice: boolean }; output: LargeFile };
   readWindow: { input: WindowInput; output: WindowOutput };
   cutWindow: { input: CutInput; output: CutOutput };
   closeLarge: { input: { readonly fd: number }; output: { readonly row: Uint8Array } };

@@ -120,8 +120,9 @@ export class PathIndex {
     }
   }
 
-  /** Undefined when no snapshot that was taken in had such a path. */
+  /** Undefined when no snapshot that was taken in had such a path; the root, which has no entry, is none. */
   path(path: string): IndexedPath | undefined {
+    if (path === '') return undefined;
     const key = pathKey(path);
     return this.store.get('paths', key) === undefined ? undefined : { path, key };
   }

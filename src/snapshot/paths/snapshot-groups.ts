@@ -2,97 +2,88 @@ import type { Snapshot } from '../snapshot-record.js';
 import { groupOf } from './indexed-snapshots.js';
 import type { PathEvent } from './path-events.js';
 import type { PathIndex } from './path-index.js';
-import { isSameState, type PathState } from './path-state.js';
+import type { PathState } from './path-state.js';
 import type { StateRun } from './path-versions.js';
 
-/** A snapshot of a group in the order of numbers. */
-interface Position {
-  readonly number: number;
-  /** Its position in the group, by time. */
-  readonly at: number;
+/** The snapshots of a group that one chain has, in the order of their numbers. */
+interface Positions {
+  readonly numbers: readonly number[];
+  /** Where each stands in the group, by time. */
+  readonly at: readonly number[];
+  /** Of each, the end of those behind it that also follow each other in time; exclusive. */
+  readonly ends: readonly number[];
 }
 
 /** Snapshots of the same host and paths, as the index has them. */
 export class SnapshotGroup {
-  /** By chain. */
-  private readonly chains = new Map<number, Position[]>();
-  private readonly isInOrder: boolean;
+  private readonly chains: ReadonlyMap<number, Positions>;
 
   /** Oldest first; all of them are in the index. */
   constructor(
     readonly snapshots: readonly Snapshot[],
     index: PathIndex,
   ) {
+    const chains = new Map<number, { readonly number: number; readonly at: number }[]>();
     for (const [at, { id }] of snapshots.entries()) {
       const { chain, number } = index.snapshots.get(id)!;
-      const list = this.chains.get(chain) ?? [];
-      this.chains.set(chain, list);
+      const list = chains.get(chain) ?? [];
+      chains.set(chain, list);
       list.push({ number, at });
     }
-    const [only, ...others] = [...this.chains.values()];
-    const isSorted = only?.every(({ number }, i) => i === 0 || number > only[i - 1]!.number) ?? true;
-    // Snapshots that were copied or rewritten are taken in late, whatever their time.
-    this.isInOrder = others.length === 0 && isSorted;
-    for (const list of this.chains.values()) list.sort((a, b) => a.number - b.number);
+    this.chains = new Map([...chains].map(([chain, list]) => [chain, positionsOf(list)]));
   }
 
-  /** What a path with these events is in the snapshots of the group, oldest first. `chainOf`: the chain of each number. */
+  /**
+   * What a path with these events is in the snapshots of the group, oldest first, without gaps. `chainOf`: the chain of each
+   * number.
+   */
   runs(events: readonly PathEvent[], chainOf: ReadonlyMap<number, number>): readonly StateRun[] {
-    return [...(this.isInOrder ? this.runsOfChain(events, chainOf) : this.runsByTime(events, chainOf))];
-  }
-
-  private *runsOfChain(
-    events: readonly PathEvent[],
-    chainOf: ReadonlyMap<number, number>,
-  ): Iterable<StateRun> {
-    for (const [chain, positions] of this.chains) yield* spans(positions, ofChain(events, chain, chainOf));
-  }
-
-  private *runsByTime(
-    events: readonly PathEvent[],
-    chainOf: ReadonlyMap<number, number>,
-  ): Iterable<StateRun> {
-    const states: (PathState | undefined)[] = Array.from({ length: this.snapshots.length });
+    const runs: StateRun[] = [];
     for (const [chain, positions] of this.chains) {
-      for (const { from, to, state } of spans(positions, ofChain(events, chain, chainOf)))
-        for (let i = from; i < to; i++) states[positions[i]!.at] = state;
+      const own = events.filter(({ number }) => chainOf.get(number) === chain);
+      for (const span of spans(positions.numbers, own)) addRuns(runs, span, positions);
     }
-    let from = 0;
-    for (let i = 1; i <= states.length; i++) {
-      if (i < states.length && isSameState(states[i], states[from])) continue;
-      yield { from, to: i, state: states[from] };
-      from = i;
-    }
+    return runs.sort((a, b) => a.from - b.from);
   }
 }
 
-function ofChain(
-  events: readonly PathEvent[],
-  chain: number,
-  chainOf: ReadonlyMap<number, number>,
-): readonly PathEvent[] {
-  return events.filter(({ number }) => chainOf.get(number) === chain);
+function positionsOf(list: { readonly number: number; readonly at: number }[]): Positions {
+  list.sort((a, b) => a.number - b.number);
+  const at = list.map((each) => each.at);
+  const ends: number[] = [];
+  // Snapshots that were copied or rewritten are taken in late, whatever their time.
+  for (let i = list.length; i-- > 0; ) ends[i] = at[i + 1] === at[i]! + 1 ? ends[i + 1]! : i + 1;
+  return { numbers: list.map(({ number }) => number), at, ends };
 }
 
 /** What a path is at the positions of a chain: from each event on, up to the next one. */
-function* spans(positions: readonly Position[], events: readonly PathEvent[]): Iterable<StateRun> {
+function* spans(numbers: readonly number[], events: readonly PathEvent[]): Iterable<StateRun> {
   let from = 0;
   let state: PathState | undefined;
   for (const event of events) {
-    const to = firstAt(positions, event.number, from);
+    const to = firstAt(numbers, event.number, from);
     if (to > from) yield { from, to, state };
     from = to;
     state = event.state;
   }
-  if (positions.length > from) yield { from, to: positions.length, state };
+  if (numbers.length > from) yield { from, to: numbers.length, state };
+}
+
+/** The same by time. */
+function addRuns(runs: StateRun[], { from, to, state }: StateRun, { at, ends }: Positions): void {
+  for (let start = from; start < to; ) {
+    const end = Math.min(to, ends[start]!);
+    runs.push({ from: at[start]!, to: at[end - 1]! + 1, state });
+    start = end;
+  }
 }
 
 /** The first position with that number or a higher one. */
-function firstAt(positions: readonly Position[], number: number, from: number): number {
-  let [low, high] = [from, positions.length];
+function firstAt(numbers: readonly number[], number: number, from: number): number {
+  let [low, high] = [from, numbers.length];
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if (positions[middle]!.number < number) low = middle + 1;
+    if (numbers[middle]! < number) low = middle + 1;
     else high = middle;
   }
   return low;

@@ -2,7 +2,7 @@ import { type ChunkId, toLatin1 } from '../../core/index.js';
 import { FileError, type StatTable } from '../../fs/index.js';
 import type { Blake3 } from '../../repo/index.js';
 import type { StoreTreeChunk } from '../content-list.js';
-import type { TakenFile } from '../intake/intake.js';
+import type { FileToTake, TakenFile } from '../intake/intake.js';
 import type { EncoderParts } from './folder-encoder.js';
 
 /** The parts of a snapshot that a dry run puts in the place of storing: it looks at everything and reads no content. */
@@ -15,21 +15,22 @@ export function dryTrees(ids: Blake3): StoreTreeChunk {
  * Says of each file that it was read, with the row it would have been read under. `rowOf` throws FileError when the file
  * cannot be looked at any more.
  */
-export function dryFiles(rowOf: (path: string) => StatTable): EncoderParts['addFile'] {
+export function dryFiles(rowOf: (file: FileToTake) => StatTable): EncoderParts['addFile'] {
   return (file, taken) => {
     let stats: StatTable;
     try {
-      stats = rowOf(file.path);
+      stats = rowOf(file);
     } catch (error) {
       if (!(error instanceof FileError)) throw error;
       taken(lostFile(error));
       return undefined;
     }
+    const size = file.isDevice === true ? stats.size(0) : file.size;
     taken({
       state: 'ok',
       row: Uint8Array.from(stats.rowBytes(0)),
-      content: { kind: 'items', items: file.size === 0 ? [] : [{ hole: file.size }] },
-      size: file.size,
+      content: { kind: 'items', items: size === 0 ? [] : [{ hole: size }] },
+      size,
       newBytes: 0,
       notes: {},
     });

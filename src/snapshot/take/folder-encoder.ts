@@ -65,6 +65,8 @@ export interface ChangedFolder {
   readonly before: FolderBefore | undefined;
   /** By row, those that do not lie in `real` under their name: where they do. */
   readonly elsewhere?: ReadonlyMap<number, RawPath>;
+  /** Rows of block devices whose content is taken in: they become files. */
+  readonly devices?: ReadonlySet<number>;
 }
 
 interface Item {
@@ -86,6 +88,10 @@ interface Item {
 /** What `blocks` of a row counts. */
 const BLOCK_BYTES = 512;
 
+function isContentTaken({ listing, devices }: ChangedFolder, row: number): boolean {
+  return listing.stats.type(row) === 'file' || devices?.has(row) === true;
+}
+
 /** Turns the rows of changed folders into entries, reusing what is as it was and taking in the rest. */
 export class FolderEncoder {
   private readonly table = new StatTable(1);
@@ -105,7 +111,7 @@ export class FolderEncoder {
       const item = this.itemAt(folder, row, folder.places[i]!);
       const child = folder.below.get(row);
       if (child !== undefined) this.placeFolder(folder, item, child, slots, i);
-      else if (folder.listing.stats.type(row) !== 'file') slots.set(i, this.otherSlot(folder, item));
+      else if (!isContentTaken(folder, row)) slots.set(i, this.otherSlot(folder, item));
       else {
         const room = this.placeFile(folder, item, slots, i);
         if (room !== undefined) await room;
@@ -217,6 +223,9 @@ export class FolderEncoder {
     const finish = (taken: TakenFile): void =>
       slots.set(slot, this.finishFile(folder, item, taken, startSeconds));
     const mayHaveHoles = size - stats.blocks(item.row) * BLOCK_BYTES >= SMALLEST_HOLE;
+    if (folder.devices?.has(item.row) === true) {
+      return this.its.addFile({ path: item.real, size, mayHaveHoles: false, isDevice: true }, finish);
+    }
     const file = { path: item.real, size, mayHaveHoles };
     if (stats.nlink(item.row) < 2) return this.its.addFile(file, finish);
     return this.its.linkedFiles.add(folderKey(stats, item.row), { file, finish }, this.its);
@@ -262,7 +271,7 @@ export class FolderEncoder {
 
   private finishFile(folder: ChangedFolder, item: Item, taken: TakenFile, startSeconds: number): Slot {
     if (taken.state === 'stopped') return this.leaveOut(folder, item);
-    const { list, listing } = folder;
+    const { list, listing, devices } = folder;
     const { tally } = this.its;
     const size = listing.stats.size(item.row);
     if (taken.row === undefined || taken.state === 'vanished' || taken.state === 'failed') {
@@ -275,7 +284,9 @@ export class FolderEncoder {
     replaceRow(list, item.place, taken.row, this.rules);
     if (taken.state === 'unsteady')
       tally.unsteady(item.path, 'changed while it was read; stored as it was read last');
-    if (taken.state === 'unsteady' || isRacy(list, item.place, startSeconds))
+    // Nothing about a device tells whether its content changed.
+    const isDevice = devices?.has(item.row) === true;
+    if (isDevice || taken.state === 'unsteady' || isRacy(list, item.place, startSeconds))
       markForReading(list, item.place);
     tally.sourceBytes += taken.size - size;
     this.table.clear();

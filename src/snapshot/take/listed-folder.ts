@@ -30,6 +30,8 @@ export interface ListedName {
   readonly name: string;
   /** Where it lies, if that is not in the folder under its name. */
   readonly real?: RawPath;
+  /** It is a block device whose content is taken. */
+  readonly isDevice?: boolean;
 }
 
 /** The key of the one directory in the state of a listed folder. */
@@ -56,6 +58,8 @@ export async function takeListed(
   const { listing, elsewhere } = lookAt(listed, its);
   const { stats } = listing;
   const builder = new FolderListBuilder(rules);
+  const meant = new Set(listed.names.filter(({ isDevice }) => isDevice).map(({ name }) => name));
+  const devices = new Set<number>();
   const rows: number[] = [];
   const places: number[] = [];
   for (const [row, name] of listing.names.entries()) {
@@ -64,7 +68,9 @@ export async function takeListed(
       its.tally.error(joinRaw(path, name), type ? 'became a folder since the run began' : UNKNOWN);
       continue;
     }
-    if (type === 'file') {
+    const isDevice = type === 'block device' && meant.has(name);
+    if (isDevice) devices.add(row);
+    if (type === 'file' || isDevice) {
       its.tally.files++;
       its.tally.sourceBytes += stats.size(row);
     } else its.tally.others++;
@@ -76,7 +82,7 @@ export async function takeListed(
   const old = state.before?.get(LISTED_KEY);
   const before = old === undefined ? undefined : await readBefore(path, Buffer.from(old), its);
   const encoder = new FolderEncoder(its, state.trusted, rules);
-  const folder = { path, real, listing, rows, places, list, below: new Map(), before, elsewhere };
+  const folder = { path, real, listing, rows, places, list, below: new Map(), before, elsewhere, devices };
   const slots = await encoder.encode(folder, () => breather.breathe(path));
   const done = slots.whenFilled((entries) => (entries.length === 0 ? undefined : { entries, list }));
   done.catch(() => undefined);

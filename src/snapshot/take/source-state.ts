@@ -64,7 +64,8 @@ export function stateKey(
 ): Buffer {
   const place = path === from ? fileSystem.id : 'as';
   // A folder's key is made as it ever was, so that states from before lists were possible hold.
-  const front = kind === 'folder' ? [path, place] : [path, place, kind];
+  const listed = options.readDevices === true ? [kind, '--read-devices'] : [kind];
+  const front = kind === 'folder' ? [path, place] : [path, place, ...listed];
   return keyOf([...front, ...effective(options)]);
 }
 

@@ -5,6 +5,7 @@ import {
   displayPath,
   FileError,
   fileSystemOf,
+  followLink,
   joinRaw,
   listFolder,
   parentPath,
@@ -74,7 +75,8 @@ export function resolveSources(options: TakeOptions, context: SourceContext): Re
   const follower = new LinkFollower(options.followLinks ?? 0, places, tally);
   const found = findPaths(
     named.map(({ from }) => from),
-    (link) => followSource(link, ways, follower),
+    (link) =>
+      followSource(link, ways, follower) ?? (options.readDevices ? deviceBehind(link, ways) : undefined),
   );
   const choice = choosePaths(named, found, ways, options, tally);
   const resolver = new Resolver(options, context, ways, places);
@@ -116,6 +118,19 @@ function followSource(link: RawPath, ways: Ways, follower: LinkFollower): FoundP
   if (followed === undefined) return undefined;
   const { stats, real, links } = followed;
   return { type: stats.type(0), device: stats.device(0), size: stats.size(0), followed: { real, links } };
+}
+
+/** The block device that a named symlink leads to, as those of logical volumes do. */
+function deviceBehind(link: RawPath, ways: Ways): FoundPath | undefined {
+  const stats = new StatTable(1);
+  try {
+    const followed = followLink(ways.real(link), Number.POSITIVE_INFINITY, stats);
+    if (followed === undefined || stats.type(0) !== 'block device') return undefined;
+    return { type: stats.type(0), device: stats.device(0), size: 0, followed };
+  } catch (error) {
+    if (error instanceof FileError) return undefined; // then it is a link as any other
+    throw error;
+  }
 }
 
 /** Gathers sources: each folder for itself, everything else by the folder it lies in. */
@@ -202,7 +217,8 @@ class Resolver {
     const names = chosen.map(({ path, from, found }) => {
       const isElsewhere = found.followed !== undefined || baseName(path) !== baseName(from);
       const elsewhere = found.followed?.real ?? joinRaw(real, baseName(from));
-      return { name: baseName(path), ...(isElsewhere ? { real: elsewhere } : {}) };
+      const isDevice = options.readDevices === true && found.type === 'block device';
+      return { name: baseName(path), isDevice, ...(isElsewhere ? { real: elsewhere } : {}) };
     });
     const state = sourceState(stateKey('listed', folder, fileSystem, options), options, its);
     const rules = changeRules(options, fileSystem);

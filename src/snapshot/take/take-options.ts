@@ -20,6 +20,8 @@ export interface TakeOptions {
   readonly storedUnder?: readonly StoredUnder[];
   /** So many symlinks are followed, one behind the other, on the way to an entry (default: none). */
   readonly followLinks?: number;
+  /** Block devices that are named are taken in as files with their content. */
+  readonly readDevices?: boolean;
   /** Take a file for unchanged although its inode number differs. */
   readonly ignoreInodes?: boolean;
   /** Take a file for unchanged although its ctime differs. */

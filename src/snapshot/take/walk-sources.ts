@@ -1,7 +1,9 @@
+import { closeSync } from 'node:fs';
 import { CbrError, type ObjectDigest } from '../../core/index.js';
-import { FileError, type RawPath, StatTable, statPath } from '../../fs/index.js';
+import { FileError, openBlockDevice, StatTable, statPath } from '../../fs/index.js';
 import type { DirectoryPut, PackStore } from '../../repo/index.js';
 import type { ChunkReference } from '../entry.js';
+import type { FileToTake } from '../intake/intake.js';
 import { Breather } from './breather.js';
 import { dryFiles, dryTrees } from './dry-run.js';
 import { interrupted } from './early-end.js';
@@ -175,9 +177,10 @@ async function walkListed(
 
 /** The same walk with nothing read or stored. */
 export async function lookAtSources(run: Run): Promise<TakenSources> {
-  const rowOf = (path: string): StatTable => {
+  const rowOf = ({ path, isDevice }: FileToTake): StatTable => {
     const stats = new StatTable(1);
-    statPath(path as RawPath, stats);
+    if (isDevice === true) closeSync(openBlockDevice(path, stats));
+    else statPath(path, stats);
     return stats;
   };
   const parts: WalkParts = {
