@@ -1,4 +1,4 @@
-import { lstatSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { probeAbilities, tellMissing } from '../snapshot/abilities.js';
@@ -174,14 +174,21 @@ describeMounts?.('no space left', () => {
       await its.succeed(['init', '--no-encryption']);
       for (let i = 0; i < 20; i++) writeFileSync(join(its.source, `file ${i}`), randomContent(i, 1_000_000));
       await its.succeed(['snapshot', its.source]);
-      const failed = await its.run(['restore', `latest:${its.source}`, '--target', join(disk, 'target')]);
+      const restore = ['restore', `latest:${its.source}`, '--target', join(disk, 'target')];
+      const refused = await its.run(restore);
+      expect(refused.code).toBe(1);
+      expect(refused.stderr).toMatch(/room for .*nothing was written/is);
+      expect(existsSync(join(disk, 'target'))).toBe(false);
+      // What sizes do not tell: there is room for the bytes, and for a few files only.
+      runScript(its.root, ['mount -o remount,size=60m,nr_inodes=12 disk']);
+      const failed = await its.run(restore);
       expect(failed.code).toBe(1);
       expect(failed.stderr).toMatch(/no space left|ENOSPC/i);
       for (const name of readdirSync(join(disk, 'target'))) {
         expect(name).toMatch(/^file \d+$/);
         expect(lstatSync(join(disk, 'target', name)).size).toBe(1_000_000);
       }
-      runScript(its.root, ['mount -o remount,size=60m disk']);
+      runScript(its.root, ['mount -o remount,nr_inodes=10k disk']);
       const { code } = await its.json([
         'restore',
         `latest:${its.source}`,

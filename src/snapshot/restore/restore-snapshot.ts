@@ -1,5 +1,5 @@
 import { CbrError } from '../../core/index.js';
-import { openTarget, type RawPath, rawPath } from '../../fs/index.js';
+import { displayPath, openTarget, type RawPath, rawPath } from '../../fs/index.js';
 import { type ChunkReader, chunkReader, loadRepository, type Repository } from '../../repo/index.js';
 import type { ReadTreeChunk } from '../content-list.js';
 import type { Listener } from '../events.js';
@@ -190,7 +190,7 @@ function tooLittleRoom(target: RawPath, needed: number, missing: number): CbrErr
   const free = needed - missing;
   return new CbrError(
     'target',
-    `the target has room for ${free} bytes, and ${needed} would have to be written: ${target}`,
+    `the target has room for ${free} bytes, and ${needed} would have to be written: ${displayPath(target)}`,
     { hint: 'Free some space or choose another target; nothing was written.' },
   );
 }
