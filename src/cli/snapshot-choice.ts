@@ -108,5 +108,6 @@ SNAPSHOT is an id, the beginning of one, "latest", or "latest~N" for the Nth bef
 
 /** What SNAPSHOT[:PATH] means, for help texts. */
 export const SNAPSHOT_HELP = `${NAMES_HELP}
-PATH is absolute, as it was when the snapshot was taken. With one, "latest" is the newest snapshot of a source that PATH lies
-in. Partial snapshots are passed over unless there are no others. With --at TIME, ":PATH" alone is enough.`;
+PATH is absolute, as it was when the snapshot was taken. With one, "latest" is the newest snapshot with a source that PATH is or
+lies in. If no snapshot has all of PATH, it is the newest with sources below it, which is told; it is refused where others have
+what that one lacks. Partial snapshots are passed over unless there are no others. With --at TIME, ":PATH" alone is enough.`;

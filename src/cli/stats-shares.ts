@@ -6,6 +6,7 @@ import { type ContentShare, sharesByFolder, sharesByType } from '../snapshot/ind
 import type { CommandContext, Outcome } from './command.js';
 import { EXIT } from './exit-codes.js';
 import { fittedTable, type Squeeze } from './fitted-table.js';
+import { noteIfLacking } from './partial-text.js';
 import { rawField } from './raw-names.js';
 import { countOf, countText, sizeText } from './sizes.js';
 import { chosenSnapshot, wantedOf } from './snapshot-choice.js';
@@ -56,6 +57,7 @@ export async function showShares(
   }
   const wanted = wantedOf(names[0], choice);
   const snapshot = await chosenSnapshot(repository, wanted.snapshot, choice, wanted.path);
+  noteIfLacking(output, snapshot, wanted.path);
   const found =
     by === 'type'
       ? await sharesByType(repository, snapshot, wanted.path, signal)

@@ -4,7 +4,7 @@ import type { ReadTreeChunk } from './content-list.js';
 import { type FoundPath, findPath, pathInSnapshot } from './find-path.js';
 import { type Holders, holdersOf } from './path-holders.js';
 import type { Snapshot } from './snapshot-record.js';
-import { localTime, shown } from './snapshot-text.js';
+import { shown, zonedText } from './snapshot-text.js';
 
 /** As `findPath`; when the path is not there, it says which snapshots of the same host hold it, with PathNotFoundError. */
 export async function findNamedPath(
@@ -42,6 +42,6 @@ function notFound(error: CbrError, { about }: Snapshot, holders: Holders, path =
 function listed(side: string, snapshots: readonly Snapshot[]): string[] {
   if (snapshots.length === 0) return [];
   return [
-    `${side}: ${snapshots.map(({ id, about }) => `${id.slice(0, 12)} (${localTime(about)})`).join(', ')}`,
+    `${side}: ${snapshots.map(({ id, about }) => `${id.slice(0, 12)} (${zonedText(about)})`).join(', ')}`,
   ];
 }

@@ -39,6 +39,7 @@ export {
   type Unforgotten,
   unforgetSnapshot,
 } from './forget/unforget-snapshot.js';
+export { type MayLack, mayLackOf, partsOf } from './held-paths.js';
 export {
   type Inspected,
   inspectChunk,

@@ -1,5 +1,7 @@
 import { CbrError, DamagedError } from '../core/index.js';
+import { displayPath } from '../fs/index.js';
 import { compareTimes } from '../policy/index.js';
+import { hasSourceFor, isAtOrBelow, partsOf } from './held-paths.js';
 import type { ListedSnapshots } from './list-snapshots.js';
 import { isPartial } from './snapshot-extensions.js';
 import { filterSnapshots, filterText, type ShownTime, type SnapshotFilter } from './snapshot-filter.js';
@@ -14,46 +16,53 @@ export interface SnapshotChoice extends SnapshotFilter {
 
 /**
  * The snapshot that is so many before the newest one of the choice. Rejects with `not-found`, never giving a nearby one;
- * with `ambiguous` when several hosts could be meant, and with a time also when several sources could be; and with
- * DamagedError when a record that cannot be opened could be the one.
+ * with `ambiguous` when several hosts could be meant, or several sources: with a time, and with a path of which there are
+ * parts only; and with DamagedError when a record that cannot be opened could be the one.
  *
- * What is wanted of it counts as well: snapshots whose sources hold `path`, or lie below it, go before the others. Partial
- * ones are passed over unless there are no others.
+ * What is wanted of it counts as well: where there are snapshots with a source that holds `path`, only those count, else those
+ * with sources below it. Partial ones are passed over unless there are no others.
  */
 export function latestOf(
   { snapshots, damaged }: ListedSnapshots,
   before: number,
   choice: SnapshotChoice,
-  path: string,
+  path: string | undefined,
 ): Snapshot {
   if (damaged.length > 0) throw unknowable(damaged);
   const matching = filterSnapshots(snapshots, choice);
   const { at } = choice;
-  const inTime = at === undefined ? matching : matching.filter(({ about }) => compareTimes(about, at) <= 0);
-  refuseSeveralHosts(matching, inTime);
-  const isHolder = ({ about }: Snapshot): boolean => about.paths.some((each) => areRelated(each, path));
-  const found = wholeFirst(matching.some(isHolder) ? inTime.filter(isHolder) : inTime);
-  if (at !== undefined) refuseSeveralSources(found, path);
+  const isInTime = ({ about }: Snapshot): boolean => at === undefined || compareTimes(about, at) <= 0;
+  refuseSeveralHosts(matching, matching.filter(isInTime));
+  const holding = holdersOrParts(matching, path);
+  const found = wholeFirst(holding.filter(isInTime));
   const chosen = found.at(-1 - before);
-  if (chosen !== undefined) return chosen;
-  const oldest = matching.find(isHolder) ?? matching[0];
-  if (at !== undefined && found.length === 0 && oldest !== undefined) throw noneInTime(choice, at, oldest);
+  if (chosen !== undefined) {
+    const upToIt = found.slice(0, found.length - before);
+    if (path === undefined && at !== undefined) refuseSeveralSources(upToIt);
+    // Who names a source has chosen.
+    const isOfParts = path !== undefined && partsOf(chosen.about, path).length > 0;
+    if (isOfParts && choice.path === undefined) refuseSeveralParts(upToIt, path);
+    return chosen;
+  }
+  const oldest = holding[0];
+  if (at !== undefined && found.length === 0 && oldest !== undefined)
+    throw noneInTime(choice, at, oldest, holding === matching ? undefined : path);
   throw noneOf(found.length, snapshots.length, before);
+}
+
+/** Those that hold all of the path; if there are none, those that hold parts of it; if there are none, all. */
+function holdersOrParts(snapshots: readonly Snapshot[], path: string | undefined): readonly Snapshot[] {
+  if (path === undefined) return snapshots;
+  const holders = snapshots.filter(({ about }) => hasSourceFor(about, path));
+  if (holders.length > 0) return holders;
+  const parts = snapshots.filter(({ about }) => partsOf(about, path).length > 0);
+  return parts.length > 0 ? parts : snapshots;
 }
 
 /** Who asks for the newest one wants everything; a partial one is better than none. */
 function wholeFirst(snapshots: readonly Snapshot[]): readonly Snapshot[] {
   const whole = snapshots.filter(({ about }) => !isPartial(about));
   return whole.length > 0 ? whole : snapshots;
-}
-
-/** Whether one is the other, or a folder above it. */
-function areRelated(a: string, b: string): boolean {
-  return isWithin(a, b) || isWithin(b, a);
-}
-
-function isWithin(path: string, folder: string): boolean {
-  return path === folder || folder === '/' || path.startsWith(`${folder}/`);
 }
 
 /** Also where only one of them is old enough: the others may have had another name then. */
@@ -71,18 +80,37 @@ function refuseSeveralHosts(matching: readonly Snapshot[], inTime: readonly Snap
 
 /**
  * The newest one is of an unrelated source perhaps: whoever names a time, and not what is wanted of it, would be given that
- * without a word. Sources that share a folder are taken for one that was changed.
+ * without a word. Others that have a source in common with it, or lie in its sources, are taken for the same that were changed.
  */
-function refuseSeveralSources(found: readonly Snapshot[], path: string): void {
-  const newest = found.at(-1);
-  if (newest === undefined || path !== '/') return;
-  const isRelated = ({ about }: Snapshot): boolean =>
-    about.paths.some((each) => newest.about.paths.some((path) => areRelated(each, path)));
-  const others = found.filter((each) => !isRelated(each));
+function refuseSeveralSources(found: readonly Snapshot[]): void {
+  const { about } = found.at(-1)!;
+  const isSame = (source: string): boolean => about.paths.includes(source);
+  refuseOthers(
+    found,
+    '/',
+    (sources) => !sources.some(isSame) && sources.some((each) => !hasSourceFor(about, each)),
+  );
+}
+
+/** The newest one would be shown, or restored, as if it were all of the folder. */
+function refuseSeveralParts(found: readonly Snapshot[], path: string): void {
+  const { about } = found.at(-1)!;
+  refuseOthers(found, path, (sources) => sources.some((each) => !hasSourceFor(about, each)));
+}
+
+/** `isOther`: whether the newest of them lacks what one with these sources at or below the path has. */
+function refuseOthers(
+  found: readonly Snapshot[],
+  path: string,
+  isOther: (sources: readonly string[]) => boolean,
+): void {
+  const wanted = ({ about }: Snapshot): string[] => about.paths.filter((each) => isAtOrBelow(each, path));
+  const others = found.filter((each) => isOther(wanted(each)));
   if (others.length === 0) return;
-  const sources = new Map([...others, newest].map((each) => [each.about.paths.join('\0'), each]));
-  const list = [...sources.values()].map((each) => `${pathsText(each.about.paths)} (${newestText(each)})`);
-  throw new CbrError('ambiguous', `snapshots of several sources match: ${listOf(list)}`, {
+  const bySources = new Map([...others, found.at(-1)!].map((each) => [wanted(each).join('\0'), each]));
+  const list = [...bySources.values()].map((each) => `${pathsText(wanted(each))} (${newestText(each)})`);
+  const what = path === '/' ? '' : `no snapshot has all of ${displayPath(path)}, and `;
+  throw new CbrError('ambiguous', `${what}snapshots of several sources match: ${listOf(list)}`, {
     hint: 'Choose one with --path, or name the snapshot by its id.',
   });
 }
@@ -91,9 +119,15 @@ function newestText({ id, about }: Snapshot): string {
   return `newest: ${id.slice(0, 12)}, ${zonedText(about)}`;
 }
 
-function noneInTime(choice: SnapshotFilter, at: ShownTime, oldest: Snapshot): CbrError {
+function noneInTime(
+  choice: SnapshotFilter,
+  at: ShownTime,
+  oldest: Snapshot,
+  path: string | undefined,
+): CbrError {
   const asked = filterText(choice);
-  const what = `there is no snapshot${asked === '' ? '' : ` of ${asked}`} at or before ${zonedText(at)}`;
+  const held = path === undefined ? '' : ` with ${displayPath(path)}`;
+  const what = `there is no snapshot${asked === '' ? '' : ` of ${asked}`}${held} at or before ${zonedText(at)}`;
   return new CbrError('not-found', `${what}; the oldest is ${described(oldest)}`, {
     hint: 'See: cbr snapshots',
   });

@@ -31,7 +31,12 @@ export async function selectSnapshot(
   const chosen =
     latest === null
       ? withId(listed, name)
-      : latestOf(listed, Number(latest[1] ?? 0), choice, pathInSnapshot(path));
+      : latestOf(
+          listed,
+          Number(latest[1] ?? 0),
+          choice,
+          path === undefined ? undefined : pathInSnapshot(path),
+        );
   return withNote(await readAgain(repository, chosen), listed.notes.get(chosen.id));
 }
 
@@ -60,9 +65,15 @@ function noName(name: string): CbrError {
     name === ''
       ? 'A snapshot stands in front of the colon: latest:/some/path'
       : name.includes('/')
-        ? `A path stands behind a snapshot and a colon: latest:${shown(name)}`
+        ? noPathHint(name)
         : 'See: cbr snapshots';
   return new CbrError('not-found', `'${shown(name)}' is no snapshot id, nor latest or latest~N`, { hint });
+}
+
+function noPathHint(name: string): string {
+  return name.includes(':')
+    ? 'No path can follow here: name the snapshot alone.'
+    : `A path stands behind a snapshot and a colon: latest:${shown(name)}`;
 }
 
 /** What the cache remembers decides which one is meant; that it is still there, and whole, only the repository tells. */

@@ -15,21 +15,13 @@ export function listOf(texts: readonly string[]): string {
   return more > 0 ? `${list}; and ${more} more` : list;
 }
 
-/** `3f0a1b2c4d5e (2026-11-20 14:05, dove, /home/ann)`. */
+/** `3f0a1b2c4d5e (2026-11-20 14:05:09 +01:00, dove, /home/ann)`. */
 export function described({ id, about }: Snapshot): string {
-  return `${id.slice(0, 12)} (${localTime(about)}, ${shown(about.host)}, ${pathsText(about.paths)})`;
+  return `${id.slice(0, 12)} (${zonedText(about)}, ${shown(about.host)}, ${pathsText(about.paths)})`;
 }
 
 export function pathsText(paths: readonly string[]): string {
   return `${paths.slice(0, MOST_PATHS).map(displayPath).join(' ')}${paths.length > MOST_PATHS ? ' ...' : ''}`;
-}
-
-/** As the clock of the source showed it, to the minute. */
-export function localTime({
-  seconds,
-  zoneOffset,
-}: Pick<Snapshot['about'], 'seconds' | 'zoneOffset'>): string {
-  return clockText(seconds, zoneOffset)?.slice(0, 16) ?? `second ${seconds}`;
 }
 
 /** `2026-11-20 14:05:09 +01:00`, in the zone that it was told in. */

@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { type Place, place } from './run.js';
-import { taken } from './taken.js';
+import { type Place, place, plainPlace } from './run.js';
+import { take, taken } from './taken.js';
 
 /** What `--at` chooses, asked of the built program; which snapshot that is: test/snapshot/select-at.test.ts. */
 
@@ -19,7 +19,7 @@ test('a date begins in the zone of the user; nothing older is made up', async ()
   expect((await at('2024-01-06', 'UTC')).summary.snapshot).toBe(ids[0]);
   const { code, summary } = await at('2024-01-05', 'UTC');
   expect(code).toBe(1);
-  const oldest = `the oldest is ${ids[0]!.slice(0, 12)} (2024-01-05 00:00, dove, `;
+  const oldest = `the oldest is ${ids[0]!.slice(0, 12)} (2024-01-05 00:00:00 -05:00, dove, `;
   expect(summary.error).toMatchObject({
     code: 'not-found',
     message: expect.stringContaining(`no snapshot at or before 2024-01-05 00:00:00 +00:00; ${oldest}`),
@@ -62,6 +62,25 @@ describe('what a time can stand with', () => {
     expect(forgotten.summary.forget).toEqual([{ id: ids[1] }]);
     expect(await its.json(['pin'])).toMatchObject({ code: 2, summary: { error: { code: 'usage' } } });
   });
+});
+
+test('where no snapshot has all of a folder, what is shown of it is told to be a part', async () => {
+  const its = await plainPlace();
+  mkdirSync(join(its.source, 'a'));
+  const whole = await take(its, '2024-01-05T02:00');
+  const args = ['--host', 'dove', '--time', '2024-01-06T02:00'];
+  const part = await its.json(['snapshot', join(its.source, 'a'), ...args]);
+  const latest = await its.json(['ls', `latest:${its.source}`]);
+  expect(latest).toMatchObject({ code: 0, problems: [], summary: { snapshot: whole } });
+  const { code, problems } = await its.json(['ls', `${part.summary.snapshot}:${its.source}`]);
+  const message = expect.stringContaining(`of ${its.source} it holds ${its.source}/a only`);
+  expect({ code, problems }).toMatchObject({
+    code: 0,
+    problems: [{ severity: 'note', code: 'parts', message }],
+  });
+  const { stderr } = await its.run(['stats', `latest:${its.source}`]);
+  expect(stderr).toMatch(/no path can follow here/i);
+  expect(stderr).not.toContain('latest:latest');
 });
 
 test.each([

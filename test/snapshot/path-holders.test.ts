@@ -41,9 +41,9 @@ test('it is gone, was there before and came back: the nearest of both sides firs
   expect(error!.message).toContain(
     `has no ${at.source}/letter: the deepest folder that exists is ${at.source}`,
   );
-  const before = `before: ${short(ids[1])} (1970-01-02 00:00), ${short(ids[0])} (1970-01-01 00:00)`;
+  const before = `before: ${short(ids[1])} (1970-01-02 00:00:00 +00:00), ${short(ids[0])} (1970-01-01 00:00:00 +00:00)`;
   expect(error!.message).toContain(
-    `It had been deleted by then; it is in these snapshots ${before}, and after: ${short(ids[3])} (1970-01-04 00:00)`,
+    `It had been deleted by then; it is in these snapshots ${before}, and after: ${short(ids[3])} (1970-01-04 00:00:00 +00:00)`,
   );
   expect(error!.hint).toContain(`${ids[1]!.slice(0, 8)}:${at.source}/letter`);
   expect((await asked(at, ids[4]!))!.message).toContain('It had been deleted by then; ');

@@ -50,7 +50,7 @@ test('the newest at or before it, never a nearby one', async () => {
   expect(await select(at, 30)).toBe(ids[2]);
   const error = await select(at, 9).catch((reason: unknown) => reason);
   expect(error).toMatchObject({ code: 'not-found' });
-  const oldest = `${ids[1]!.slice(0, 12)} (1970-01-01 00:00, dove, ${at.source}/a)`;
+  const oldest = `${ids[1]!.slice(0, 12)} (1970-01-01 00:00:10 +00:00, dove, ${at.source}/a)`;
   expect(String(error)).toContain(`at or before 1970-01-01 00:00:09 +00:00; the oldest is ${oldest}`);
 });
 
@@ -133,12 +133,44 @@ describe('several sources', () => {
   test('the latest is the newest of all, but of a path the newest that may hold it', async () => {
     const { at, ids } = await taken(wishes);
     expect(await select(at, undefined)).toBe(ids[3]);
-    expect(await select(at, undefined, '.')).toBe(ids[3]);
     expect(await select(at, undefined, 'home/file')).toBe(ids[2]);
     expect(await select(at, undefined, 'home', {}, 'latest~1')).toBe(ids[0]);
     // One that no source has is asked of the newest, which then says that it is not there.
     expect(await select(at, undefined, 'nowhere')).toBe(ids[3]);
     // Not a folder above it, only a name that begins alike.
     expect(await select(at, undefined, 'hom')).toBe(ids[3]);
+  });
+
+  test('below what is wanted do not stand for it while another one holds all of it', async () => {
+    const { at, ids } = await taken([
+      { seconds: 10, folders: ['ann'] },
+      { seconds: 20, folders: ['ann/mail'] },
+      { seconds: 30, folders: ['ann/mail'] },
+    ]);
+    expect(await select(at, undefined, 'ann')).toBe(ids[0]);
+    expect(await select(at, undefined, 'ann/mail')).toBe(ids[2]);
+    expect(await select(at, 25, 'ann')).toBe(ids[0]);
+    expect(await select(at, undefined)).toBe(ids[2]);
+    // Of what lies inside each other none is the other one changed.
+    await expect(select(at, 25)).rejects.toMatchObject({ code: 'ambiguous' });
+    const refused = expect(select(at, 5, 'ann')).rejects;
+    await refused.toThrow(`no snapshot with ${at.source}/ann at or before`);
+  });
+
+  test('below what is wanted are refused where the newest one lacks what another one has', async () => {
+    const { at, ids } = await taken([
+      { seconds: 10, folders: ['x/a'] },
+      { seconds: 20, folders: ['x/a', 'x/b'] },
+      { seconds: 30, folders: ['x/a'] },
+      { seconds: 40, folders: ['etc'] },
+    ]);
+    const error = await select(at, undefined, 'x').catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ code: 'ambiguous', hint: expect.stringContaining('--path') });
+    expect(String(error)).toContain(`no snapshot has all of ${at.source}/x, and`);
+    expect(String(error)).toContain(`${at.source}/x/a ${at.source}/x/b (newest: `);
+    expect(await select(at, undefined, 'x', {}, 'latest~1')).toBe(ids[1]);
+    expect(await select(at, 25, 'x')).toBe(ids[1]);
+    expect(await select(at, undefined, 'x', { path: join(at.source, 'x/a') })).toBe(ids[2]);
+    await expect(select(at, undefined, '.')).rejects.toMatchObject({ code: 'ambiguous' });
   });
 });

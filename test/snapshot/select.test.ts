@@ -171,7 +171,7 @@ describe('an id', () => {
     for (const id of [last, twin]) {
       const day = new Date(86_400_000 * ids.indexOf(id)).toISOString().slice(0, 10);
       expect(String(error)).toContain(
-        `${id.slice(0, 12)} (${day} 00:00, host${ids.indexOf(id)}, ${at.source}/a)`,
+        `${id.slice(0, 12)} (${day} 00:00:00 +00:00, host${ids.indexOf(id)}, ${at.source}/a)`,
       );
     }
     damage(at, twin);

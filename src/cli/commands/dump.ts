@@ -19,7 +19,7 @@ import type { CommandContext, CommandModule, Outcome } from '../command.js';
 import { shownBy } from '../events.js';
 import { EXIT } from '../exit-codes.js';
 import { MOMENT_HELP } from '../moments.js';
-import { noteIfPartial } from '../partial-text.js';
+import { noteIfLacking } from '../partial-text.js';
 import { withRepository } from '../repository.js';
 import { countOf, sizeText } from '../sizes.js';
 import { choiceOf, chosenSnapshot, declareChoice, SNAPSHOT_HELP, wantedOf } from '../snapshot-choice.js';
@@ -74,7 +74,7 @@ export const dump: CommandModule = {
     if (file === undefined) context.output.leaveStandardOutput();
     return withRepository(context, async (repository) => {
       const snapshot = await chosenSnapshot(repository, wanted.snapshot, choice, wanted.path);
-      noteIfPartial(context.output, snapshot);
+      noteIfLacking(context.output, snapshot, wanted.path);
       const source = await openDump(repository, snapshot, wanted.path);
       const chosen = format ?? (source.found.tree === undefined ? undefined : (formatOf(file) ?? 'tar'));
       const about = { snapshot: snapshot.id, ...(file === undefined ? {} : { output: file }) };

@@ -5,7 +5,7 @@ import type { CommandContext, CommandModule, Outcome } from '../command.js';
 import { entryFields, longLine } from '../entry-text.js';
 import { EXIT } from '../exit-codes.js';
 import { MOMENT_HELP } from '../moments.js';
-import { noteIfPartial } from '../partial-text.js';
+import { noteIfLacking } from '../partial-text.js';
 import { withRepository } from '../repository.js';
 import { choiceOf, chosenSnapshot, declareChoice, SNAPSHOT_HELP, wantedOf } from '../snapshot-choice.js';
 
@@ -38,7 +38,7 @@ export const ls: CommandModule = {
     return withRepository(context, async (repository) => {
       const { output, signal } = context;
       const snapshot = await chosenSnapshot(repository, wanted.snapshot, choice, wanted.path);
-      noteIfPartial(output, snapshot);
+      noteIfLacking(output, snapshot, wanted.path);
       let entries = 0;
       for await (const listed of listEntries(repository, snapshot, wanted.path, recursive)) {
         signal.throwIfAborted();

@@ -11,7 +11,7 @@ import { confirmingDeletions } from '../confirm-deletions.js';
 import { shownBy } from '../events.js';
 import { declareFilters, filterRulesOf } from '../filter-flags.js';
 import { MOMENT_HELP } from '../moments.js';
-import { noteIfPartial } from '../partial-text.js';
+import { noteIfLacking } from '../partial-text.js';
 import { withRepository } from '../repository.js';
 import { CONTROL_HELP, declareRestoreControl, restoreControlOf } from '../restore-flags.js';
 import { printRestoreSummary, restoreExitCode, restoreSummaryFields } from '../restore-text.js';
@@ -72,7 +72,7 @@ export const restore: CommandModule = {
     const restoring = withRepository(context, async (repository) => {
       const started = performance.now();
       const snapshot = await chosenSnapshot(repository, wanted.snapshot, choice, wanted.path);
-      noteIfPartial(context.output, snapshot);
+      noteIfLacking(context.output, snapshot, wanted.path);
       const options: RestoreOptions = Object.freeze({
         snapshot,
         target: flags.target,
