@@ -81,7 +81,9 @@ async function restore(restoring: Restoring, workers: RestoreWorkers): Promise<R
   });
   const target = openTarget(restoring.target);
   const run = new RestoreRun(repository, options, reader, read, report, workers, target, deletions);
-  await run.run(steps(restoring, report), isLaidOut(options) ? undefined : start.entry);
+  // A single file lies in the target: what is known of it says nothing about that folder.
+  const own = isLaidOut(options) || start.tree === undefined ? undefined : start.entry;
+  await run.run(steps(restoring, report), own);
   if (deletions.deletions.length > 0) await deleteIfWhole(restoring, report, deletions);
   if (!options.verify) return summaryOf(report);
   const again = new RestoreReport(

@@ -153,7 +153,11 @@ function nextStep(
   const isFolder = entry.tree !== undefined;
   if (selection !== undefined && excludedEntry(selection, path, entry) !== undefined) return undefined;
   const chosen = folder.chosen || selection?.chooses(path, isFolder) !== false;
-  if (entry.tree !== undefined) return { path, entry, tree: entry.tree, chosen };
+  if (entry.tree !== undefined) {
+    // Where nothing can be chosen nothing is read.
+    if (!chosen && selection?.leadsToChosen(path) === false) return undefined;
+    return { path, entry, tree: entry.tree, chosen };
+  }
   if (chosen) {
     enterAll(stack, steps);
     steps.push({ kind: 'entry', entry, encoded, path });
