@@ -54,16 +54,19 @@ export class MetadataWriter {
     this.apply(openPlace(file.fd), path, metadata, file.marks);
   }
 
-  /** As `applyToFd`, to an entry of any type, never following it. */
-  applyToEntry(folder: TargetFolder, name: string, metadata: EntryMetadata): void {
-    const path = folder.locate(name);
+  /** As `applyToFd`, to an entry of any type, never following it; `path` names it in problems. */
+  applyToEntry(
+    folder: TargetFolder,
+    name: string,
+    metadata: EntryMetadata,
+    path: RawPath = folder.locate(name),
+  ): void {
     if (!hasDescriptorPaths() || native() === undefined) {
       this.apply(pathPlace(folder.rawPath(name)), path, metadata, undefined);
       return;
     }
-    this.withOpen(folder, name, O_PATH, 'metadata', (fd) =>
-      this.apply(pathDescriptorPlace(fd), path, metadata, undefined),
-    );
+    const use = (fd: number): void => this.apply(pathDescriptorPlace(fd), path, metadata, undefined);
+    this.withOpen(folder, name, O_PATH, 'metadata', use, path);
   }
 
   /**
@@ -187,13 +190,14 @@ export class MetadataWriter {
     flags: number,
     what: string,
     use: (fd: number) => void,
+    path: RawPath = folder.locate(name),
   ): void {
     let fd: number | undefined;
     try {
       fd = openSync(folder.path(name), flags | constants.O_NOFOLLOW);
       use(fd);
     } catch (error) {
-      this.fail(folder.locate(name), what, error);
+      this.fail(path, what, error);
     } finally {
       if (fd !== undefined) closeSync(fd);
     }

@@ -18,6 +18,7 @@ import { type Backend, withTraffic } from '../../dist/backends/index.js';
 import { CbrError } from '../../dist/core/index.js';
 import type { OverwriteRule, RestoreOptions } from '../../dist/snapshot/index.js';
 import { probeAbilities } from './abilities.js';
+import { type Forged, forgedSnapshot } from './forged-snapshot.js';
 import { DISK } from './places.js';
 import { randomContent } from './random-content.js';
 import { type Restored, type Scratch, scratch, scratchRepository } from './scratch-repository.js';
@@ -319,6 +320,25 @@ describe('where a folder and something else meet', () => {
     expect(summary.lost).toBe(1);
     const kept = readdirSync(target).find((name) => name !== 'folder');
     expect(kept).toMatch(/^folder\.cbr-old-[0-9a-f]{8}$/);
+    expect(readFileSync(join(target, kept!), 'utf8')).toBe('a file');
+  });
+
+  test('also where the path that is lost has another layout than the target', async () => {
+    const its = await scratchRepository();
+    const children: Forged[] = [
+      { name: 'no/name', type: 'file' },
+      { name: 'in', type: 'file', size: 3, hole: 3 },
+    ];
+    const folder: Forged = { name: 'folder', type: 'directory', children };
+    const above: Forged = { name: 'above', type: 'directory', children: [folder] };
+    const id = await its.use((repository) => forgedSnapshot(repository, [above]));
+    const target = its.newTarget();
+    mkdirSync(target);
+    writeFileSync(join(target, 'folder'), 'a file');
+    const layout = { flatten: false, stripComponents: 1 };
+    const restored = await its.restore(id, { path: '/', target, layout, rule: ALWAYS, verify: false });
+    expect(restored.summary).toMatchObject({ files: 1, lost: 1 });
+    const kept = readdirSync(target).find((name) => name !== 'folder');
     expect(readFileSync(join(target, kept!), 'utf8')).toBe('a file');
   });
 });

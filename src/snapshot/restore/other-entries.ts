@@ -32,7 +32,7 @@ export class OtherEntries {
     const { name } = entry;
     const make = (under: string): boolean | UnmakeableEntry => {
       const made = makeOther(folder, { ...entry, name: under });
-      if (made === true) this.metadata.applyToEntry(folder, under, metadataOf(entry));
+      if (made === true) this.metadata.applyToEntry(folder, under, metadataOf(entry), folder.locate(name));
       return made;
     };
     const made = replaces === undefined ? make(name) : replaceByOther(folder, name, replaces, make);

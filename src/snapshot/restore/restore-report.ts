@@ -90,8 +90,8 @@ export class RestoreReport {
     this.listener({ type: 'problem', severity: 'note', subject: path, reason });
   }
 
-  /** Takes over, and empties, what a metadata writer could not set. */
-  metadata(problems: Problem[] | readonly Problem[]): void {
+  /** Reports what a metadata writer could not set. */
+  metadata(problems: readonly Problem[]): void {
     for (const { path, what, reason } of problems) {
       this.metadataProblems++;
       this.listener({ type: 'problem', severity: 'metadata', subject: path, reason: `${what}: ${reason}` });

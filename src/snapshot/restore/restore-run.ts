@@ -170,6 +170,8 @@ export class RestoreRun {
         return undefined;
       }
       case 'lost':
+        // By their nodes: with another layout the path that is reported is not that of the target.
+        for (const open of path) if (open !== undefined) open.isIncomplete = true;
         this.report.lose(step.path, step.reason);
         return undefined;
       case 'entry':

@@ -28,6 +28,8 @@ export interface TargetNode {
   entry: Entry | undefined;
   /** What has still to happen in it before its own metadata is set. */
   pending: number;
+  /** Something that belongs into it, at any depth, is lost. */
+  isIncomplete?: boolean;
   /** It existed, and its metadata is set all the same. */
   readonly isCorrected: boolean;
   /** What was in its place, until everything in it is restored. */
@@ -125,10 +127,10 @@ export class TargetTree {
   }
 
   /** All in the folder is restored: what it replaced goes; the folder above is still open. */
-  private removeReplaced({ parent, aside }: TargetNode): void {
+  private removeReplaced({ parent, aside, isIncomplete }: TargetNode): void {
     if (aside === undefined || parent === undefined) return;
     const kept = displayPath(aside.name);
-    if (this.report.hasLost(aside.path)) {
+    if (isIncomplete === true || this.report.hasLost(aside.path)) {
       this.report.note(
         aside.path,
         `what was in its place is kept as ${kept}, because not all of it could be restored`,
