@@ -1,11 +1,15 @@
-import { isSessionId, type SessionId, toHex } from '../core/index.js';
+import { fromLatin1, isSessionId, type SessionId, toHex, toLatin1 } from '../core/index.js';
 import type { AboutSnapshot } from './snapshot-record.js';
 
 /** What a snapshot says beyond the fields of its record, by name (docs/format.md, "Snapshot"). Earlier programs ignore it. */
 
 const PARTIAL = 'partial';
 const REWRITTEN_FROM = 'rewritten-from';
+const LISTED_IN = 'listed-in';
 const ID_BYTES = 16;
+
+/** Bytes that the value of an extension holds. */
+const VALUE_BYTES = 65_536;
 
 /** As many as the value of an extension holds. */
 export const MOST_REWRITTEN = 4096;
@@ -31,6 +35,19 @@ export function rewrittenFrom(about: Pick<AboutSnapshot, 'extensions'>): readonl
 /** At most MOST_REWRITTEN ids. */
 export function withRewrittenFrom(about: AboutSnapshot, ids: readonly SessionId[]): AboutSnapshot {
   return withExtension(about, REWRITTEN_FROM, Buffer.from(ids.join(''), 'hex'));
+}
+
+/** Of its paths, the folders that stand for a long list: only some of what is in them was named, and nobody knows what. */
+export function listedIn(about: Pick<AboutSnapshot, 'extensions'>): readonly string[] {
+  const value = extensionOf(about, LISTED_IN);
+  return value === undefined || value.byteLength === 0 ? [] : toLatin1(value).split('\0');
+}
+
+/** Of more than fit, the root stands for all. */
+export function withListedIn(about: AboutSnapshot, folders: readonly string[]): AboutSnapshot {
+  if (folders.length === 0) return about;
+  const value = fromLatin1([...new Set(folders)].sort().join('\0'));
+  return withExtension(about, LISTED_IN, value.byteLength > VALUE_BYTES ? fromLatin1('/') : value);
 }
 
 /** The value of an extension; undefined where the snapshot has none of that name. */

@@ -1,17 +1,22 @@
 import {
+  FileError,
   identityOf,
   identityOfFolder,
+  isEntryName,
   isTemporaryName,
+  joinRaw,
   lookAt,
   lookAtOpen,
   mountOf,
   namesIn,
   openFolder,
+  type RawPath,
   rawPath,
   type SeenEntry,
   type TargetFolder,
 } from '../../fs/index.js';
 import { excludedInTarget } from './excluded-in-target.js';
+import type { KnownPlaces } from './known-places.js';
 import type { Selection } from './selection.js';
 import { asideName } from './target-tree.js';
 
@@ -25,6 +30,8 @@ export interface Deletion {
 /** What is to be deleted from a target when all is restored: what is in a folder before the folder. */
 export class DeletionPlan {
   readonly deletions: Deletion[] = [];
+  /** What stays although the snapshot does not have it, and why; raw paths below the target. */
+  readonly kept: { readonly path: string; readonly reason: string }[] = [];
   /** Folders in the way of something else, of which all may be deleted, and the names under which they were moved aside. */
   private readonly cleared = new Map<string, string | undefined>();
 
@@ -38,6 +45,10 @@ export class DeletionPlan {
 
   add(path: string, seen: SeenEntry): void {
     this.deletions.push({ path, seen });
+  }
+
+  keep(path: string, reason: string): void {
+    this.kept.push({ path, reason });
   }
 
   clear(path: string): void {
@@ -55,32 +66,40 @@ export class DeletionPlan {
   }
 }
 
+/** What the planner has to know of a restore. */
+export interface PlannerParts {
+  readonly selection: Selection;
+  readonly known: KnownPlaces;
+  /** The folder of the snapshot that is restored to the target. */
+  readonly start: string;
+  /** Folders that are passed over with all that is in them. */
+  readonly own: readonly string[];
+}
+
 /** Finds what is to be deleted. Looks only, follows no symlink, and stays on the mount on which the target lies. */
 export class DeletionPlanner {
   private readonly mount: string;
   private readonly own: ReadonlySet<string>;
 
-  /** `own`: folders that are passed over with all that is in them. */
   constructor(
     private readonly plan: DeletionPlan,
-    private readonly selection: Selection,
     target: TargetFolder,
-    own: readonly string[],
+    private readonly its: PlannerParts,
   ) {
     this.mount = mountOf(target.fd);
-    this.own = new Set(own.map((path) => identityOfFolder(rawPath(path)) ?? ''));
+    this.own = new Set(its.own.map((path) => identityOfFolder(rawPath(path)) ?? ''));
   }
 
   /**
    * Plans for a folder that is restored: everything the snapshot does not have in it and would be restored if it had;
-   * `isChosen`: all in it is chosen, but for what is excluded. Throws FileError (target).
+   * `isChosen`: all in it is chosen, but for what is excluded.
    */
   planFolder(folder: TargetFolder, path: string, names: ReadonlySet<string>, isChosen: boolean): void {
     if (this.isForeign(folder)) return;
-    for (const name of namesIn(folder)) {
-      if (names.has(name)) continue;
-      this.planEntry(folder, name, path === '' ? name : `${path}/${name}`, isChosen);
-    }
+    const others = this.namesIn(folder, path).filter((name) => !names.has(name));
+    if (others.length === 0 || !this.knowsAll(path)) return;
+    const restored = this.foundUnderOtherNames(folder, names, others);
+    for (const name of others) this.planEntry(folder, name, below(path, name), isChosen, restored);
   }
 
   /** Plans for a folder that is in the way of something else; nothing of it goes unless all of it may, and then true. */
@@ -92,28 +111,74 @@ export class DeletionPlanner {
     return isAll;
   }
 
+  /** Whether the snapshot has everything that was in a folder; says so where it matters. */
+  private knowsAll(path: string): boolean {
+    const { known } = this.its;
+    const inSnapshot = this.inSnapshot(path);
+    if (!known.isTaken(inSnapshot)) {
+      if (known.isListed(inSnapshot)) this.keepListed(path);
+      return false;
+    }
+    if (!known.isUnread(inSnapshot)) return true;
+    this.plan.keep(path, UNREAD_IN);
+    return false;
+  }
+
+  /**
+   * What names of the snapshot lead to that the folder lists under other names: there are file systems on which `a` and `A`
+   * are one.
+   */
+  private foundUnderOtherNames(
+    folder: TargetFolder,
+    names: ReadonlySet<string>,
+    others: readonly string[],
+  ): ReadonlySet<string> {
+    const listed = new Set(others);
+    const found = new Set<string>();
+    for (const name of names) {
+      if (listed.has(name) || !isEntryName(name)) continue;
+      const seen = tried(() => lookAt(folder, name));
+      if (seen !== undefined && !(seen instanceof FileError)) found.add(identityOf(seen));
+    }
+    return found;
+  }
+
   /** Whether the entry can go, with all that is in it. */
-  private planEntry(parent: TargetFolder, name: string, path: string, isChosen: boolean): boolean {
-    const seen = lookAt(parent, name);
+  private planEntry(
+    parent: TargetFolder,
+    name: string,
+    path: string,
+    isChosen: boolean,
+    restored: ReadonlySet<string> = NOTHING,
+  ): boolean {
+    const seen = tried(() => lookAt(parent, name));
     if (seen === undefined) return true;
+    if (seen instanceof FileError) return this.keep(path, `cannot be looked at, and is kept: ${seen.reason}`);
+    if (restored.has(identityOf(seen))) return false;
     const isFolder = seen.type === 'directory';
     // What a running restore writes to is its own; what a dead one left is removed by the restore.
     if (isTemporaryName(name) && !isFolder) return false;
-    if (!isChosen && this.selection?.chooses(path, isFolder) === false) return false;
-    if (this.selection !== undefined && excludedInTarget(this.selection, parent, name, path, seen))
-      return false;
+    const { selection, known } = this.its;
+    if (!isChosen && selection?.chooses(path, isFolder) === false) return false;
+    if (selection !== undefined && excludedInTarget(selection, parent, name, path, seen)) return false;
+    const inSnapshot = this.inSnapshot(path);
+    if (known.isUnread(inSnapshot)) return this.keep(path, UNREAD);
     if (isFolder && !this.planBelow(parent, name, path)) return false;
+    if (known.holdsUnread(inSnapshot)) return false;
     this.plan.add(path, seen);
     return true;
   }
 
   private planBelow(parent: TargetFolder, name: string, path: string): boolean {
-    const folder = openFolder(parent, name);
+    const folder = tried(() => openFolder(parent, name));
+    if (folder instanceof FileError) return this.keep(path, `${CLOSED}: ${folder.reason}`);
     try {
       if (this.isForeign(folder)) return false;
       let isAll = true;
-      for (const each of namesIn(folder)) {
-        isAll = this.planEntry(folder, each, `${path}/${each}`, true) && isAll;
+      const names = tried(() => namesIn(folder));
+      if (names instanceof FileError) return this.keep(path, `${CLOSED}: ${names.reason}`);
+      for (const each of names) {
+        isAll = this.planEntry(folder, each, below(path, each), true) && isAll;
       }
       return isAll;
     } finally {
@@ -121,7 +186,48 @@ export class DeletionPlanner {
     }
   }
 
+  private namesIn(folder: TargetFolder, path: string): readonly string[] {
+    const names = tried(() => namesIn(folder));
+    if (!(names instanceof FileError)) return names;
+    this.plan.keep(path, `${CLOSED}: ${names.reason}`);
+    return [];
+  }
+
+  private keep(path: string, reason: string): false {
+    this.plan.keep(path, reason);
+    return false;
+  }
+
+  /** One word about the list is enough. */
+  private keepListed(path: string): void {
+    if (!this.plan.kept.some(({ reason }) => reason === LISTED)) this.plan.keep(path, LISTED);
+  }
+
+  private inSnapshot(path: string): string {
+    return path === '' ? this.its.start : joinRaw(this.its.start as RawPath, path);
+  }
+
   private isForeign(folder: TargetFolder): boolean {
     return mountOf(folder.fd) !== this.mount || this.own.has(identityOf(lookAtOpen(folder.fd)));
+  }
+}
+
+const NOTHING: ReadonlySet<string> = new Set();
+const UNREAD = 'is kept: the snapshot could not read it';
+const UNREAD_IN = 'nothing is deleted in it: the snapshot could not read all of it';
+const LISTED = 'nothing is deleted in it: the snapshot was made from a list, and has only what that named';
+const CLOSED = 'cannot be looked into, and is kept';
+
+function below(path: string, name: string): string {
+  return path === '' ? name : `${path}/${name}`;
+}
+
+/** What cannot be looked at in the target stands in nobody's way. */
+function tried<T>(action: () => T): T | FileError {
+  try {
+    return action();
+  } catch (error) {
+    if (error instanceof FileError) return error;
+    throw error;
   }
 }

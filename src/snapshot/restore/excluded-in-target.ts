@@ -3,7 +3,9 @@ import { toLatin1 } from '../../core/index.js';
 import {
   type EntryFilter,
   inodeFlags,
+  missingAbilities,
   NODUMP_FLAG,
+  type Problem,
   readXattrsOfPath,
   type SeenEntry,
   type TargetFolder,
@@ -26,7 +28,9 @@ export function excludedInTarget(
     if (hasNodump(folder, name)) return true;
   }
   if (xattrs.length === 0) return false;
-  const found = readXattrsOfPath(folder.rawPath(name), []);
+  const unread: Problem[] = [];
+  const found = readXattrsOfPath(folder.rawPath(name), unread);
+  if (unread.length > 0 || missingAbilities().length > 0) return true;
   return (
     filter.excludedByXattrs(found.map((each) => ({ name: each.name, value: toLatin1(each.value) }))) !==
     undefined

@@ -1,5 +1,5 @@
 import { CbrError } from '../../core/index.js';
-import { displayPath, openTarget, type RawPath, rawPath } from '../../fs/index.js';
+import { displayPath, openTarget, parentPath, type RawPath, rawPath } from '../../fs/index.js';
 import { type ChunkReader, chunkReader, loadRepository, type Repository } from '../../repo/index.js';
 import type { ReadTreeChunk } from '../content-list.js';
 import type { Listener } from '../events.js';
@@ -8,6 +8,7 @@ import type { FoundPath } from '../find-path.js';
 import { DeletionPlan, DeletionPlanner } from './deletion-plan.js';
 import { deletePlanned } from './deletion-run.js';
 import { partsOf } from './file-parts.js';
+import { KnownPlaces, refuseIncomplete } from './known-places.js';
 import { Preview } from './preview.js';
 import type { RestoreOptions, RestoreSummary } from './restore-options.js';
 import { checkPlaces } from './restore-places.js';
@@ -52,6 +53,7 @@ export async function restoreSnapshot(
       await own.close();
     }
   }
+  if (options.confirmDeletions !== undefined) refuseIncomplete(options.snapshot);
   const target = rawPath(options.target);
   checkPlaces(target, repository.backend.location, options.confirmDeletions !== undefined);
   const reader = chunkReader(repository, await loadRepository(repository));
@@ -66,6 +68,7 @@ async function dryRun(restoring: Restoring): Promise<RestoreSummary> {
   const { target } = restoring;
   const report = reportOf(restoring);
   const { deletions, needed } = await preview(restoring, report, true);
+  noteKept(deletions, report);
   if (report.lost === 0) for (const { path } of deletions.deletions) report.deleted(path);
   return { ...summaryOf(report), missingRoom: missingRoomFor(target, needed) };
 }
@@ -115,6 +118,7 @@ async function prepare(restoring: Restoring, report: RestoreReport): Promise<Del
     report.note('', 'nothing is going to be deleted, because not all can be restored');
     return new DeletionPlan();
   }
+  noteKept(deletions, report);
   if (deletions.deletions.length > 0) await options.confirmDeletions?.(deletions.deletions);
   return deletions;
 }
@@ -128,7 +132,12 @@ async function preview(
   const room = new RoomCount(read);
   const isCounted = !fitsSurely(target, options.snapshot.about.statistics.sourceBytes);
   const deletions = new DeletionPlan();
-  const own = [...options.ownFolders, repository.backend.location];
+  const planning = {
+    selection,
+    known: new KnownPlaces(options.snapshot.about),
+    start: start.tree === undefined ? parentPath(start.path as RawPath) : start.path,
+    own: [...options.ownFolders, repository.backend.location],
+  };
   const verifier = new FileVerifier(repository.keys.chunkIds('data'));
   const deletes = options.confirmDeletions !== undefined && !isLaidOut(options);
   await new Preview({
@@ -145,7 +154,7 @@ async function preview(
       return true;
     },
     willWrite: (entry, seen) => (isCounted ? room.add(entry, seen) : undefined),
-    deletionsIn: deletes ? (folder) => new DeletionPlanner(deletions, selection, folder, own) : undefined,
+    deletionsIn: deletes ? (folder) => new DeletionPlanner(deletions, folder, planning) : undefined,
   }).run(steps({ options, read, start, selection, target, repository, ...others }, report, deletes));
   return { deletions, needed: room.needed };
 }
@@ -166,6 +175,10 @@ async function deleteIfWhole(
   } finally {
     root.close();
   }
+}
+
+function noteKept({ kept }: DeletionPlan, report: RestoreReport): void {
+  for (const { path, reason } of kept) report.note(path, reason);
 }
 
 function steps(

@@ -3,7 +3,7 @@ import { parentPath, type RawPath } from '../../fs/index.js';
 import { chunkReader, loadRepository, type Repository } from '../../repo/index.js';
 import type { ReadTreeChunk, StoreTreeChunk } from '../content-list.js';
 import type { Listener } from '../events.js';
-import { isPartial, MOST_REWRITTEN, withPartial } from '../snapshot-extensions.js';
+import { isPartial, listedIn, MOST_REWRITTEN, withListedIn, withPartial } from '../snapshot-extensions.js';
 import type { AboutSnapshot, Snapshot } from '../snapshot-record.js';
 import { dryTrees } from '../take/dry-run.js';
 import { commitRoot } from './commit-root.js';
@@ -178,7 +178,11 @@ function unitedRecord(snapshots: readonly Snapshot[]): AboutSnapshot {
     errors: all.slice(0, MOST_ERRORS),
     ...(moreErrors === 0 ? {} : { moreErrors }),
   };
-  return snapshots.some((each) => isPartial(each.about)) ? withPartial(united) : united;
+  const listed = withListedIn(
+    united,
+    snapshots.flatMap((each) => listedIn(each.about)),
+  );
+  return snapshots.some((each) => isPartial(each.about)) ? withPartial(listed) : listed;
 }
 
 /** As many as a snapshot that is taken has (take/run.ts). */

@@ -4,6 +4,7 @@ import { chunkReader, loadRepository, type Repository } from '../../repo/index.j
 import type { ReadTreeChunk, StoreTreeChunk } from '../content-list.js';
 import type { ChunkReference } from '../entry.js';
 import type { Listener } from '../events.js';
+import { listedIn, withListedIn } from '../snapshot-extensions.js';
 import type { AboutSnapshot, Snapshot } from '../snapshot-record.js';
 import { dryTrees } from '../take/dry-run.js';
 import { commitRoot } from './commit-root.js';
@@ -123,9 +124,10 @@ class Rewrite {
     const errors = about.errors
       .filter(({ path }) => this.rules === undefined || !leavesOut(this.rules, path as RawPath))
       .map(({ path, reason }) => ({ path: movedPath(path, moves), reason }));
+    const lists = listedIn(about).map((path) => movedPath(path, moves));
     return {
       root: moved,
-      about: withWords({ ...about, paths: sources, errors }, words),
+      about: withListedIn(withWords({ ...about, paths: sources, errors }, words), lists),
       left,
       leftOut,
     };

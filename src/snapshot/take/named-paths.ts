@@ -51,16 +51,24 @@ function storedPath(from: RawPath, rules: readonly StoredUnder[]): RawPath {
 /** So many paths of lists are recorded one by one; of more, the folder that holds them all. */
 const MOST_RECORDED = 100;
 
+/** What a snapshot records as its sources. */
+export interface RecordedPaths {
+  readonly paths: readonly RawPath[];
+  /** Those of them that stand for a long list, and were not named themselves. */
+  readonly listedIn: readonly RawPath[];
+}
+
 /**
  * The paths a snapshot records as its sources: what was named, but of a long list only the deepest folder above it, so that
  * records stay small and snapshots of a list that changes stay comparable.
  */
-export function recordedPaths(chosen: readonly NamedPath[], options: TakeOptions): RawPath[] {
+export function recordedPaths(chosen: readonly NamedPath[], options: TakeOptions): RecordedPaths {
   const named = new Set(options.paths.map(rawPath));
   const listed = chosen.filter(({ from }) => !named.has(from)).map(({ path }) => path);
-  if (listed.length <= MOST_RECORDED) return chosen.map(({ path }) => path).sort();
-  const others = chosen.filter(({ from }) => named.has(from)).map(({ path }) => path);
-  return [...new Set([...others, commonFolder(listed)])].sort();
+  if (listed.length <= MOST_RECORDED) return { paths: chosen.map(({ path }) => path).sort(), listedIn: [] };
+  const others = new Set(chosen.filter(({ from }) => named.has(from)).map(({ path }) => path));
+  const folder = commonFolder(listed);
+  return { paths: [...others.add(folder)].sort(), listedIn: [folder] };
 }
 
 function commonFolder(paths: readonly RawPath[]): RawPath {

@@ -8,7 +8,7 @@ import {
   validSnapshots,
 } from '../../repo/index.js';
 import type { Listener } from '../events.js';
-import { isPartial, withPartial } from '../snapshot-extensions.js';
+import { isPartial, withListedIn, withPartial } from '../snapshot-extensions.js';
 import { type AboutSnapshot, type Level, snapshotOf } from '../snapshot-record.js';
 import { EarlyEnd } from './early-end.js';
 import type { FolderTakerParts } from './folder-taker.js';
@@ -47,7 +47,7 @@ export function prepareRun(
   const resolved =
     stream === undefined
       ? resolveSources(options, { cache, ownFolders, isValid, tally })
-      : { sources: [], paths: [stream.path], missing: 0, single: { files: 0, bytes: 0 } };
+      : { sources: [], paths: [stream.path], listedIn: [], missing: 0, single: { files: 0, bytes: 0 } };
   const parent = resolved.sources.find(({ state }) => state.parent !== undefined)?.state.parent;
   const before = aboutOf(parent, loaded);
   const isWhole = before !== undefined && !isPartial(before);
@@ -147,5 +147,6 @@ export function describe(
     })),
     ...(tally.errors.length > MAX_ERRORS ? { moreErrors: tally.errors.length - MAX_ERRORS } : {}),
   };
-  return early.isPartial ? withPartial(about) : about;
+  const listed = withListedIn(about, resolved.listedIn);
+  return early.isPartial ? withPartial(listed) : listed;
 }

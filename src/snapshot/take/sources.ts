@@ -53,6 +53,8 @@ export interface ResolvedSources {
   readonly sources: readonly Source[];
   /** What the snapshot records as its paths. */
   readonly paths: readonly RawPath[];
+  /** Those of them that stand for a long list. */
+  readonly listedIn: readonly RawPath[];
   readonly missing: number;
   /** The files that were named, those in folders apart. */
   readonly single: { readonly files: number; readonly bytes: number };
@@ -108,8 +110,8 @@ export function resolveSources(options: TakeOptions, context: SourceContext): Re
       hint: 'Check the paths and their mounts. No snapshot was made.',
     });
   }
-  const paths = recordedPaths([...choice.chosen, ...choice.refused], options);
-  return { sources, paths, missing, single: resolver.single };
+  const recorded = recordedPaths([...choice.chosen, ...choice.refused], options);
+  return { sources, ...recorded, missing, single: resolver.single };
 }
 
 /** What a symlink that is named stands for; undefined for itself. */
