@@ -66,7 +66,6 @@ export { PATH_INDEX_FOLDER } from './paths/path-index-store.js';
 export type { PathState } from './paths/path-state.js';
 export type { PathChange, PathVersion } from './paths/path-versions.js';
 export { newestOfGroups, type SnapshotGroup, snapshotGroups } from './paths/snapshot-groups.js';
-export { snapshotsWithPath } from './paths/snapshots-with-path.js';
 export { pruneRepository } from './prune/prune-repository.js';
 export { treeWalk, walkReachable } from './prune/reach.js';
 export type { Deletion } from './restore/deletion-plan.js';

@@ -33,7 +33,7 @@ export async function holdersOf(
   path: RawPath,
   read: ReadTreeChunk,
 ): Promise<Holders> {
-  const { snapshots } = await listSnapshots(repository);
+  const { snapshots, damaged } = await listSnapshots(repository);
   const ofHost = snapshots.filter(({ about }) => about.host === snapshot.about.host);
   const at = ofHost.findIndex(({ id }) => id === snapshot.id);
   const sides = [
@@ -44,7 +44,7 @@ export async function holdersOf(
   const seen = new Map<string, boolean>();
   const deadline = performance.now() + MOST_MS;
   let looks = 0;
-  let isWhole = true;
+  let isWhole = damaged.length === 0;
   for (let i = 0; sides.some(({ wanted }) => i < wanted.length); i++) {
     for (const { wanted, found } of sides) {
       const candidate = wanted[i];

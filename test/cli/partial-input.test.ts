@@ -90,6 +90,14 @@ describe('--partial', () => {
     const stopped = await its.json(args, { during: onceStored(its, ['SIGINT']) });
     expect(stopped.summary).toMatchObject({ exitCode: 3, partial: true });
     expect((await its.json(['ls', 'latest'])).summary.snapshot).toBe(whole);
+    const found = await its.json(['find', '--type', 'd', 'g']);
+    expect(found.items).toMatchObject([{ snapshot: whole }]);
+    const partial = stopped.summary.snapshot as string;
+    const differs = await its.json(['diff', whole as string, partial]);
+    expect(differs.code).toBe(3);
+    expect(differs.items.filter(({ change }) => change === 'removed')).toEqual([]);
+    expect(differs.problems.map(({ code }) => code)).toEqual(['partial', 'unsure']);
+    expect((differs.summary.unsure as { before: number }).before).toBeGreaterThan(0);
     const kept = await its.json(['forget', '--keep-last', '1']);
     expect(kept.code).toBe(0);
     expect((await its.json(['snapshots'])).items).toHaveLength(2);

@@ -16,6 +16,8 @@ export interface Diffed {
   readonly changes: readonly Change[];
   readonly problems: readonly ProblemEvent[];
   readonly isCut: boolean;
+  /** Of entries that only one side has, which one that is. */
+  readonly unsure?: readonly ('before' | 'after')[];
 }
 
 const OPTIONS: DiffOptions = Object.freeze({
@@ -40,16 +42,19 @@ async function gathered(
 export async function diffed(its: Scratch, changes: Partial<DiffOptions> = {}): Promise<Diffed> {
   const [before, after] = (await its.snapshots()).slice(-2);
   const path = its.source;
-  return its.use((repository) =>
+  const unsure: ('before' | 'after')[] = [];
+  const found = await its.use((repository) =>
     gathered(
       diffSnapshots(
         repository,
         { snapshot: before!, path },
         { snapshot: after!, path },
         { ...OPTIONS, ...changes },
+        (only) => unsure.push(only),
       ),
     ),
   );
+  return { ...found, unsure };
 }
 
 /** The changes from the last snapshot to the source as it is now. */

@@ -97,6 +97,30 @@ test('more changes than can be held are all told, with fewer moves', async () =>
   expect(plainly(cut)).toEqual(plainly(whole));
 });
 
+test('what could not be read, or was not reached, is no change', async () => {
+  const its = await scratchRepository();
+  for (const name of ['a', 'b']) mkdirSync(join(its.source, name));
+  put(its, 'a/file', 'a');
+  put(its, 'b/file', 'b');
+  const paths = ['a', 'b', 'ab'].map((name) => join(its.source, name));
+  put(its, 'ab', 'ab');
+  await its.take({ paths });
+  rmSync(join(its.source, 'a'), { recursive: true });
+  rmSync(join(its.source, 'b/file'));
+  const { summary } = await its.take({ paths });
+  expect(summary.errors).toBe(1);
+  const lost = await diffed(its);
+  expect(told(lost)).toEqual(['removed b/file']);
+  expect(lost.unsure).toEqual(['before', 'before']);
+  mkdirSync(join(its.source, 'a'));
+  put(its, 'a/new', 'new');
+  put(its, 'b/new', 'new');
+  await its.take({ paths });
+  const found = await diffed(its);
+  expect(told(found)).toEqual(['added b/new']);
+  expect(found.unsure).toEqual(['after', 'after']);
+});
+
 test('times alone count only for those who ask', async () => {
   const its = await scratchRepository();
   put(its, 'file', 'content');

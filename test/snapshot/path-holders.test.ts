@@ -43,10 +43,10 @@ test('it is gone, was there before and came back: the nearest of both sides firs
   );
   const before = `before: ${short(ids[1])} (1970-01-02 00:00:00 +00:00), ${short(ids[0])} (1970-01-01 00:00:00 +00:00)`;
   expect(error!.message).toContain(
-    `It had been deleted by then; it is in these snapshots ${before}, and after: ${short(ids[3])} (1970-01-04 00:00:00 +00:00)`,
+    `It had been deleted by then, or was left out; it is in these snapshots ${before}, and after: ${short(ids[3])} (1970-01-04 00:00:00 +00:00)`,
   );
   expect(error!.hint).toContain(`${ids[1]!.slice(0, 8)}:${at.source}/letter`);
-  expect((await asked(at, ids[4]!))!.message).toContain('It had been deleted by then; ');
+  expect((await asked(at, ids[4]!))!.message).toContain('It had been deleted by then, or was left out; ');
 });
 
 test('it was not there yet, or is nowhere; other hosts do not count', async () => {
@@ -72,4 +72,30 @@ test('no more than four of each side', async () => {
   const error = await asked(at, ids[6]!);
   expect(error!.holders).toEqual([ids[5], ids[4], ids[3], ids[2]]);
   expect(error!.message).toContain('perhaps also in others');
+});
+
+test('a snapshot of other sources, or that could not read it, says nothing of its end', async () => {
+  const at = await scratchRepository();
+  const [letter, other] = [join(at.source, 'letter'), join(at.source, 'other')];
+  writeFileSync(letter, 'letter');
+  writeFileSync(other, 'other');
+  const first = (await at.take({ paths: [letter, other] })).summary.snapshot!;
+  const elsewhere = (await at.take({ paths: [other] })).summary.snapshot!;
+  rmSync(letter);
+  const unread = (await at.take({ paths: [letter, other] })).summary.snapshot!;
+  expect(await asked(at, elsewhere)).toMatchObject({
+    holders: [first],
+    message: expect.stringContaining('. None of its sources holds that path; it is in these snapshots'),
+  });
+  expect(await asked(at, unread)).toMatchObject({
+    holders: [first],
+    message: expect.stringContaining('. It could perhaps not be read then; it is in these snapshots'),
+  });
+  // Nobody knows what a record holds that cannot be opened.
+  rmSync(join(at.repo, 'snapshots', first));
+  writeFileSync(join(at.repo, 'snapshots', first), 'damaged');
+  rmSync(at.cache, { recursive: true });
+  const error = await asked(at, unread);
+  expect(error!.holders).toEqual([]);
+  expect(error!.message).not.toContain('no other snapshot');
 });

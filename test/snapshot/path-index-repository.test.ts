@@ -1,7 +1,7 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { listSnapshots, openPathIndex, type Snapshot, snapshotsWithPath } from '../../dist/snapshot/index.js';
+import { listSnapshots, openPathIndex, type Snapshot } from '../../dist/snapshot/index.js';
 import { HistoryReader } from '../../dist/snapshot/paths/find-paths.js';
 import { snapshotGroups } from '../../dist/snapshot/paths/snapshot-groups.js';
 import { forget, prune } from './prune-subject.js';
@@ -10,8 +10,17 @@ import { type Scratch, scratchRepository } from './scratch-repository.js';
 const ids = (snapshots: readonly Snapshot[]): string[] => snapshots.map(({ id }) => id);
 
 async function holders(at: Scratch, name: string): Promise<string[]> {
-  const path = join(at.source, name);
-  return ids(await at.use((repository) => snapshotsWithPath(repository, path, { tags: [] })));
+  return at.use(async (repository) => {
+    const listed = await listSnapshots(repository);
+    const { index } = await openPathIndex(repository, listed, listed.snapshots);
+    const path = index.path(join(at.source, name).slice(1));
+    const reader = new HistoryReader(index, snapshotGroups(listed.snapshots, index));
+    const found = (path === undefined ? [] : reader.runs(path)).flatMap(([{ snapshots }, runs]) =>
+      runs.flatMap(({ from, to, state }) => (state === undefined ? [] : snapshots.slice(from, to))),
+    );
+    await index.close();
+    return ids(found);
+  });
 }
 
 describe('the path index of a repository', () => {

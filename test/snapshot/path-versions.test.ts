@@ -11,11 +11,11 @@ const snapshots = Array.from({ length: 9 }, (_, i): Snapshot => {
 });
 
 /** One entry for each snapshot. */
-function versions(entries: readonly (Entry | undefined)[], mayLack: readonly number[] = []) {
+function versions(entries: readonly (Entry | undefined)[], gaps: readonly number[] = []) {
   const runs = entries.map(
     (entry, i): StateRun => ({ from: i, to: i + 1, state: entry && stateOfEntry(entry) }),
   );
-  const found = versionsOf(runs, snapshots, ({ id }) => mayLack.includes(Number(id)));
+  const found = versionsOf(runs, snapshots, () => gaps);
   return found.map(({ first, last, snapshots: count, changes }: PathVersion) => [
     Number(first.id),
     Number(last.id),

@@ -10,6 +10,7 @@ import {
   type LiveOptions,
   liveRoots,
   pathInSnapshot,
+  type Snapshot,
 } from '../../snapshot/index.js';
 import { ChangeCounts } from '../change-counts.js';
 import { type ChangeRoots, changeFields, changeLine, LETTERS_HELP } from '../change-text.js';
@@ -20,8 +21,10 @@ import { EXIT } from '../exit-codes.js';
 import { declareFilters, filterRulesOf } from '../filter-flags.js';
 import { MOMENT_HELP, parsePastMoment } from '../moments.js';
 import type { Output } from '../output.js';
+import { noteIfLacking } from '../partial-text.js';
 import { rawField } from '../raw-names.js';
 import { withRepository } from '../repository.js';
+import { countOf } from '../sizes.js';
 import { declareSnapshotFilter, SNAPSHOT_HELP, snapshotFilterOf } from '../snapshot-choice.js';
 import { labelled } from '../table.js';
 import type { ZonedTime } from '../times.js';
@@ -43,6 +46,8 @@ ${LETTERS_HELP}
 
 A file that is gone in one place and new in another with the same content was moved; of several, those with the same name
 belong together. Times alone make no change, unless --metadata is given. The exit code is 0 whether or not there are changes.
+What one side has and the other one perhaps only could not read, or did not reach, is counted and no change; the exit code is 3.
+The same bytes count as other content where they are holes in one file and stored zeros in the other.
 With --live a file is read when its time differs and its size does not, and where it could have been moved. What was left
 out of the snapshot counts as added: give the same --exclude. What cannot be read is told, and the exit code is 3.
 ${MOMENT_HELP}
@@ -93,13 +98,38 @@ export const diff: CommandModule = {
     return withRepository(context, async (repository) => {
       const [before, after] = await chosenSides(repository, wanted, filter);
       const roots = { before: pathInSnapshot(before.path), after: pathInSnapshot(after.path) };
-      const changes = diffSnapshots(repository, before, after, options);
-      const counts = await show(changes, roots, context.output, flags);
+      const { output } = context;
+      for (const { snapshot, path } of [before, after]) noteIfLacking(output, snapshot, path);
+      const unsure = { before: 0, after: 0 };
+      const changes = diffSnapshots(repository, before, after, options, (only) => unsure[only]++);
+      const counts = await show(changes, roots, output, flags);
+      const isWhole = tellUnsure(output, before, after, unsure);
       const summary = { before: before.snapshot.id, after: after.snapshot.id, ...counts.fields() };
-      return { exitCode: EXIT.done, summary };
+      return {
+        exitCode: isWhole ? EXIT.done : EXIT.incomplete,
+        summary: isWhole ? summary : { ...summary, unsure },
+      };
     });
   },
 };
+
+/** Whether every entry could be told to be a change or none. */
+function tellUnsure(
+  output: Output,
+  { snapshot: before }: DiffSide,
+  { snapshot: after }: DiffSide,
+  unsure: Readonly<Record<'before' | 'after', number>>,
+): boolean {
+  const tell = (count: number, there: Snapshot, { id }: Snapshot): void => {
+    if (count === 0) return;
+    const what = `${countOf(count, 'entry', 'entries')} of snapshot ${there.id.slice(0, 12)} ${count === 1 ? 'is' : 'are'} not in it`;
+    const reason = `${what}, perhaps only because that could not be read, or was not reached: not told as a change`;
+    output.problem({ severity: 'error', about: 'source', code: 'unsure', reason, object: `snapshots/${id}` });
+  };
+  tell(unsure.before, before, after);
+  tell(unsure.after, after, before);
+  return unsure.before + unsure.after === 0;
+}
 
 function refuseLiveFlags({ compareContent, oneFileSystem }: Flags): void {
   const given = compareContent === true ? '--compare-content' : oneFileSystem === true ? '-x' : undefined;
@@ -123,6 +153,7 @@ async function liveDiff(
     ownFolders: [global.cacheRoot],
     ...(livePath === undefined ? {} : { place: livePath }),
   };
+  noteIfLacking(output, before.snapshot, before.path);
   const changes = diffLive(repository, before, live, shownBy(output, 'source'));
   const counts = await show(changes, liveRoots(before, livePath), output, flags);
   const place = livePath === undefined ? {} : rawField('live', liveRoots(before, livePath).after);

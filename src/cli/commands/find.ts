@@ -18,6 +18,7 @@ import {
 import type { CommandContext, CommandModule, Outcome } from '../command.js';
 import { EXIT } from '../exit-codes.js';
 import { MOMENT_HELP, parseMoment } from '../moments.js';
+import { noteIfPartial } from '../partial-text.js';
 import { withPathIndex } from '../path-index.js';
 import {
   foundFields,
@@ -68,7 +69,7 @@ PATTERN has the wildcards of .gitignore: *, ?, [a-z] and **. Without a / it is c
 front with whole paths ("/home/*/notes"), else with the end of paths ("letters/*.odt"); a / at its end is for folders alone.
 Quote it, so that the shell leaves it alone.
 
-Searched is the newest snapshot of each host and its paths, or the one that is chosen; with --history all that count, and
+Searched is the newest whole snapshot of each host and its paths, or the one that is chosen; with --history all that count, and
 shown is each version of what was found: since when, how large, what changed, and in which snapshots it is.
 
 The search reads no trees but those that changed since the last one: from them it keeps a path index beside the cache of this
@@ -110,6 +111,7 @@ export const find: CommandModule = {
     return withRepository(context, async (repository) => {
       const listed = await listSnapshots(repository);
       const wanted = await searched(repository, listed, command);
+      if (flags.history !== true) for (const each of wanted) noteIfPartial(context.output, each);
       const counts = { paths: 0, versions: 0 };
       const use = await withPathIndex(context, repository, listed, wanted, (index) => {
         if (flags.history === true) showHistory(context, index, wanted, request, counts);

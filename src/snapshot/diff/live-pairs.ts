@@ -99,8 +99,9 @@ export async function* livePairs(start: LiveStart, its: LiveContext): AsyncGener
       await breathe();
       its.signal.throwIfAborted();
     }
-    const isCrossing = device !== undefined && isElsewhere(folder, name, device);
-    const disk = isCrossing ? undefined : diskFolder(pair);
+    // What is in the other file system is neither told to be there nor to be gone.
+    if (device !== undefined && isElsewhere(folder, name, device)) continue;
+    const disk = diskFolder(pair);
     if (disk !== undefined || pair.before?.tree !== undefined) {
       open.push(await openFolder(pair.path, disk, pair.before?.tree, its));
     }

@@ -31,32 +31,62 @@ export interface Stray {
   readonly key: string;
 }
 
+/** Removed files of one content, in their order: each is given out once. */
+class Candidates {
+  private readonly all: Stray[] = [];
+  private readonly byName = new Map<string, { readonly strays: Stray[]; next: number }>();
+  private readonly taken = new Set<Stray>();
+  private next = 0;
+
+  add(stray: Stray): void {
+    this.all.push(stray);
+    const name = nameOf(stray.change.path);
+    const same = this.byName.get(name);
+    if (same === undefined) this.byName.set(name, { strays: [stray], next: 0 });
+    else same.strays.push(stray);
+  }
+
+  /** The first of that name; before `first` is called. */
+  named(name: string): Stray | undefined {
+    const same = this.byName.get(name);
+    const found = same?.strays[same.next];
+    if (same === undefined || found === undefined) return undefined;
+    same.next++;
+    this.taken.add(found);
+    return found;
+  }
+
+  first(): Stray | undefined {
+    for (let found = this.all[this.next++]; found !== undefined; found = this.all[this.next++]) {
+      if (!this.taken.has(found)) return found;
+    }
+    return undefined;
+  }
+}
+
 /**
  * Which of the removed files became which of the added ones, by the path of the added one. Of several with one content those
  * of the same name belong together, then those that come first; what is left over was added or removed.
  */
 export function pairMoves(removed: readonly Stray[], added: readonly Stray[]): ReadonlyMap<string, Stray> {
-  const gone = new Map<string, Stray[]>();
+  const gone = new Map<string, Candidates>();
   for (const stray of removed) {
-    const same = gone.get(stray.key);
-    if (same === undefined) gone.set(stray.key, [stray]);
-    else same.push(stray);
+    const candidates = gone.get(stray.key) ?? new Candidates();
+    gone.set(stray.key, candidates);
+    candidates.add(stray);
   }
   const moves = new Map<string, Stray>();
-  const pair = (to: Stray, choose: (candidates: readonly Stray[]) => number): void => {
-    const candidates = gone.get(to.key);
-    if (candidates === undefined || moves.has(to.change.path)) return;
+  const pair = (
+    { key, change: { path } }: Stray,
+    choose: (candidates: Candidates) => Stray | undefined,
+  ): void => {
+    const candidates = gone.get(key);
+    if (candidates === undefined || moves.has(path)) return;
     const chosen = choose(candidates);
-    if (chosen === -1) return;
-    moves.set(to.change.path, candidates[chosen]!);
-    candidates.splice(chosen, 1);
+    if (chosen !== undefined) moves.set(path, chosen);
   };
-  for (const to of added) {
-    pair(to, (candidates) =>
-      candidates.findIndex(({ change }) => nameOf(change.path) === nameOf(to.change.path)),
-    );
-  }
-  for (const to of added) pair(to, (candidates) => (candidates.length > 0 ? 0 : -1));
+  for (const to of added) pair(to, (candidates) => candidates.named(nameOf(to.change.path)));
+  for (const to of added) pair(to, (candidates) => candidates.first());
   return moves;
 }
 

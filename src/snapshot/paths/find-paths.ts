@@ -1,7 +1,5 @@
 import type { EntryType, PathPatterns } from '../../fs/index.js';
 import type { TimeStamp } from '../entry.js';
-import { isPartial } from '../snapshot-extensions.js';
-import type { Snapshot } from '../snapshot-record.js';
 import type { IndexedPath, PathIndex } from './path-index.js';
 import type { PathState } from './path-state.js';
 import { type PathVersion, type StateRun, versionsOf } from './path-versions.js';
@@ -103,22 +101,9 @@ export class HistoryReader {
     const histories: PathHistory[] = [];
     for (const [group, runs] of this.runs(path)) {
       const absolute = `/${path.path}`;
-      const versions = versionsOf(runs, group.snapshots, (snapshot) => mayLack(snapshot, absolute));
+      const versions = versionsOf(runs, group.snapshots, () => group.gapsFor(absolute));
       if (versions.length > 0) histories.push({ path: absolute, group, versions });
     }
     return histories;
   }
-
-  /** The snapshots that have it, of each group oldest first. */
-  holders(path: IndexedPath): Snapshot[] {
-    return this.runs(path).flatMap(([{ snapshots }, runs]) =>
-      runs.flatMap(({ from, to, state }) => (state === undefined ? [] : snapshots.slice(from, to))),
-    );
-  }
-}
-
-/** Whether the snapshot has no such path perhaps only because it was not taken in, or could not be read. */
-function mayLack({ about }: Snapshot, path: string): boolean {
-  if (isPartial(about) || (about.moreErrors ?? 0) > 0) return true;
-  return about.errors.some((error) => path === error.path || path.startsWith(`${error.path}/`));
 }

@@ -34,20 +34,22 @@ export interface StateRun {
 
 /**
  * The versions of a path, from runs that cover the snapshots of a group, oldest first: what it was before it was first there is
- * none of them. `mayLack` says which snapshots can lack what was there: that they have no such path means nothing.
+ * none of them. `gaps`: which of them can lack what was there, by their positions in order; that they have no such path means
+ * nothing.
  */
 export function versionsOf(
   runs: Iterable<StateRun>,
   snapshots: readonly Snapshot[],
-  mayLack: (snapshot: Snapshot) => boolean,
+  gaps: () => readonly number[],
 ): PathVersion[] {
   const versions: PathVersion[] = [];
+  let known: readonly number[] | undefined;
   let last: PathVersion | undefined;
   for (const { from, to, state } of runs) {
-    for (const [start, end] of state === undefined
-      ? telling(from, to, snapshots, mayLack)
-      : [[from, to] as const]) {
-      if (last === undefined && state === undefined) continue;
+    if (last === undefined && state === undefined) continue;
+    if (state === undefined) known ??= gaps();
+    const spans = state === undefined ? telling(from, to, known ?? []) : [[from, to] as const];
+    for (const [start, end] of spans) {
       const count = end - start;
       if (last !== undefined && isSameState(last.state, state)) {
         versions.pop();
@@ -63,18 +65,15 @@ export function versionsOf(
 }
 
 /** The parts of a span in which the absence of a path means that it was gone. */
-function* telling(
-  from: number,
-  to: number,
-  snapshots: readonly Snapshot[],
-  mayLack: (snapshot: Snapshot) => boolean,
-): Iterable<readonly [number, number]> {
+function* telling(from: number, to: number, gaps: readonly number[]): Iterable<readonly [number, number]> {
   let start = from;
-  for (let i = from; i <= to; i++) {
-    if (i < to && !mayLack(snapshots[i]!)) continue;
-    if (i > start) yield [start, i];
-    start = i + 1;
+  for (const gap of gaps) {
+    if (gap < from) continue;
+    if (gap >= to) break;
+    if (gap > start) yield [start, gap];
+    start = gap + 1;
   }
+  if (to > start) yield [start, to];
 }
 
 function changesBetween(before: PathState | undefined, after: PathState | undefined): readonly PathChange[] {

@@ -1,3 +1,5 @@
+import { type MayLack, mayLackOf } from '../held-paths.js';
+import { isPartial } from '../snapshot-extensions.js';
 import type { Snapshot } from '../snapshot-record.js';
 import { groupOf } from './indexed-snapshots.js';
 import type { PathEvent } from './path-events.js';
@@ -17,6 +19,8 @@ interface Positions {
 /** Snapshots of the same host and paths, as the index has them. */
 export class SnapshotGroup {
   private readonly chains: ReadonlyMap<number, Positions>;
+  /** Of the snapshots that may lack anything, by their positions. */
+  private readonly lacking: readonly (readonly [number, MayLack])[];
 
   /** Oldest first; all of them are in the index. */
   constructor(
@@ -31,6 +35,15 @@ export class SnapshotGroup {
       list.push({ number, at });
     }
     this.chains = new Map([...chains].map(([chain, list]) => [chain, positionsOf(list)]));
+    this.lacking = snapshots.flatMap((each, at) => {
+      const mayLack = mayLackOf(each);
+      return mayLack === undefined ? [] : [[at, mayLack] as const];
+    });
+  }
+
+  /** The positions of the snapshots that may lack a path though it was there. */
+  gapsFor(path: string): number[] {
+    return this.lacking.filter(([, mayLack]) => mayLack(path)).map(([at]) => at);
   }
 
   /**
@@ -101,8 +114,13 @@ export function snapshotGroups(snapshots: readonly Snapshot[], index: PathIndex)
   return [...groups.values()].map((each) => new SnapshotGroup(each, index));
 }
 
-/** The newest snapshot of each host and its paths; they are given oldest first. */
+/** The newest snapshot of each host and its paths, a partial one only where there is no other; they are given oldest first. */
 export function newestOfGroups(snapshots: readonly Snapshot[]): Snapshot[] {
-  const newest = new Map(snapshots.map((each) => [groupOf(each), each]));
+  const newest = new Map<string, Snapshot>();
+  for (const each of snapshots) {
+    const group = groupOf(each);
+    const other = newest.get(group);
+    if (other === undefined || isPartial(other.about) || !isPartial(each.about)) newest.set(group, each);
+  }
   return snapshots.filter((each) => newest.get(groupOf(each)) === each);
 }

@@ -97,7 +97,9 @@ function movesOf(rows: readonly Row[], chains: Chains, empty: Set<number>): Move
   const byChain = new Map<number | undefined, Row[]>();
   for (const row of rows) {
     const chain = chains.of(eventPlace(row.key).number);
-    byChain.set(chain, [...(byChain.get(chain) ?? []), row]);
+    const same = byChain.get(chain);
+    if (same === undefined) byChain.set(chain, [row]);
+    else same.push(row);
   }
   const moves: Move[] = [];
   let kept = 0;
@@ -123,11 +125,19 @@ function movesOf(rows: readonly Row[], chains: Chains, empty: Set<number>): Move
 }
 
 function removePaths(store: PathIndexStore, empty: ReadonlySet<number>): void {
-  const keys: Buffer[] = [];
-  for (const { key, value } of store.rows('paths', FIRST)) if (empty.has(idOf(value))) keys.push(key);
-  for (let i = 0; i < keys.length; i += STEP) {
+  for (let start: Buffer | undefined = FIRST; start !== undefined; ) {
+    const keys: Buffer[] = [];
+    let next: Buffer | undefined;
+    for (const { key, value } of store.rows('paths', start)) {
+      if (keys.length === STEP) {
+        next = key;
+        break;
+      }
+      if (empty.has(idOf(value))) keys.push(key);
+    }
     store.transact(() => {
-      for (const key of keys.slice(i, i + STEP)) store.remove('paths', key);
+      for (const key of keys) store.remove('paths', key);
     });
+    start = next;
   }
 }
