@@ -1,11 +1,11 @@
-import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { forwardTo } from '../../dist/backends/forward.js';
 import type { Backend } from '../../dist/backends/index.js';
 import { CbrError } from '../../dist/core/index.js';
 import { NO_RULES } from '../../dist/fs/index.js';
-import type { Deletion, RestoreOptions } from '../../dist/snapshot/index.js';
+import type { Deletion, OperationEvent, RestoreOptions } from '../../dist/snapshot/index.js';
 import { probeAbilities } from './abilities.js';
 import { randomContent } from './random-content.js';
 import { type Scratch, scratchRepository } from './scratch-repository.js';
@@ -192,4 +192,67 @@ test('a filled folder gives way to a file, unless something in it may not be del
   expect(again.summary).toMatchObject({ replaced: 1, deleted: 3, lost: 0 });
   expect(readdirSync(target).sort()).toEqual(['one', 'two']);
   expect(readFileSync(join(target, 'one'), 'utf8')).toBe('one');
+});
+
+describe('what happens while it runs', () => {
+  /** Restores over two folders that are in the way, and tells of each entry as it is done. */
+  async function restoring(
+    told: (action: string, path: string, target: string) => void,
+    signal?: AbortSignal,
+  ) {
+    const its = await scratchRepository();
+    for (const name of ['one', 'two']) writeFileSync(join(its.source, name), name);
+    await its.take();
+    const target = its.newTarget();
+    for (const name of ['one', 'two']) mkdirSync(join(target, name), { recursive: true });
+    for (const name of ['one/mine', 'two/mine', 'x', 'y']) writeFileSync(join(target, name), 'mine');
+    const problems: string[] = [];
+    const listener = (event: OperationEvent): void => {
+      if (event.type === 'item') told(event.action, event.path, target);
+      if (event.type === 'problem') problems.push(event.reason);
+    };
+    const { confirmDeletions } = deleting();
+    const summary = await its
+      .restore(
+        undefined,
+        { target, rule: ALWAYS, confirmDeletions, items: true, ...(signal && { signal }) },
+        {},
+        listener,
+      )
+      .then((restored) => restored.summary)
+      .catch((error: CbrError) => error);
+    return { target, problems, summary };
+  }
+
+  test('a target that is not right when it is read again is not deleted from, and what was in the way is named', async () => {
+    const { target, problems, summary } = await restoring((action, path, target) => {
+      if (action === 'replaced' && path === 'one') writeFileSync(join(target, 'one'), 'broken meanwhile');
+    });
+    expect(summary).toMatchObject({ lost: 1, deleted: 0, verified: 1 });
+    const kept = readdirSync(target).filter((name) => name.includes('.cbr-old-'));
+    expect(kept).toHaveLength(2);
+    expect(readdirSync(target)).toEqual(expect.arrayContaining(['x', 'y']));
+    expect(problems).toContain('nothing was deleted, because not all could be restored');
+    for (const name of kept) {
+      expect(problems).toContain(`the folder that was in its place is kept as ${name}`);
+      expect(readdirSync(join(target, name))).toEqual(['mine']);
+    }
+  });
+
+  test('a stop ends the deletion too, and a folder in the way gets its name back if that is free', async () => {
+    const control = new AbortController();
+    const deleted: string[] = [];
+    const { target, summary, problems } = await restoring((action, path, target) => {
+      if (action !== 'deleted') return;
+      deleted.push(path);
+      control.abort();
+      rmSync(join(target, 'two'));
+    }, control.signal);
+    expect(summary).toMatchObject({ code: 'interrupted' });
+    expect(deleted).toEqual(['one/mine']);
+    expect(readdirSync(join(target, 'two'))).toEqual(['mine']);
+    expect(problems).toEqual([
+      expect.stringMatching(/^the folder that was in its place is kept as one\.cbr-old-/),
+    ]);
+  });
 });

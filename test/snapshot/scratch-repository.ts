@@ -130,13 +130,14 @@ export class Scratch {
     id?: string,
     changes: Partial<RestoreOptions> = {},
     opening: Opening = {},
+    listener?: Listener,
   ): Promise<Restored> {
     return this.use(async (repository) => {
       const { snapshots } = await listSnapshots(repository);
       const snapshot = id === undefined ? snapshots.at(-1) : snapshots.find((each) => each.id === id);
       if (snapshot === undefined) throw new Error(`no snapshot ${id ?? 'at all'}`);
       const target = changes.target ?? this.newTarget();
-      return restoreFrom(repository, { snapshot, path: this.source, ...changes, target });
+      return restoreFrom(repository, { snapshot, path: this.source, ...changes, target }, listener);
     }, opening);
   }
 
@@ -196,8 +197,9 @@ export async function takeFrom(
 export async function restoreFrom(
   repository: Repository,
   changes: Partial<RestoreOptions> & Pick<RestoreOptions, 'snapshot' | 'target'>,
+  listener?: Listener,
 ): Promise<Restored> {
-  const { problems, items, listen } = collector();
+  const { problems, items, listen } = collector(listener);
   const options: RestoreOptions = {
     rules: NO_RULES,
     rule: OVERWRITE_NOTHING,

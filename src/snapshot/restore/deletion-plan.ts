@@ -55,6 +55,11 @@ export class DeletionPlan {
     this.cleared.set(path, undefined);
   }
 
+  /** The folders that may have been moved aside, by the paths they had, and the names they have then. */
+  movedAside(): readonly { readonly path: string; readonly aside: string }[] {
+    return [...this.cleared].flatMap(([path, aside]) => (aside === undefined ? [] : [{ path, aside }]));
+  }
+
   /** The names that lead to what is to be deleted now. */
   namesTo(path: string): readonly string[] {
     let at = '';

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
   FileError,
   isStill,
@@ -10,6 +11,7 @@ import {
   type TargetFolder,
 } from '../../fs/index.js';
 import type { Deletion, DeletionPlan } from './deletion-plan.js';
+import { stopIfAborted } from './interruption.js';
 import type { RestoreReport } from './restore-report.js';
 import { reopen } from './target-tree.js';
 
@@ -20,16 +22,25 @@ interface OpenParent {
   readonly before: SeenEntry;
 }
 
+interface DeletionParts {
+  /** Folders keep the time that they were given. */
+  readonly keepsTimes: boolean;
+  readonly report: RestoreReport;
+  readonly signal: AbortSignal;
+}
+
+/** Milliseconds after which others have their turn, and the signal is looked at. */
+const TURN_MS = 4;
+
 /**
  * Deletes what is planned, one by one, each only if it is still what was planned, and folders only once they are empty.
- * `keepsTimes`: folders keep the time that they were given. What cannot be deleted is reported, and the others go on.
+ * What cannot be deleted is reported, and the others go on. Rejects (interrupted) when it is to stop.
  */
-export function deletePlanned(
+export async function deletePlanned(
   root: TargetFolder,
   plan: DeletionPlan,
-  keepsTimes: boolean,
-  report: RestoreReport,
-): void {
+  { keepsTimes, report, signal }: DeletionParts,
+): Promise<void> {
   let parent: OpenParent | undefined;
   const leave = (): void => {
     if (parent === undefined) return;
@@ -37,8 +48,14 @@ export function deletePlanned(
     if (parent.folder !== root) parent.folder.close();
     parent = undefined;
   };
+  let turn = performance.now();
   try {
     for (const deletion of plan.deletions) {
+      if (performance.now() - turn >= TURN_MS) {
+        await nextTurn();
+        turn = performance.now();
+      }
+      stopIfAborted(signal);
       const names = plan.namesTo(deletion.path);
       const above = names.slice(0, -1);
       try {

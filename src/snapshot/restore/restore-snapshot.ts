@@ -1,13 +1,22 @@
-import { CbrError } from '../../core/index.js';
-import { displayPath, openTarget, parentPath, type RawPath, rawPath } from '../../fs/index.js';
+import { CbrError, messageOf } from '../../core/index.js';
+import {
+  displayPath,
+  openTarget,
+  parentPath,
+  type RawPath,
+  rawPath,
+  type TargetFolder,
+} from '../../fs/index.js';
 import { type ChunkReader, chunkReader, loadRepository, type Repository } from '../../repo/index.js';
 import type { ReadTreeChunk } from '../content-list.js';
 import type { Listener } from '../events.js';
 import { findNamedPath } from '../find-named-path.js';
 import type { FoundPath } from '../find-path.js';
+import { settleAside } from './aside-folders.js';
 import { DeletionPlan, DeletionPlanner } from './deletion-plan.js';
 import { deletePlanned } from './deletion-run.js';
 import { partsOf } from './file-parts.js';
+import { stopIfAborted } from './interruption.js';
 import { KnownPlaces, refuseIncomplete } from './known-places.js';
 import { Preview } from './preview.js';
 import type { RestoreOptions, RestoreSummary } from './restore-options.js';
@@ -86,18 +95,26 @@ async function restore(restoring: Restoring, workers: RestoreWorkers): Promise<R
   const run = new RestoreRun(repository, options, reader, read, report, workers, target, deletions);
   // A single file lies in the target: what is known of it says nothing about that folder.
   const own = isLaidOut(options) || start.tree === undefined ? undefined : start.entry;
-  await run.run(steps(restoring, report), own);
-  if (deletions.deletions.length > 0) await deleteIfWhole(restoring, report, deletions);
-  if (!options.verify) return summaryOf(report);
+  try {
+    await run.run(steps(restoring, report), own);
+    const verified = options.verify ? await verify(restoring, report, workers) : undefined;
+    if (deletions.deletions.length > 0) await deleteIfWhole(restoring, report, deletions);
+    return { ...summaryOf(report), ...(verified === undefined ? {} : { verified }) };
+  } finally {
+    // Also when it was stopped: nobody else knows of these folders.
+    if (deletions.movedAside().length > 0) await settle(restoring, report, deletions);
+  }
+}
+
+async function verify(restoring: Restoring, report: RestoreReport, workers: RestoreWorkers): Promise<number> {
+  const { read, target, options } = restoring;
   const again = new RestoreReport(
     () => undefined,
     false,
     undefined,
     () => 0,
   );
-  const { location } = target;
-  const verified = await verifyTarget(steps(restoring, again), read, workers, location, report, options);
-  return { ...summaryOf(report), verified };
+  return verifyTarget(steps(restoring, again), read, workers, target, report, options);
 }
 
 /** Looks before anything is written: whether there is room, and what is to be deleted. Rejects to stop. */
@@ -160,18 +177,37 @@ async function preview(
 }
 
 async function deleteIfWhole(
-  { options, target }: Restoring,
+  restoring: Restoring,
   report: RestoreReport,
   deletions: DeletionPlan,
 ): Promise<void> {
-  options.signal.throwIfAborted();
+  const { signal, rule } = restoring.options;
+  stopIfAborted(signal);
   if (report.lost > 0) {
     report.note('', 'nothing was deleted, because not all could be restored');
     return;
   }
+  const keepsTimes = rule.overwrite !== 'never';
+  await withTarget(restoring, (root) => deletePlanned(root, deletions, { keepsTimes, report, signal }));
+}
+
+/** Must not hide why the restore was stopped. */
+async function settle(restoring: Restoring, report: RestoreReport, deletions: DeletionPlan): Promise<void> {
+  try {
+    await withTarget(restoring, (root) => settleAside(root, deletions, report));
+  } catch (error) {
+    report.note('', messageOf(error));
+  }
+}
+
+/** Opens the target once more: the restore has closed it. */
+async function withTarget(
+  { target }: Restoring,
+  action: (root: TargetFolder) => void | Promise<void>,
+): Promise<void> {
   const root = openTarget(target);
   try {
-    deletePlanned(root, deletions, options.rule.overwrite !== 'never', report);
+    await action(root);
   } finally {
     root.close();
   }
