@@ -12,6 +12,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { refuseSystemTarget } from '../../dist/cli/system-target.js';
 import { probeAbilities } from '../snapshot/abilities.js';
 import { randomContent } from '../snapshot/random-content.js';
 import { runScript } from '../snapshot/source-tree.js';
@@ -59,6 +60,74 @@ describe('a target that is refused', () => {
     expect(below.code).toBe(0);
     const allowed = await its.json(restoring(its, its.home, '--allow-system-target', '--dry-run'));
     expect(allowed.code).toBe(0);
+  });
+
+  test('lies where only the system has folders, also where that is mounted elsewhere; all else is free', () => {
+    const its = place();
+    const bad = [
+      ...[
+        '/var',
+        '/var/lib',
+        '/var/log/',
+        '/var/new',
+        '/usr/local',
+        '/usr/local/bin',
+        '/usr/src',
+        '/usr/src/x',
+      ],
+      ...[
+        '/run/x',
+        '/run/lock/y',
+        '/efi',
+        '/lost+found',
+        '/dev/x',
+        '/dev/shm',
+        '/var/tmp',
+        '/tmp',
+        '/root',
+        '/',
+      ],
+    ];
+    const free = [
+      ...[
+        '/srv/x',
+        '/mnt/x',
+        '/media/x',
+        '/opt/x',
+        '/tmp/x',
+        '/var/tmp/x',
+        '/root/x',
+        '/home/u/x',
+        '/home/u',
+      ],
+      ...[
+        '/dev/shm/x',
+        '/run/media/u/disk',
+        '/run/user/1/x',
+        '/var/lib/jenkins/x',
+        '/usr/local/share/x',
+        '/data',
+      ],
+    ];
+    const refused = (target: string): boolean => {
+      try {
+        refuseSystemTarget(target);
+        return false;
+      } catch {
+        return true;
+      }
+    };
+    expect(bad.filter((target) => !refused(target))).toEqual([]);
+    expect(free.filter(refused)).toEqual([]);
+    if (!probeAbilities(its.root).mounts) return;
+    mkdirSync(join(its.root, 'mount'));
+    runScript(its.root, ['mount --bind /etc mount']);
+    try {
+      expect(refused(join(its.root, 'mount'))).toBe(true);
+      expect(refused(join(its.root, 'mount/new/folder'))).toBe(true);
+    } finally {
+      runScript(its.root, ['umount mount']);
+    }
   });
 
   test('lies in the repository, or holds it and would lose it', async () => {

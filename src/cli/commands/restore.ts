@@ -49,7 +49,7 @@ export const restore: CommandModule = {
       .option('--verify', 'read every file again and compare it with the snapshot')
       .option(
         '--allow-system-target',
-        'restore also into /, /usr, /etc and the like, or the home folder itself',
+        'restore also into /, /usr, /etc, /var/lib and the like, or the home folder itself',
       );
     declareRestoreControl(command);
     declareFilters(command, 'tree');
