@@ -98,8 +98,9 @@ function exclude(isWrong: boolean, option: string, why: string): void {
 export const CONTROL_HELP = `
 --overwrite says what happens where something has the name already. What is replaced stays until the new is whole.
   never       it is left alone (the default: whoever asks for nothing loses nothing)
-  if-changed  a file of the same size and time is right, with --compare-content only if its content is too; symlinks and
-              devices are right if they lead to the same; whatever else is there is replaced
+  if-changed  a file of the same size and time is right; with --compare-content, and where it would get another owner or
+              other rights, only if its content is too; symlinks and devices are right if they lead to the same; whatever
+              else is there is replaced
   if-newer    as always, but only what is older than in the snapshot
   always      the content of every file is compared, and whatever differs is replaced
 Except with never, what is right gets the metadata of the snapshot where it differs, folders that exist too, and with a

@@ -27,6 +27,8 @@ export interface EntryMetadata {
   /** Inode flags (RESTORABLE_FLAGS). */
   readonly flags?: number | undefined;
   readonly xattrs?: readonly Xattr[] | undefined;
+  /** Attributes whose value nobody knows any more: what exists keeps what it has of them. */
+  readonly unknownXattrs?: readonly string[] | undefined;
   /** Of device files. */
   readonly device?: DeviceNumber | undefined;
 }

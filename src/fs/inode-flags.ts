@@ -88,6 +88,12 @@ export function setFlags(fd: number, flags: number, path: RawPath, problems: Pro
   problems.push({ path, what: 'flags', reason });
 }
 
+/** Whether what is open as `fd` has not all of `flags`, as far as the file system tells. */
+export function lacksFlags(fd: number, flags: number): boolean {
+  const found = currentFlags(fd);
+  return typeof found === 'number' && (flags & RESTORABLE_FLAGS & ~found) !== 0;
+}
+
 interface Refusal {
   readonly unsupported: boolean;
   readonly reason: string;

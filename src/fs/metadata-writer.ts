@@ -2,7 +2,7 @@ import { closeSync, constants, fstatSync, openSync } from 'node:fs';
 import { sameBytes } from '../core/index.js';
 import type { EntryMetadata, FileTime } from './entry-metadata.js';
 import { reasonOf } from './file-error.js';
-import { setFlags } from './inode-flags.js';
+import { lacksFlags, setFlags } from './inode-flags.js';
 import { hasDescriptorPaths, O_PATH } from './long-path.js';
 import {
   ACL_PREFIX,
@@ -25,6 +25,10 @@ import { readXattrs, readXattrsOfPath, type Xattr } from './xattrs.js';
 
 const SETUID = 0o4000;
 const SETGID = 0o2000;
+const O_WARY = constants.O_RDONLY | constants.O_NONBLOCK;
+const CAPABILITY = 'security.capability';
+
+type Owner = Pick<SeenEntry, 'uid' | 'gid'>;
 
 /**
  * Sets the metadata of restored entries. Nothing here throws: what cannot be set becomes a problem. One per thread.
@@ -115,18 +119,53 @@ export class MetadataWriter {
     return this.isDifferent(seen, readXattrsOfPath(folder.rawPath(name), []), wanted);
   }
 
+  /**
+   * Whether correcting an entry that was there before would lend its content rights that it does not have: those of another
+   * owner, or of whoever is named by setuid and setgid bits or capabilities.
+   */
+  lendsRights(folder: TargetFolder, name: string, seen: SeenEntry, metadata: EntryMetadata): boolean {
+    const { uid, gid } = this.ownersOf(metadata);
+    // Only root gives files away.
+    const isGiven = (uid !== -1 && uid !== seen.uid) || (gid !== -1 && gid !== seen.gid);
+    if (isGiven && ownMarks()?.uid === 0) return true;
+    const bits = metadata.mode & ~this.lentBits(metadata, seen) & (SETUID | SETGID);
+    if ((bits & ~seen.mode) !== 0) return true;
+    if (metadata.unknownXattrs?.includes(CAPABILITY) === true) return true;
+    const capability = metadata.xattrs?.find((xattr) => xattr.name === CAPABILITY);
+    if (capability === undefined || !isChosenXattr(this.choice, CAPABILITY)) return false;
+    const found = readXattrsOfPath(folder.rawPath(name), []);
+    return !found.some((xattr) => isSameXattr(xattr, capability));
+  }
+
   /** The inode flags of an open file or folder, after it has its final name and all its links. */
   setFlagsOfFd(fd: number, path: RawPath, flags: number): void {
     setFlags(fd, flags, path, this.problems);
   }
 
-  /** As `setFlagsOfFd`, for a file or folder by name; other entries have no flags. */
-  setFlagsOfEntry(folder: TargetFolder, name: string, flags: number): void {
+  /**
+   * As `setFlagsOfFd`, for a file or folder by name; other entries have no flags. Nothing is set through one of more than
+   * `names` names: the others may lie anywhere.
+   */
+  setFlagsOfEntry(folder: TargetFolder, name: string, flags: number, names: number): void {
     if (flags === 0) return;
-    this.withOpen(folder, name, constants.O_RDONLY | constants.O_NONBLOCK, 'flags', (fd) => {
+    this.withOpen(folder, name, O_WARY, 'flags', (fd) => {
       const found = fstatSync(fd);
-      if (found.isFile() || found.isDirectory()) setFlags(fd, flags, folder.locate(name), this.problems);
+      if (!found.isFile() && !found.isDirectory()) return;
+      if (found.isFile() && found.nlink > names && lacksFlags(fd, flags)) {
+        throw new Error('it has other names, which are not of this restore');
+      }
+      setFlags(fd, flags, folder.locate(name), this.problems);
     });
+  }
+
+  /** Whether a file has not all of these inode flags, as far as that can be told. */
+  lacksFlags(folder: TargetFolder, name: string, flags: number): boolean {
+    let lacks = false;
+    if (flags === 0) return false;
+    this.withOpen(folder, name, O_WARY, 'flags', (fd) => {
+      lacks = fstatSync(fd).isFile() && lacksFlags(fd, flags);
+    });
+    return lacks;
   }
 
   private isDifferent(seen: SeenEntry, xattrs: readonly Xattr[], metadata: EntryMetadata): boolean {
@@ -136,7 +175,7 @@ export class MetadataWriter {
     return (
       (uid !== -1 && seen.uid !== uid) ||
       (gid !== -1 && seen.gid !== gid) ||
-      (type !== 'symlink' && seen.mode !== (metadata.mode & ~this.lentBits(metadata))) ||
+      (type !== 'symlink' && seen.mode !== (metadata.mode & ~this.lentBits(metadata, seen))) ||
       seen.mtime.seconds !== mtime.seconds ||
       seen.mtime.nanoseconds !== mtime.nanoseconds ||
       !wanted.every((each) => xattrs.some((found) => isSameXattr(found, each))) ||
@@ -146,6 +185,7 @@ export class MetadataWriter {
 
   private foreign(xattrs: readonly Xattr[], metadata: EntryMetadata): readonly string[] {
     const wanted = new Set(metadata.xattrs?.map(({ name }) => name));
+    for (const name of metadata.unknownXattrs ?? []) wanted.add(name);
     return xattrs
       .map(({ name }) => name)
       .filter((name) => !wanted.has(name) && isForeignXattr(this.choice, name));
@@ -177,11 +217,17 @@ export class MetadataWriter {
     }
   }
 
-  /** Where no owner is set: the bits that would lend the rights of another one than they were meant to. */
-  private lentBits({ uid, gid }: EntryMetadata): number {
+  /** Where no owner is set: the bits that would lend the rights of another one, `owner`, than they were meant to. */
+  private lentBits({ uid, gid }: EntryMetadata, owner: Owner): number {
     if (this.choice.owners !== 'none') return 0;
-    const own = ownMarks();
-    return (own?.uid === uid ? 0 : SETUID) | (own?.gid === gid ? 0 : SETGID);
+    return (owner.uid === uid ? 0 : SETUID) | (owner.gid === gid ? 0 : SETGID);
+  }
+
+  /** To whom it belongs, which the folder may have decided, or somebody before. Throws what the kernel answers. */
+  private ownerOf(place: MetadataPlace): Owner {
+    this.stats.clear();
+    place.stat(this.stats);
+    return { uid: this.stats.uid(0), gid: this.stats.gid(0) };
   }
 
   private withOpen(
@@ -239,7 +285,14 @@ export class MetadataWriter {
     metadata: EntryMetadata,
     has: TemporaryFile['marks'],
   ): number {
-    if (this.choice.owners === 'none') return this.lentBits(metadata);
+    if (this.choice.owners === 'none') {
+      if ((metadata.mode & (SETUID | SETGID)) === 0) return 0;
+      let withheld = SETUID | SETGID;
+      this.attempt(path, 'mode', () => {
+        withheld = this.lentBits(metadata, this.ownerOf(place));
+      });
+      return withheld;
+    }
     const { uid, gid } = this.ownersOf(metadata);
     if (has?.uid === uid && has.gid === gid) return 0;
     try {

@@ -308,9 +308,9 @@ describe('inode flags', () => {
     const target = openTarget(rawPath(folder));
     makeFolder(target, 'sub').close();
     symlinkSync('sub', join(folder, 'link'));
-    writer.setFlagsOfEntry(target, 'sub', 0x40);
+    writer.setFlagsOfEntry(target, 'sub', 0x40, 1);
     expect(lettersOf(join(folder, 'sub'), true)).toEqual(['d']);
-    writer.setFlagsOfEntry(target, 'link', 0x80);
+    writer.setFlagsOfEntry(target, 'link', 0x80, 1);
     expect(lettersOf(join(folder, 'sub'), true)).toEqual(['d']);
     expect(problems.map((each) => each.what)).toEqual(['flags']);
     target.close();

@@ -28,6 +28,7 @@ export interface Forged {
   readonly isListed?: boolean;
   /** 8 bytes as latin1. */
   readonly linkGroup?: string;
+  readonly xattrs?: Entry['xattrs'];
   /** Of a symlink; raw. */
   readonly to?: string;
   /** Of a directory; two may have one name. */
@@ -43,8 +44,9 @@ function treeOf(entries: readonly Forged[], put: StoreChunk): ChunkReference {
 }
 
 function entryOf(forged: Forged, put: StoreChunk): Entry {
-  const { name, type, size, hole, chunks, isListed, linkGroup, to, children } = forged;
-  const common = { name, mode: 0o644, uid: 0, gid: 0, mtime: { seconds: 1, nanoseconds: 0 }, linkGroup };
+  const { name, type, size, hole, chunks, isListed, linkGroup, to, children, xattrs } = forged;
+  const mtime = { seconds: 1, nanoseconds: 0 };
+  const common = { name, mode: 0o644, uid: 0, gid: 0, mtime, linkGroup, xattrs };
   if (type === 'symlink') return { ...common, type, linkTarget: to ?? 'anywhere' };
   if (type === 'directory') return { ...common, type, mode: 0o755, tree: treeOf(children ?? [], put) };
   if (type === 'fifo') return { ...common, type };

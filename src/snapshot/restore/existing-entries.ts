@@ -9,6 +9,7 @@ import {
   type SeenEntry,
 } from '../../fs/index.js';
 import type { Entry } from '../entry.js';
+import { encodeEntry } from '../tree.js';
 import type { ContentComparison } from './content-comparison.js';
 import type { EntryEnd, PlacedEntry } from './file-underway.js';
 import { FATAL, metadataOf } from './file-writer.js';
@@ -50,12 +51,20 @@ export class ExistingEntries {
         ended(placed, 'existed');
         return undefined;
       case 'right':
+        // Only what is known to be what was stored is given its rights.
+        if (seen.names === 1 && this.lendsRights(placed, seen)) return comparison.start(placed, seen);
         return this.correct(placed, seen);
       case 'compare':
         return comparison.start(placed, seen);
       case 'replace':
         return this.replace(placed, seen);
     }
+  }
+
+  private lendsRights({ node, entry }: PlacedEntry, seen: SeenEntry): boolean {
+    return (
+      entry.type === 'file' && this.its.metadata.lendsRights(node.folder, entry.name, seen, metadataOf(entry))
+    );
   }
 
   /** What cannot be looked at is lost. */
@@ -87,19 +96,34 @@ export class ExistingEntries {
     const { metadata, report, ended } = this.its;
     const { node, entry, path } = placed;
     const wanted = metadataOf(whole);
+    const { flags = 0 } = entry;
+    const isWhole = hasInlineXattrs(whole);
     // Other names of it may lie anywhere, also outside the target: nothing is changed through one of several.
     if (seen.names > 1) {
-      if (metadata.differs(node.folder, entry.name, seen, wanted)) return this.replace(placed, seen);
-    } else metadata.correctEntry(node.folder, entry.name, seen, wanted);
-    if (entry.flags !== undefined && entry.linkGroup === undefined) {
-      metadata.setFlagsOfEntry(node.folder, entry.name, entry.flags);
+      const { folder } = node;
+      const isWrong =
+        metadata.differs(folder, entry.name, seen, wanted) || metadata.lacksFlags(folder, entry.name, flags);
+      if (isWhole && isWrong) return this.replaceWhole(placed, seen);
+    } else {
+      metadata.correctEntry(node.folder, entry.name, seen, wanted);
+      if (entry.linkGroup === undefined) metadata.setFlagsOfEntry(node.folder, entry.name, flags, 1);
     }
-    report.right(path, entry.size);
-    ended(placed, 'right');
+    if (isWhole) report.right(path, entry.size);
+    ended(placed, isWhole ? 'right' : 'lost');
     return undefined;
   }
 
+  /** What exists stays where an attribute of what would replace it is lost: it may be the last copy of that. */
   private replace(placed: PlacedEntry, seen: SeenEntry): Promise<void> | undefined {
+    const { node, entry, path } = placed;
+    if (hasInlineXattrs(entry)) return this.replaceWhole(placed, seen);
+    return this.its.attributes.of(entry, path).then((whole) => {
+      if (!hasInlineXattrs(whole)) return this.its.ended(placed, 'lost');
+      return this.replaceWhole({ node, entry: whole, encoded: encodeEntry(whole), path }, seen);
+    });
+  }
+
+  private replaceWhole(placed: PlacedEntry, seen: SeenEntry): Promise<void> | undefined {
     const { node, entry, path } = placed;
     const isBlocked = seen.type === 'directory' && isFilled(node.folder, entry.name);
     const aside = isBlocked ? this.its.asideFor(path, entry.name) : undefined;

@@ -24,11 +24,16 @@ export class FilePlanner {
 
   /** The folder of the file waits for it already. */
   plan({ node, entry, encoded, path }: PlacedEntry, replaces?: Replaced): Promise<void> | undefined {
-    if (!hasInlineXattrs(entry)) {
-      return this.its.attributes
-        .of(entry, path)
-        .then((whole) => this.plan({ node, entry: whole, encoded: encodeEntry(whole), path }, replaces));
-    }
+    if (hasInlineXattrs(entry)) return this.planWhole({ node, entry, encoded, path }, replaces);
+    return this.its.attributes
+      .of(entry, path)
+      .then((whole) => this.planWhole({ node, entry: whole, encoded: encodeEntry(whole), path }, replaces));
+  }
+
+  private planWhole(
+    { node, entry, encoded, path }: PlacedEntry,
+    replaces: Replaced | undefined,
+  ): Promise<void> | undefined {
     const file = new FileUnderway(node, entry, encoded.bytes, path, replaces);
     const content = entry.content!;
     if (content.kind === 'list') return this.planParts(file, content);

@@ -41,7 +41,7 @@ export class FileUnderway {
     /** The folder that it belongs into. */
     readonly node: TargetNode,
     entry: Entry,
-    /** The encoded entry, with all attribute values inline. */
+    /** The encoded entry, with all attribute values inline that are known. */
     readonly encoded: Uint8Array,
     /** Raw path, relative to where the restore began. */
     readonly path: string,

@@ -40,10 +40,12 @@ export const FATAL: ReadonlySet<string | undefined> = new Set([
   'ENFILE',
 ]);
 
-/** What restore sets of an entry, with its attribute values inline. */
+/** What restore sets of an entry. Attribute values that are not inline are those that could not be fetched. */
 export function metadataOf(entry: Entry): EntryMetadata {
   const { type, mode, uid, gid, user, group, mtime, flags, xattrs, device } = entry;
-  return { type, mode, uid, gid, user, group, mtime, flags, device, xattrs: xattrs?.filter(isInline) };
+  const unknownXattrs = xattrs?.filter((xattr) => !isInline(xattr)).map(({ name }) => name);
+  const inline = xattrs?.filter(isInline);
+  return { type, mode, uid, gid, user, group, mtime, flags, device, xattrs: inline, unknownXattrs };
 }
 
 function isInline(xattr: { readonly name: string; readonly value: unknown }): xattr is Xattr {

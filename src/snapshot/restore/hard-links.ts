@@ -1,10 +1,10 @@
-import { messageOf } from '../../core/index.js';
 import {
   FILLED_FOLDER,
   FileError,
   hardLink,
   isFilled,
   isSameInode,
+  joinRaw,
   lookAt,
   type MetadataWriter,
   replaceByLink,
@@ -13,6 +13,7 @@ import {
 import type { Entry } from '../entry.js';
 import type { EntryEnd } from './file-underway.js';
 import { mayReplace, type OverwriteRule } from './overwrite-rule.js';
+import { loseRefused } from './refused-entry.js';
 import type { RestoreReport } from './restore-report.js';
 import { hasSameContent } from './same-content.js';
 import { reopen, type TargetNode } from './target-tree.js';
@@ -23,6 +24,8 @@ interface FirstName {
   readonly name: string;
   /** Without its attributes. */
   readonly entry: Entry;
+  /** How many of its names were met, itself among them. */
+  names: number;
   end: EntryEnd | undefined;
 }
 
@@ -34,6 +37,16 @@ interface WaitingName {
 
 /** `waits`: it becomes a link later; `alone`: it is a file of its own and its group is to be forgotten. */
 export type LinkRole = 'first' | 'alone' | 'waits';
+
+/** Another file system, one without hard links, too many of them, or a rule of the machine or its administrator. */
+const UNLINKABLE: ReadonlySet<string | undefined> = new Set([
+  'EXDEV',
+  'EPERM',
+  'EMLINK',
+  'EOPNOTSUPP',
+  'ENOTSUP',
+  'EACCES',
+]);
 
 /** Restores the further names of files that have several. */
 export class HardLinks {
@@ -57,13 +70,14 @@ export class HardLinks {
       const folders = path.split('/').slice(0, -1);
       // Kept to the end, and attributes may be large.
       const { xattrs: _, ...kept } = entry;
-      this.firsts.set(group, { folders, name: entry.name, entry: kept, end: undefined });
+      this.firsts.set(group, { folders, name: entry.name, entry: kept, names: 1, end: undefined });
       return 'first';
     }
     // The first one was there already, or was lost: this one stands by itself.
     if (first.end !== undefined && !isThere(first.end)) return 'alone';
     // Two files that changed places while they were stored, or a forged tree: a link would give it the other's content.
     if (!hasSameContent(first.entry, entry)) return 'alone';
+    first.names++;
     node.pending++;
     this.waiting.push({ node, entry, path });
     return 'waits';
@@ -83,27 +97,30 @@ export class HardLinks {
     for (const waiting of this.waiting) {
       const first = this.firsts.get(waiting.entry.linkGroup!)!;
       if (first.end === undefined) still.push(waiting);
-      else if (isThere(first.end)) {
-        this.link(first, waiting);
-        linked.push(waiting.node);
-      } else orphans.push(waiting);
+      else if (isThere(first.end) && this.link(first, waiting)) linked.push(waiting.node);
+      else orphans.push(waiting);
     }
     this.waiting = still;
     return { linked, orphans };
   }
 
-  private link(first: FirstName, { node, entry, path }: WaitingName): void {
+  /** False where no link can be made: then it becomes a file of its own. */
+  private link(first: FirstName, { node, entry, path }: WaitingName): boolean {
     let from: TargetFolder | undefined;
     try {
       from = reopen(this.root, first.folders);
       if (hardLink(from, first.name, node.folder, entry.name)) this.report.restored(path, 0);
       else this.linkInPlace(from, first.name, { node, entry, path });
     } catch (error) {
-      if (!(error instanceof FileError)) throw error;
-      this.report.lose(path, messageOf(error));
+      if (error instanceof FileError && UNLINKABLE.has(error.errno)) {
+        this.report.note(path, `it becomes a file of its own, not a hard link: ${error.reason}`);
+        return false;
+      }
+      loseRefused(path, error, this.report);
     } finally {
       if (from !== undefined && from !== this.root) from.close();
     }
+    return true;
   }
 
   /** Something has the name already. */
@@ -127,13 +144,18 @@ export class HardLinks {
 
   /** Sets the inode flags that had to wait until all names were there. */
   setFlags(): void {
-    for (const { entry, end, folders, name } of this.firsts.values()) {
+    for (const { entry, end, folders, name, names } of this.firsts.values()) {
       if (entry.flags === undefined || end === undefined || !isThere(end)) continue;
-      const folder = reopen(this.root, folders);
+      let folder: TargetFolder | undefined;
       try {
-        this.metadata.setFlagsOfEntry(folder, name, entry.flags);
+        folder = reopen(this.root, folders);
+        this.metadata.setFlagsOfEntry(folder, name, entry.flags, names);
+      } catch (error) {
+        if (!(error instanceof FileError)) throw error;
+        const path = joinRaw(this.root.location, [...folders, name].join('/'));
+        this.report.metadata([{ path, what: 'flags', reason: error.reason }]);
       } finally {
-        if (folder !== this.root) folder.close();
+        if (folder !== undefined && folder !== this.root) folder.close();
       }
     }
   }

@@ -10,7 +10,7 @@ export class InlineAttributes {
     private readonly report: RestoreReport,
   ) {}
 
-  /** The entry with all values; those that cannot be fetched are reported and left out. */
+  /** The entry with all values; those that cannot be fetched are reported, and stay what they are. */
   async of<E extends Entry | undefined>(entry: E, path: string): Promise<E> {
     if (entry?.xattrs === undefined || hasInlineXattrs(entry)) return entry;
     const xattrs: ExtendedAttribute[] = [];
@@ -22,6 +22,7 @@ export class InlineAttributes {
         } catch (error) {
           if (!(error instanceof CbrError)) throw error;
           this.report.lose(path, `attribute ${name}: ${messageOf(error)}`);
+          xattrs.push({ name, value });
         }
       }
     }

@@ -41,6 +41,8 @@ export interface PreviewParts {
   readonly signal: AbortSignal;
   /** Whether a file of the target has the content of the entry that is to be restored there. */
   readonly hasContent: (folder: TargetFolder, entry: Entry) => Promise<boolean>;
+  /** Whether a file of the target would be given rights, so that its content counts, whatever its time says. */
+  readonly lendsRights: (folder: TargetFolder, entry: Entry, seen: SeenEntry) => boolean;
   /** Told of each file that would be written, and what would give way to it. */
   readonly willWrite: (entry: Entry, seen: SeenEntry | undefined) => Promise<void> | undefined;
   /** Finds what would be deleted; called with the open target, if there is one. */
@@ -146,10 +148,10 @@ export class Preview {
     path: string,
     seen: SeenEntry | undefined,
   ): Promise<void> {
-    const { report, rule, hasContent, willWrite } = this.its;
+    const { report, hasContent, willWrite } = this.its;
     const first = this.firstOf(entry);
     if (seen !== undefined && folder !== 'absent') {
-      const fate = first === undefined ? fateOf(entry, seen, rule) : linkFateOf(entry, seen, first, rule);
+      const fate = this.fateOf(folder, entry, seen, first);
       const isRight = fate === 'right' || (fate === 'compare' && (await hasContent(folder, entry)));
       if (isRight) {
         this.setFirst(entry, { entry, identity: identityOf(seen) });
@@ -167,6 +169,14 @@ export class Preview {
     if (entry.type === 'file' && this.counted.at(-1)!) await willWrite(entry, seen);
     const type = entry.type === 'file' ? 'file' : 'other';
     report.restored(path, entry.size ?? 0, type, seen !== undefined);
+  }
+
+  private fateOf(folder: TargetFolder, entry: Entry, seen: SeenEntry, first: FirstName | undefined): Fate {
+    const { rule, lendsRights } = this.its;
+    if (first !== undefined) return linkFateOf(entry, seen, first, rule);
+    const fate = fateOf(entry, seen, rule);
+    if (fate !== 'right' || entry.type !== 'file' || seen.names > 1) return fate;
+    return lendsRights(folder, entry, seen) ? 'compare' : fate;
   }
 
   private isBlocked(folder: TargetFolder, { name }: Entry, path: string, seen: SeenEntry): boolean {

@@ -1,6 +1,8 @@
 import { CbrError, messageOf } from '../../core/index.js';
 import {
   displayPath,
+  MetadataWriter,
+  Owners,
   openTarget,
   parentPath,
   type RawPath,
@@ -16,6 +18,7 @@ import { settleAside } from './aside-folders.js';
 import { DeletionPlan, DeletionPlanner } from './deletion-plan.js';
 import { deletePlanned } from './deletion-run.js';
 import { partsOf } from './file-parts.js';
+import { metadataOf } from './file-writer.js';
 import { stopIfAborted } from './interruption.js';
 import { KnownPlaces, refuseIncomplete } from './known-places.js';
 import { Preview } from './preview.js';
@@ -156,6 +159,7 @@ async function preview(
     own: [...options.ownFolders, repository.backend.location],
   };
   const verifier = new FileVerifier(repository.keys.chunkIds('data'));
+  const metadata = new MetadataWriter(new Owners(), [], options.metadata);
   const deletes = options.confirmDeletions !== undefined && !isLaidOut(options);
   await new Preview({
     target,
@@ -170,6 +174,7 @@ async function preview(
       }
       return true;
     },
+    lendsRights: (folder, entry, seen) => metadata.lendsRights(folder, entry.name, seen, metadataOf(entry)),
     willWrite: (entry, seen) => (isCounted ? room.add(entry, seen) : undefined),
     deletionsIn: deletes ? (folder) => new DeletionPlanner(deletions, folder, planning) : undefined,
   }).run(steps({ options, read, start, selection, target, repository, ...others }, report, deletes));

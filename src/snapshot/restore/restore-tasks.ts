@@ -25,7 +25,7 @@ export interface TaskFiles {
   /** For each file its position in `folders`. */
   readonly folderOf: Uint32Array;
   /**
-   * Encoded tree entries, with all attribute values inline, one behind the other, and where each ends. Nothing for a file
+   * Encoded tree entries, with all attribute values inline that are known, one behind the other, and where each ends. Nothing for a file
    * that is open while its blocks are written: it is finished by a task of its own.
    */
   readonly entries: Uint8Array;
