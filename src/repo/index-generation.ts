@@ -23,6 +23,21 @@ function nameOf(rootKey: Uint8Array): string {
   return `generation of ${Buffer.from(rootKey).toString('hex')}`;
 }
 
+/**
+ * How states are looked after. Raised when earlier versions could leave states behind that later snapshots took for their
+ * own: those of 1 kept what lay below a folder that became something else.
+ */
+const STATE_CARE = 2;
+
+/** Whether the states of this source root are looked after as they are today. Others say nothing. */
+export function areStatesSound(cache: RepositoryCache, rootKey: Uint8Array): boolean {
+  const stored = cache.getValue(nameOf(rootKey));
+  return stored?.byteLength === VALUE_BYTES && Buffer.from(stored).readUInt32LE(4) === STATE_CARE;
+}
+
+/** The generation, and the number above; the values of 1 held the generation alone. */
+const VALUE_BYTES = 8;
+
 /** Whether nothing has gone since the state of this source root was written. */
 export function isStateCurrent(cache: RepositoryCache, rootKey: Uint8Array): boolean {
   const stored = cache.getValue(nameOf(rootKey));
@@ -31,7 +46,8 @@ export function isStateCurrent(cache: RepositoryCache, rootKey: Uint8Array): boo
 
 /** To be called after a state is written, with the generation that its snapshot began with. */
 export function setStateGeneration(cache: RepositoryCache, rootKey: Uint8Array, generation: number): void {
-  const value = Buffer.alloc(4);
+  const value = Buffer.alloc(VALUE_BYTES);
   value.writeUInt32LE(generation >>> 0, 0);
+  value.writeUInt32LE(STATE_CARE, 4);
   cache.setValue(nameOf(rootKey), value);
 }

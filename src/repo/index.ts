@@ -17,7 +17,7 @@ export * from './chunk-reader.js';
 export * from './config.js';
 export { type FoundChunk, findChunk } from './find-chunk.js';
 export * from './forget.js';
-export { isStateCurrent, setStateGeneration } from './index-generation.js';
+export { areStatesSound, isStateCurrent, setStateGeneration } from './index-generation.js';
 export * from './index-segment.js';
 export * from './index-sync.js';
 export * from './key-slots.js';

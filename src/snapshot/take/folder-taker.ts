@@ -309,7 +309,7 @@ export class FolderTaker {
     const finish = (entries: readonly EncodedEntry[]): FolderResult => {
       const tree = storeTree(entries, this.its.storeTreeChunk);
       this.puts.put(key, encodeFolderState(tree, list));
-      this.forgetVanished(relative, before, new Set(rows.map((row) => listing.names[row]!)));
+      this.forgetOthers(relative, before, new Set([...below.keys()].map((row) => names[row]!)));
       this.freeTables.push(stats);
       return { tree, same: false };
     };
@@ -321,11 +321,14 @@ export class FolderTaker {
     return { done };
   }
 
-  /** The states of folders that are no longer there, and of those below them. */
-  private forgetVanished(relative: string, before: FolderBefore | undefined, now: ReadonlySet<string>): void {
+  /**
+   * The states of the folders that this snapshot does not hold as folders, and of those below them: nobody looks after
+   * them from now on, and one that is back some day must not find a state that names what may be gone by then.
+   */
+  private forgetOthers(relative: string, before: FolderBefore | undefined, taken: ReadonlySet<string>): void {
     if (before === undefined) return;
     for (const [name, row] of before.rows) {
-      if (isFolderRow(row) && !now.has(name))
+      if (isFolderRow(row) && !taken.has(name))
         this.forgetState(relative === '' ? name : `${relative}/${name}`);
     }
   }

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { SessionId } from '../../core/index.js';
 import { type FileSystem, rulesKey } from '../../fs/index.js';
 import {
+  areStatesSound,
   type DirectoryPut,
   type DirectoryState,
   isStateCurrent,
@@ -14,7 +15,7 @@ import type { TakeOptions } from './take-options.js';
 /** What was seen of a source last time. */
 export interface SourceState {
   readonly key: Buffer;
-  /** Not used at all for a full snapshot. */
+  /** Not used at all for a full snapshot, nor one that an earlier version may have left unsound. */
   readonly before: DirectoryState | undefined;
   /** The snapshot the state belongs to. */
   readonly parent: SessionId | undefined;
@@ -42,7 +43,8 @@ export function sourceState(
   options: TakeOptions,
   { cache, isValid }: StateContext,
 ): SourceState {
-  const state = options.level === 'full' ? undefined : cache.directoryState(key);
+  const isUsed = options.level !== 'full' && areStatesSound(cache, key);
+  const state = isUsed ? cache.directoryState(key) : undefined;
   const parent = state?.snapshot;
   return {
     key,
