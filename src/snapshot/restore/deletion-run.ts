@@ -1,9 +1,11 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
   FileError,
+  giveBackMode,
   isStill,
   lookAt,
   lookAtOpen,
+  openToOwner,
   removeEmptyFolder,
   removeEntry,
   restoreTime,
@@ -20,6 +22,8 @@ interface OpenParent {
   readonly path: string;
   readonly folder: TargetFolder;
   readonly before: SeenEntry;
+  /** The mode to give back. */
+  readonly lentMode: number | undefined;
 }
 
 interface DeletionParts {
@@ -44,6 +48,7 @@ export async function deletePlanned(
   let parent: OpenParent | undefined;
   const leave = (): void => {
     if (parent === undefined) return;
+    giveBackMode(parent.folder, parent.lentMode);
     if (keepsTimes) restoreTime(parent.folder, parent.before.mtime);
     if (parent.folder !== root) parent.folder.close();
     parent = undefined;
@@ -62,7 +67,8 @@ export async function deletePlanned(
         if (parent?.path !== above.join('/')) {
           leave();
           const folder = reopen(root, above);
-          parent = { path: above.join('/'), folder, before: lookAtOpen(folder.fd) };
+          const before = lookAtOpen(folder.fd);
+          parent = { path: above.join('/'), folder, before, lentMode: openToOwner(folder) };
         }
         deleteOne(parent.folder, names.at(-1)!, deletion, report);
       } catch (error) {

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import {
   displayPath,
   FileError,
+  giveBackMode,
   isStill,
   lookAt,
   lookAtOpen,
@@ -9,7 +10,9 @@ import {
   makeFolder,
   moveAside,
   nameNew,
+  openEntryToOwner,
   openFolder,
+  openToOwner,
   removeEntry,
   removeLeftovers,
   type SeenEntry,
@@ -32,6 +35,8 @@ export interface TargetNode {
   isIncomplete?: boolean;
   /** It existed, and its metadata is set all the same. */
   readonly isCorrected: boolean;
+  /** The mode to give back, where its owner had to be given more rights for the while. */
+  readonly lentMode?: number | undefined;
   /** What was in its place, until everything in it is restored. */
   readonly aside?: { readonly name: string; readonly path: string; readonly seen: SeenEntry } | undefined;
 }
@@ -61,7 +66,8 @@ export class TargetTree {
   /** The root, which is open already. */
   root(folder: TargetFolder, entry: Entry | undefined): TargetNode {
     const isCorrected = entry !== undefined && mayReplace(entry, lookAtOpen(folder.fd), this.rule);
-    return this.add({ parent: undefined, folder, entry, pending: 1, isCorrected });
+    const lentMode = entry === undefined ? undefined : openToOwner(folder);
+    return this.add({ parent: undefined, folder, entry, pending: 1, isCorrected, lentMode });
   }
 
   /**
@@ -74,6 +80,7 @@ export class TargetTree {
     const isAllowed = seen !== undefined && mayReplace(entry, seen, this.rule);
     const aside = isAllowed && seen.type !== 'directory' ? { name: asideName(name), path, seen } : undefined;
     if (aside !== undefined) moveAside(parent.folder, name, aside.name);
+    const lentMode = seen === undefined ? undefined : openEntryToOwner(parent.folder, name, seen);
     let folder: TargetFolder;
     try {
       folder = makeFolder(parent.folder, name);
@@ -83,14 +90,17 @@ export class TargetTree {
     }
     // One that exists in a new folder was made by this restore, for another folder of that name.
     const isCorrected = isAllowed || parent.folder.created;
-    const node = this.add({ parent, folder, entry, pending: 1, isCorrected, aside });
+    const node = this.add({ parent, folder, entry, pending: 1, isCorrected, lentMode, aside });
     parent.pending++;
     return node;
   }
 
   /** Closes what a restore that did not come to its end has left open. Nothing may run any more. */
   closeAll(): void {
-    for (const { folder } of this.nodes) folder.close();
+    for (const { folder, lentMode } of this.nodes) {
+      giveBackMode(folder, lentMode);
+      folder.close();
+    }
     this.nodes.clear();
   }
 
@@ -99,6 +109,7 @@ export class TargetTree {
       // An earlier restore that was killed may have left unnamed pieces in a folder that was there already.
       if (!node.folder.created) removeLeftovers(node.folder);
     } catch (error) {
+      giveBackMode(node.folder, node.lentMode);
       node.folder.close();
       throw error;
     }
@@ -111,7 +122,7 @@ export class TargetTree {
     for (let node: TargetNode | undefined = released; node !== undefined; node = node.parent) {
       node.pending--;
       if (node.pending > 0) return;
-      const { folder, entry, isCorrected } = node;
+      const { folder, entry, isCorrected, lentMode } = node;
       // A folder of the user's own keeps its metadata, unless the rule says that it is replaced.
       if (entry !== undefined && (folder.created || isCorrected)) {
         if (folder.created) this.metadata.applyToFd(folder.fd, folder.location, metadataOf(entry));
@@ -119,7 +130,7 @@ export class TargetTree {
         if (entry.flags !== undefined) {
           this.metadata.setFlagsOfFd(folder.fd, folder.location, entry.flags);
         }
-      }
+      } else giveBackMode(folder, lentMode);
       this.nodes.delete(node);
       folder.close();
       this.removeReplaced(node);
