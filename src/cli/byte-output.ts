@@ -14,18 +14,22 @@ class ReaderGoneError extends Error {}
 export interface Written<T> {
   readonly result: T | undefined;
   readonly isCut: boolean;
+  /** There was a file, and it is as it was: what was written is not whole. */
+  readonly isDropped: boolean;
 }
 
 /**
  * Lets `produce` write bytes to a file, which takes its place only when they are whole, or without one to standard output,
- * which then carries nothing else. Rejects with `target` when they cannot be written.
+ * which then carries nothing else. Bytes that are not whole, as `isWhole` says of the result, take a place that is free, and never
+ * that of a file. Rejects with `target` when they cannot be written.
  */
 export async function writeBytes<T>(
   context: CommandContext,
   file: string | undefined,
   produce: (sink: ByteSink) => Promise<T>,
+  isWhole: (result: T) => boolean = () => true,
 ): Promise<Written<T>> {
-  if (file !== undefined) return { result: await writeFile(context, file, produce), isCut: false };
+  if (file !== undefined) return writeFile(context, file, produce, isWhole);
   const sink = new DescriptorSink(1, (error) =>
     errnoOf(error) === 'EPIPE'
       ? new ReaderGoneError()
@@ -34,9 +38,9 @@ export async function writeBytes<T>(
   try {
     const result = await produce(sink);
     await sink.end();
-    return { result, isCut: false };
+    return { result, isCut: false, isDropped: false };
   } catch (error) {
-    if (error instanceof ReaderGoneError) return { result: undefined, isCut: true };
+    if (error instanceof ReaderGoneError) return { result: undefined, isCut: true, isDropped: false };
     throw error;
   }
 }
@@ -45,7 +49,8 @@ async function writeFile<T>(
   context: CommandContext,
   file: string,
   produce: (sink: ByteSink) => Promise<T>,
-): Promise<T> {
+  isWhole: (result: T) => boolean,
+): Promise<Written<T>> {
   if (file === '') throw new CbrError('usage', 'the name of the file to write is empty');
   refuseInRepository(context, file);
   const path = rawPath(file);
@@ -59,8 +64,10 @@ async function writeFile<T>(
     written.drop();
     throw error;
   }
-  written.keep();
-  return result;
+  const isDropped = written.replaces && !isWhole(result);
+  if (isDropped) written.drop();
+  else written.keep();
+  return { result, isCut: false, isDropped };
 }
 
 /** What is none of its objects has no place in a repository. */

@@ -1,6 +1,7 @@
 import type { Repository } from '../repo/index.js';
 import { type ListedSnapshots, openPathIndex, type PathIndex, type Snapshot } from '../snapshot/index.js';
 import type { CommandContext } from './command.js';
+import { tellDamaged } from './damaged-records.js';
 import { countOf, sizeText } from './sizes.js';
 import { spanText, timeText } from './times.js';
 
@@ -47,18 +48,13 @@ export async function withPathIndex(
 
 function reportFailures(
   output: CommandContext['output'],
-  { damaged }: ListedSnapshots,
+  listed: ListedSnapshots,
   failed: readonly {
     readonly snapshot: Snapshot;
     readonly error: ListedSnapshots['damaged'][number]['error'];
   }[],
 ): void {
-  for (const { id, error } of damaged) {
-    output.problem({
-      ...{ severity: 'error', about: 'repository', code: error.code, reason: error.message },
-      ...{ hint: error.hint ?? 'Run: cbr check', object: `snapshots/${id}` },
-    });
-  }
+  tellDamaged(output, listed);
   for (const { snapshot, error } of failed) {
     const which = `snapshot ${snapshot.id.slice(0, 12)} of ${timeText(snapshot.about)}`;
     output.problem({

@@ -3,6 +3,7 @@ import { CbrError } from '../core/index.js';
 import { rawPath } from '../fs/index.js';
 import type { Repository } from '../repo/index.js';
 import {
+  filterText,
   parseSnapshotPath,
   type Snapshot,
   type SnapshotChoice,
@@ -11,7 +12,7 @@ import {
 } from '../snapshot/index.js';
 import { parsePastMoment } from './moments.js';
 import { gatheredWords } from './parse-text.js';
-import type { ZonedTime } from './times.js';
+import { type PointInTime, timeText, type ZonedTime } from './times.js';
 
 interface FilterFlags {
   readonly host?: string;
@@ -86,6 +87,15 @@ export function chosenSnapshot(
   path?: string,
 ): Promise<Snapshot> {
   return selectSnapshot(repository, name, choice, path);
+}
+
+/** That nothing is left to search: an error, for a typing error must not look like a file that never was. */
+export function noneToSearch(filter: SnapshotFilter, at?: PointInTime): CbrError {
+  const which = filterText(filter);
+  const time = at === undefined ? '' : ` that was taken at or before ${timeText(at)}`;
+  return new CbrError('not-found', `there is no snapshot${which === '' ? '' : ` of ${which}`}${time}`, {
+    hint: 'See: cbr snapshots',
+  });
 }
 
 /** All that are named, each once, before anything is done with one of them. */

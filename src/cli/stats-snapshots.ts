@@ -11,6 +11,7 @@ import {
   type SnapshotChoice,
 } from '../snapshot/index.js';
 import type { CommandContext, Outcome } from './command.js';
+import { tellDamaged } from './damaged-records.js';
 import { shownBy } from './events.js';
 import { EXIT } from './exit-codes.js';
 import { fittedTable, type Squeeze } from './fitted-table.js';
@@ -56,8 +57,13 @@ async function meantBy(
   { names, choice }: StatsRequest,
   { snapshots }: ListedSnapshots,
 ): Promise<readonly Snapshot[]> {
-  if (names.length > 0 || choice.at !== undefined) return chosenSnapshots(repository, names, choice);
+  if (isNamed({ names, choice })) return chosenSnapshots(repository, names, choice);
   return filterSnapshots(snapshots, choice);
+}
+
+/** Otherwise all count that pass a filter, and those that cannot be opened may be among them. */
+function isNamed({ names, choice }: Pick<StatsRequest, 'names' | 'choice'>): boolean {
+  return names.length > 0 || choice.at !== undefined;
 }
 
 export async function showTogether(
@@ -89,7 +95,7 @@ export async function showTogether(
   }
   for (const line of labelled(rows)) output.line(line);
   return {
-    exitCode: EXIT.done,
+    exitCode: isNamed(request) ? EXIT.done : tellDamaged(output, listed),
     summary: {
       snapshots: chosen.length,
       chunks,

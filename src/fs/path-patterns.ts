@@ -44,11 +44,19 @@ const ANYWHERE: PathRange = { text: '', isWhole: false };
 function soundPattern(pattern: string): string {
   const text = toLatin1(Buffer.from(/^[!#]/.test(pattern) ? `\\${pattern}` : pattern, 'utf8'));
   const isEmpty = !isPattern(text) || /^\/+ *$/.test(text);
-  const fault = isEmpty ? 'it names nothing' : patternFault(text);
+  const fault = isEmpty ? 'it names nothing' : (patternFault(text) ?? componentFault(text));
   if (fault === undefined) return text;
   throw new CbrError('usage', `the pattern '${displayPath(text)}' matches nothing: ${fault}`, {
     hint: "Give a pattern such as '*.txt', 'documents/*.odt' or '/home/ann/**/notes'.",
   });
+}
+
+/** Paths that are stored have no such components. */
+function componentFault(text: string): string | undefined {
+  const path = text.replace(/^\//, '').replace(/\/? *$/, '');
+  const fault = path.split('/').find((name) => name === '' || name === '.' || name === '..');
+  if (fault === undefined) return undefined;
+  return fault === '' ? "two '/' follow each other" : `no path that is stored has a '${fault}' in it`;
 }
 
 /** As a list of patterns takes it: there one with a '/' within begins at the root. */

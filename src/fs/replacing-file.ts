@@ -26,6 +26,8 @@ const CAREFUL_MODE = 0o600;
 /** A file that takes its place, also that of an older one, only when it is whole. To be ended by one of the two. */
 export interface ReplacingFile {
   readonly fd: number;
+  /** Whether there is a file that `keep` replaces. */
+  readonly replaces: boolean;
   /** Puts it in its place, durable. Throws FileError (target); then nothing has changed. */
   keep(): void;
   /** Leaves what was there before. */
@@ -69,7 +71,7 @@ export function openReplacing(path: RawPath): ReplacingFile {
     closeSync(file.fd);
     folder.close();
   };
-  return { fd: file.fd, keep, drop };
+  return { fd: file.fd, replaces: found !== undefined, keep, drop };
 }
 
 interface Existing {
@@ -93,7 +95,7 @@ function openInPlace(path: RawPath, isFolder: boolean): ReplacingFile {
   try {
     const fd = openSync(toNodePath(path), constants.O_WRONLY);
     const close = (): void => closeSync(fd);
-    return { fd, keep: close, drop: close };
+    return { fd, replaces: false, keep: close, drop: close };
   } catch (error) {
     throw new FileError('target', 'write', path, error);
   }

@@ -109,6 +109,26 @@ test('damage ends a file where it is, and an archive without it is told from a w
   expect(piped.code).not.toBe(0);
 });
 
+test('an archive that lacks what is damaged replaces nothing', async () => {
+  const its = await plainPlace();
+  writeFileSync(join(its.source, 'damaged'), randomContent(2, 2 ** 20));
+  await snapshotId(its);
+  damageData(its);
+  writeFileSync(join(its.source, 'letter'), 'dear reader\n');
+  await snapshotId(its);
+  const path = join(its.root, 'out.tar');
+  const args = ['dump', `latest:${its.source}`, '-o', path];
+  const fresh = await its.json(args);
+  expect(fresh).toMatchObject({ code: 4, summary: { files: { written: 1, failed: 1 } } });
+  expect(execFileSync('tar', ['-tf', path], { encoding: 'utf8' })).toBe('letter\n');
+  writeFileSync(path, 'the good one');
+  const again = await its.json(args);
+  expect(again).toMatchObject({ code: 4, summary: { dropped: true, files: { failed: 1 } } });
+  expect(again.problems.at(-1)).toMatchObject({ code: 'kept', path, hint: expect.stringContaining('-o') });
+  expect(readFileSync(path, 'utf8')).toBe('the good one');
+  expect(readdirSync(its.root).filter((name) => name.startsWith('.cbr'))).toEqual([]);
+});
+
 test('a reader that goes away is no fault, a full disk is one', async () => {
   const its = await kept();
   writeFileSync(join(its.source, 'random'), randomContent(3, 8 * 2 ** 20));

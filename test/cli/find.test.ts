@@ -193,10 +193,16 @@ describe('cbr log', () => {
   });
 
   test('of a path that was never there names others of that name', async () => {
-    const { its, letter } = await lettered();
+    const { its, ids, letter } = await lettered();
     const { code, stderr } = await its.run(['log', '/elsewhere/draft.odt']);
     expect(code).toBe(1);
     expect(stderr).toContain(`none of 3 snapshots has /elsewhere/draft.odt; there is ${letter}`);
     expect((await its.json(['log', '/elsewhere'])).summary.error).toMatchObject({ code: 'not-found' });
+    // Only of snapshots that count, and that are still there.
+    const nobody = await its.run(['log', letter, '--host', 'nobody']);
+    expect(nobody).toMatchObject({ code: 1, stderr: expect.stringContaining('no snapshot of host nobody') });
+    for (const id of ids.slice(0, 2)) await its.run(['forget', id]);
+    const gone = await its.run(['log', '/elsewhere/draft.odt']);
+    expect(gone.stderr).toMatch(/none of 1 snapshot has \/elsewhere\/draft.odt\n/);
   });
 });

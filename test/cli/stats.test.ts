@@ -58,6 +58,18 @@ test('for people', async () => {
   );
 });
 
+test('records that cannot be opened are told', async () => {
+  const { its, ids } = await measured();
+  writeFileSync(join(its.repo, 'snapshots', ids[0]!), 'damaged');
+  rmSync(its.cache, { recursive: true });
+  for (const args of [['stats'], ['stats', '--after', '2024-01-01']]) {
+    const { code, summary, problems } = await its.json(args);
+    expect({ code, summary }).toMatchObject({ code: 4, summary: { snapshots: 1 } });
+    expect(problems).toMatchObject([{ severity: 'error', object: `snapshots/${ids[0]}` }]);
+  }
+  expect((await its.json(['stats', ids[1]!])).code).toBe(0);
+});
+
 test('what makes no sense is refused', async () => {
   const its = await plainPlace();
   const wrong = [

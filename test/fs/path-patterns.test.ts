@@ -67,7 +67,10 @@ describe('patterns by which entries are looked for', () => {
     expect(ranges('/ca\\*e')).toEqual(['ca...']);
   });
 
-  test.each(['', '/', '[a', '\\', '[[:nonsense:]]'])("'%s' is refused", (pattern) => {
-    expect(() => compilePathPatterns([pattern], false)).toThrow(expect.objectContaining({ code: 'usage' }));
-  });
+  test.each(['', '/', '[a', '\\', '[[:nonsense:]]', '.', '../a', '/a//b', 'a/./b', '/..', 'a//'])(
+    "'%s' is refused",
+    (pattern) => {
+      expect(() => compilePathPatterns([pattern], false)).toThrow(expect.objectContaining({ code: 'usage' }));
+    },
+  );
 });

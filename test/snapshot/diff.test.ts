@@ -9,7 +9,7 @@ import { QUICK } from './places.js';
 import { randomContent } from './random-content.js';
 import { applyEdits, editsArbitrary } from './random-edits.js';
 import { isSoak, type Scratch, scratch, scratchRepository } from './scratch-repository.js';
-import { buildTree } from './source-tree.js';
+import { buildTree, runScript } from './source-tree.js';
 import { treeArbitrary } from './tree-arbitrary.js';
 
 const can = probeAbilities(QUICK);
@@ -119,6 +119,43 @@ test('what could not be read, or was not reached, is no change', async () => {
   const found = await diffed(its);
   expect(told(found)).toEqual(['added b/new']);
   expect(found.unsure).toEqual(['after', 'after']);
+});
+
+test.runIf(can.mounts)('another file system is neither there nor gone where it is not entered', async () => {
+  const its = await scratchRepository();
+  mkdirSync(join(its.source, 'mount'));
+  put(its, 'mount/below', 'x');
+  await its.take();
+  runScript(its.source, ['mount -t tmpfs none mount']);
+  try {
+    put(its, 'mount/new', 'new');
+    expect(told(await diffedLive(its, { oneFileSystem: true }))).toEqual(['metadata mount']);
+    expect(told(await diffedLive(its))).toEqual(['metadata mount', 'removed mount/below', 'added mount/new']);
+  } finally {
+    runScript(its.source, ['umount mount']);
+  }
+});
+
+test('a source that is not on the disk is told', async () => {
+  const its = await scratchRepository();
+  for (const name of ['a', 'b']) {
+    mkdirSync(join(its.source, name));
+    put(its, `${name}/file`, name);
+  }
+  await its.take({ paths: ['a', 'b'].map((name) => join(its.source, name)) });
+  renameSync(join(its.source, 'a'), join(its.source, 'c'));
+  const { changes, problems } = await diffedLive(its);
+  expect(changes.map(({ kind, path }) => [kind, path])).toEqual([
+    ['removed', 'a'],
+    ['removed', 'a/file'],
+  ]);
+  expect(problems).toMatchObject([{ severity: 'note', subject: join(its.source, 'a') }]);
+  expect(problems[0]!.reason).toContain('--live-path');
+  renameSync(join(its.source, 'b'), join(its.source, 'd'));
+  await expect(diffedLive(its)).rejects.toMatchObject({
+    code: 'not-found',
+    hint: expect.stringContaining('--live-path'),
+  });
 });
 
 test('times alone count only for those who ask', async () => {

@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import type { Command } from 'commander';
 import { CbrError } from '../../core/index.js';
 import type { Repository } from '../../repo/index.js';
@@ -22,7 +23,7 @@ import { declareFilters, filterRulesOf } from '../filter-flags.js';
 import { MOMENT_HELP, parsePastMoment } from '../moments.js';
 import type { Output } from '../output.js';
 import { noteIfLacking } from '../partial-text.js';
-import { rawField } from '../raw-names.js';
+import { displayText, rawField } from '../raw-names.js';
 import { withRepository } from '../repository.js';
 import { countOf } from '../sizes.js';
 import { declareSnapshotFilter, SNAPSHOT_HELP, snapshotFilterOf } from '../snapshot-choice.js';
@@ -48,7 +49,8 @@ A file that is gone in one place and new in another with the same content was mo
 belong together. Times alone make no change, unless --metadata is given. The exit code is 0 whether or not there are changes.
 What one side has and the other one perhaps only could not read, or did not reach, is counted and no change; the exit code is 3.
 The same bytes count as other content where they are holes in one file and stored zeros in the other.
-With --live a file is read when its time differs and its size does not, and where it could have been moved. What was left
+--live looks at the paths that the snapshot has: for what was stored with --as, moved by a rewrite or taken on another machine
+name the place with --live-path. A source that is not on the disk is told. A file is read when its time differs and its size does not, and where it could have been moved. What was left
 out of the snapshot counts as added: give the same --exclude. What cannot be read is told, and the exit code is 3.
 ${MOMENT_HELP}
 
@@ -66,7 +68,7 @@ export const diff: CommandModule = {
       .argument('[after]', 'the newer one')
       .option('--metadata', 'changes of times alone as well')
       .option('--stat', 'the summary alone')
-      .option('--live', 'compare with what is on the disk now, in the places the snapshot was taken of')
+      .option('--live', 'compare with what is on the disk now, at the paths that the snapshot has')
       .option('--live-path <path>', 'the same with this folder or file, such as one that was restored')
       .option('--compare-content', 'with --live: read files too whose size and time are as they were')
       .option('-x, --one-file-system', 'with --live: do not enter other file systems');
@@ -154,6 +156,7 @@ async function liveDiff(
     ...(livePath === undefined ? {} : { place: livePath }),
   };
   noteIfLacking(output, before.snapshot, before.path);
+  if (livePath === undefined) noteOtherHost(output, before.snapshot);
   const changes = diffLive(repository, before, live, shownBy(output, 'source'));
   const counts = await show(changes, liveRoots(before, livePath), output, flags);
   const place = livePath === undefined ? {} : rawField('live', liveRoots(before, livePath).after);
@@ -161,6 +164,12 @@ async function liveDiff(
     exitCode: output.errorCount > 0 ? EXIT.incomplete : EXIT.done,
     summary: { before: before.snapshot.id, ...place, ...counts.fields() },
   };
+}
+
+function noteOtherHost(output: Output, { id, about }: Snapshot): void {
+  if (about.host === hostname()) return;
+  const reason = `was taken on ${displayText(about.host)}, and is compared with the disk of ${displayText(hostname())}`;
+  output.problem({ severity: 'note', about: 'repository', reason, object: `snapshots/${id}` });
 }
 
 async function show(

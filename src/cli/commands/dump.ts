@@ -1,6 +1,7 @@
 import { isatty } from 'node:tty';
 import { type Command, Option } from 'commander';
 import { CbrError } from '../../core/index.js';
+import { rawPath } from '../../fs/index.js';
 import type { Repository } from '../../repo/index.js';
 import {
   type ArchiveSummary,
@@ -19,6 +20,7 @@ import type { CommandContext, CommandModule, Outcome } from '../command.js';
 import { shownBy } from '../events.js';
 import { EXIT } from '../exit-codes.js';
 import { MOMENT_HELP } from '../moments.js';
+import type { Output } from '../output.js';
 import { noteIfLacking } from '../partial-text.js';
 import { withRepository } from '../repository.js';
 import { countOf, sizeText } from '../sizes.js';
@@ -39,7 +41,8 @@ tar archives hold everything but sockets: names of any bytes, nanoseconds, owner
 attributes and ACLs (tar --xattrs --acls; bsdtar -p). zip archives hold files, folders and symlinks with mode, owner and
 time; each name of a file with several is a file there. Sparse files are written in full.
 Every byte is verified before it is written. A damaged file ends the output there; one of up to 8 MiB is left out of an
-archive instead, and told. Both give exit code 4, and a file given with -o appears only when it is whole.
+archive instead, and told. Both give exit code 4. A file given with -o appears only when all is written, and an archive without
+what is damaged does not replace a file that is there.
 With --json, progress, problems and the summary go to standard error unless -o is given.
 ${MOMENT_HELP}
 
@@ -116,21 +119,35 @@ async function dumpedArchive(
     });
   }
   const listener = shownBy(output, 'target');
-  const written = await writeBytes(context, file, async (sink) => {
+  const produce = async (sink: ByteSink): Promise<ArchiveSummary> => {
     const packed = format === 'tar.zst' ? zstdSink(repository, sink) : undefined;
     const writer = writerOf(format, packed ?? sink, source);
     const summary = await dumpArchive(source, writer, listener, signal);
     await packed?.end();
     return summary;
-  });
-  const { result } = written;
-  if (file !== undefined && result !== undefined) output.line(archiveText(result));
-  const fields = result === undefined ? {} : archiveFields(result);
+  };
+  const written = await writeBytes(context, file, produce, ({ lost }) => lost === 0);
+  const { result, isDropped } = written;
+  if (isDropped) tellDropped(output, file!);
+  else if (file !== undefined && result !== undefined) output.line(archiveText(result));
+  const fields =
+    result === undefined ? {} : { ...archiveFields(result), ...(isDropped ? { dropped: true } : {}) };
   const isWhole = result === undefined || result.lost === 0;
   return {
     exitCode: isWhole ? EXIT.done : EXIT.damage,
     summary: { ...about, format, ...cut(written), ...fields },
   };
+}
+
+function tellDropped(output: Output, file: string): void {
+  output.problem({
+    severity: 'warning',
+    about: 'target',
+    code: 'kept',
+    reason: 'is as it was: the new archive lacks what is damaged, and was dropped',
+    hint: 'Name another file with -o to have what is left.',
+    path: rawPath(file),
+  });
 }
 
 /** The format that the name of a file asks for. */

@@ -1,11 +1,9 @@
 import { type Command, InvalidArgumentError } from 'commander';
-import { CbrError } from '../../core/index.js';
 import { compilePathPatterns, displayPath, type EntryType, type PathPatterns } from '../../fs/index.js';
 import { compareTimes } from '../../policy/index.js';
 import type { Repository } from '../../repo/index.js';
 import {
   filterSnapshots,
-  filterText,
   findPaths,
   type ListedSnapshots,
   listSnapshots,
@@ -30,8 +28,8 @@ import {
 } from '../path-text.js';
 import { withRepository } from '../repository.js';
 import { countOf, parseSize } from '../sizes.js';
-import { choiceOf, chosenSnapshot, declareChoice } from '../snapshot-choice.js';
-import { type PointInTime, timeText, type ZonedTime } from '../times.js';
+import { choiceOf, chosenSnapshot, declareChoice, noneToSearch } from '../snapshot-choice.js';
+import { timeText, type ZonedTime } from '../times.js';
 
 interface Flags {
   readonly history?: boolean;
@@ -144,16 +142,8 @@ async function searched(
   const { at } = choice;
   const matching = filterSnapshots(listed.snapshots, choice);
   const inTime = at === undefined ? matching : matching.filter(({ about }) => compareTimes(about, at) <= 0);
-  // Nothing to search is an error when it was asked for: a typing error must not look like a file that never was.
-  if (inTime.length === 0 && listed.snapshots.length > 0) throw noneOf(filterText(choice), at);
+  if (inTime.length === 0 && listed.snapshots.length > 0) throw noneToSearch(choice, at);
   return history ? inTime : newestOfGroups(inTime);
-}
-
-function noneOf(which: string, at: PointInTime | undefined): CbrError {
-  const time = at === undefined ? '' : ` that was taken at or before ${timeText(at)}`;
-  return new CbrError('not-found', `there is no snapshot${which === '' ? '' : ` of ${which}`}${time}`, {
-    hint: 'See: cbr snapshots',
-  });
 }
 
 interface Counts {

@@ -15,7 +15,7 @@ import { withPathIndex } from '../path-index.js';
 import { ID_DIGITS, sourceText, versionFields, versionLine } from '../path-text.js';
 import { withRepository } from '../repository.js';
 import { countOf } from '../sizes.js';
-import { declareSnapshotFilter, snapshotFilterOf } from '../snapshot-choice.js';
+import { declareSnapshotFilter, noneToSearch, snapshotFilterOf } from '../snapshot-choice.js';
 
 interface Flags {
   readonly reverse?: boolean;
@@ -46,12 +46,13 @@ export const log: CommandModule = {
       const { output } = context;
       const listed = await listSnapshots(repository);
       const wanted = filterSnapshots(listed.snapshots, filter);
+      if (wanted.length === 0 && listed.snapshots.length > 0) throw noneToSearch(filter);
       let versions = 0;
       const use = await withPathIndex(context, repository, listed, wanted, (index) => {
         const found = index.path(path.slice(1));
-        const groups = snapshotGroups(wanted, index);
-        const histories = found === undefined ? [] : new HistoryReader(index, groups).of(found);
-        if (histories.length === 0) throw neverSeen(path, wanted.length, index);
+        const reader = new HistoryReader(index, snapshotGroups(wanted, index));
+        const histories = found === undefined ? [] : reader.of(found);
+        if (histories.length === 0) throw neverSeen(path, wanted.length, index, reader);
         for (const history of histories) {
           showHistory(context, history, command.opts<Flags>().reverse ?? false);
           versions += history.versions.length;
@@ -84,12 +85,14 @@ function restoreHint(histories: readonly PathHistory[]): string | undefined {
 
 const MOST_SIMILAR = 5;
 
-function neverSeen(path: RawPath, snapshots: number, index: PathIndex): CbrError {
+/** The index has paths of other snapshots too, and of some that were forgotten. */
+function neverSeen(path: RawPath, snapshots: number, index: PathIndex, reader: HistoryReader): CbrError {
   const name = baseName(path);
   const similar: string[] = [];
   for (const each of index.paths('')) {
     if (similar.length === MOST_SIMILAR) break;
-    if (baseName(`/${each.path}` as RawPath) === name) similar.push(displayPath(`/${each.path}`));
+    const isSimilar = baseName(`/${each.path}` as RawPath) === name && reader.of(each).length > 0;
+    if (isSimilar) similar.push(displayPath(`/${each.path}`));
   }
   const where = similar.length === 0 ? '' : `; there is ${similar.join(', ')}`;
   return new CbrError(

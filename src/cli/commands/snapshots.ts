@@ -4,7 +4,6 @@ import { type GroupCommon, type GroupField, groupSnapshots } from '../../policy/
 import {
   filterSnapshots,
   isPartial,
-  type ListedSnapshots,
   listSnapshots,
   parentOf,
   plannedSnapshot,
@@ -12,7 +11,7 @@ import {
   type Snapshot,
 } from '../../snapshot/index.js';
 import type { CommandContext, CommandModule, Outcome } from '../command.js';
-import { EXIT } from '../exit-codes.js';
+import { tellDamaged } from '../damaged-records.js';
 import { MOMENT_HELP } from '../moments.js';
 import { wholeNumber } from '../parse-number.js';
 import { parseGroupBy } from '../parse-policy.js';
@@ -75,9 +74,8 @@ Examples:
       }
       if (groupBy !== undefined && groups.length > 0) context.output.line();
       context.output.line(countLine(shown, all.snapshots.length));
-      reportDamaged(context, all);
       return {
-        exitCode: all.damaged.length > 0 ? EXIT.damage : EXIT.done,
+        exitCode: tellDamaged(context.output, all),
         summary: { snapshots: shown, ...(groupBy === undefined ? {} : { groups: groups.length }) },
       };
     });
@@ -128,19 +126,6 @@ function originText({ about }: Snapshot, digits: number): string {
 function countLine(shown: number, all: number): string {
   if (all === 0) return 'There are no snapshots yet.';
   return shown === all ? `${countText(all)} in all` : `${countText(shown)} of ${countText(all)}`;
-}
-
-function reportDamaged({ output }: CommandContext, { damaged }: ListedSnapshots): void {
-  for (const { id, error } of damaged) {
-    output.problem({
-      severity: 'error',
-      about: 'repository',
-      code: error.code,
-      reason: error.message,
-      hint: error.hint ?? 'Run: cbr check',
-      object: `snapshots/${id}`,
-    });
-  }
 }
 
 function itemFields(snapshot: Snapshot, now: number): Readonly<Record<string, unknown>> {

@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
 import { CbrError } from '../../core/index.js';
-import { filterText, type RepositoryStats, repositoryStats } from '../../snapshot/index.js';
+import type { Repository } from '../../repo/index.js';
+import { filterText, listSnapshots, type RepositoryStats, repositoryStats } from '../../snapshot/index.js';
 import type { CommandContext, CommandModule, Outcome } from '../command.js';
-import { EXIT } from '../exit-codes.js';
+import { tellDamaged } from '../damaged-records.js';
 import { MOMENT_HELP } from '../moments.js';
 import { wholeNumber } from '../parse-number.js';
 import { withRepository } from '../repository.js';
@@ -73,9 +74,7 @@ export const stats: CommandModule = {
       if (by !== undefined)
         return showShares(context, repository, request, { by, depth: depth ?? 1, top: top ?? 20 });
       if (each) return showEach(context, repository, request);
-      return isChosen
-        ? showTogether(context, repository, request)
-        : repositoryStats(repository).then((found) => showRepository(context, found));
+      return isChosen ? showTogether(context, repository, request) : showRepository(context, repository);
     });
   },
 };
@@ -97,9 +96,10 @@ function refuseMisuse(
   }
 }
 
-function showRepository({ output }: CommandContext, found: RepositoryStats): Outcome {
+async function showRepository({ output }: CommandContext, repository: Repository): Promise<Outcome> {
+  const found = await repositoryStats(repository);
   for (const line of labelled(rowsOf(found))) output.line(line);
-  return { exitCode: EXIT.done, summary: summaryFields(found) };
+  return { exitCode: tellDamaged(output, await listSnapshots(repository)), summary: summaryFields(found) };
 }
 
 function rowsOf({

@@ -1,5 +1,6 @@
 import { CbrError } from '../../core/index.js';
 import {
+  displayPath,
   FileError,
   Owners,
   type Problem,
@@ -13,6 +14,7 @@ import { chunkReader, loadRepository, type Repository } from '../../repo/index.j
 import type { ReadTreeChunk } from '../content-list.js';
 import type { Listener } from '../events.js';
 import { type FoundPath, findPath, findRawPath, pathInSnapshot } from '../find-path.js';
+import { isAtOrBelow } from '../held-paths.js';
 import type { Snapshot } from '../snapshot-record.js';
 import { findOwnFolders } from '../take/own-folders.js';
 import { type DiffOptions, type DiffSide, idOfValue } from './diff-snapshots.js';
@@ -32,8 +34,8 @@ export interface LiveOptions extends DiffOptions {
 
 /**
  * The changes from a snapshot, or a part of it, to what is on the disk. Of files with the size and time that the snapshot
- * says the content is not read, unless asked for. What cannot be read is told as a problem and passed over. Rejects with
- * `not-found`, `usage` and DamagedError.
+ * says the content is not read, unless asked for. What cannot be read is told as a problem and passed over, and a source that is
+ * not on the disk as a note. Rejects with `not-found`, also when no source is on the disk, `usage` and DamagedError.
  */
 export async function* diffLive(
   repository: Repository,
@@ -43,7 +45,7 @@ export async function* diffLive(
 ): AsyncGenerator<ChangeBatch> {
   const reader = chunkReader(repository, await loadRepository(repository));
   const read: ReadTreeChunk = (reference) => reader.read('tree', reference.id, reference.length);
-  const starts = await startsOf(before, options, read);
+  const starts = await startsOf(before, options, read, listener);
   const content = new DiskContent(repository.keys.chunkIds('data'), read, options.signal);
   const its: LiveContext = {
     read,
@@ -88,6 +90,7 @@ async function startsOf(
   { snapshot, path }: DiffSide,
   { place }: LiveOptions,
   read: ReadTreeChunk,
+  listener: Listener,
 ): Promise<readonly LiveStart[]> {
   if (place !== undefined) {
     const disk = rawPath(place);
@@ -97,7 +100,9 @@ async function startsOf(
   }
   const starts: LiveStart[] = [];
   const root = pathInSnapshot(path);
-  for (const each of placesOf(snapshot, path === undefined ? undefined : root)) {
+  const places = placesOf(snapshot, path === undefined ? undefined : root);
+  tellGoneSources(snapshot, places, listener);
+  for (const each of places) {
     try {
       starts.push(startAt(await findRawPath(snapshot, each, read), relativeTo(root, each), each));
     } catch (error) {
@@ -109,16 +114,39 @@ async function startsOf(
   return starts;
 }
 
+/** Whoever stored a source under another name, from a stream or on another machine would be told that all of it was removed. */
+function tellGoneSources({ about }: Snapshot, places: readonly RawPath[], listener: Listener): void {
+  const sources = about.paths as RawPath[];
+  const compared = places.map((place) => sources.find((source) => isAtOrBelow(place, source)) ?? place);
+  const gone = [...new Set(compared)].filter(isGone);
+  const hint =
+    'If it was stored under another name, or is mounted elsewhere: --live-path PATH compares with that.';
+  if (gone.length > 0 && compared.every((each) => gone.includes(each))) {
+    const names = `${displayPath(gone[0]!)}${gone.length === 1 ? '' : ` and ${gone.length - 1} more`}`;
+    throw new CbrError('not-found', `the source ${names} is not on this disk`, { hint });
+  }
+  for (const subject of gone) {
+    const reason = `this source is not on this disk, and told as removed. ${hint}`;
+    listener({ type: 'problem', severity: 'note', subject, reason });
+  }
+}
+
+function isGone(path: RawPath): boolean {
+  try {
+    statPath(path, new StatTable(1));
+    return false;
+  } catch (error) {
+    // What cannot be looked at is told where it is compared.
+    return error instanceof FileError && (error.errno === 'ENOENT' || error.errno === 'ENOTDIR');
+  }
+}
+
 /** A source is compared whole; of the folders above sources a snapshot holds only the way to them. */
 function placesOf({ about }: Snapshot, wanted: RawPath | undefined): readonly RawPath[] {
   const sources = about.paths as RawPath[];
   if (wanted === undefined) return sources;
-  const below = sources.filter((source) => isInside(source, wanted));
+  const below = sources.filter((source) => source !== wanted && isAtOrBelow(source, wanted));
   return below.length === 0 || sources.includes(wanted) ? [wanted] : below;
-}
-
-function isInside(path: RawPath, folder: RawPath): boolean {
-  return path !== folder && (folder === '/' || path.startsWith(`${folder}/`));
 }
 
 function relativeTo(root: RawPath, path: RawPath): string {

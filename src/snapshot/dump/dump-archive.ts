@@ -165,7 +165,7 @@ class ArchiveRun {
           found.push({ name, value: await this.source.readTree(value) });
         } catch (error) {
           if (!isLoss(error)) throw error;
-          this.lose(path, `attribute ${name}: ${messageOf(error)}`);
+          this.lose(path, `attribute ${displayPath(name)}: ${messageOf(error)}`);
         }
       }
     }

@@ -1,4 +1,4 @@
-import { CHUNK_ID_BYTES, chunkIdAt, chunkIdHex, decode } from '../../core/index.js';
+import { CbrError, CHUNK_ID_BYTES, chunkIdAt, chunkIdHex, decode } from '../../core/index.js';
 import {
   chunkReader,
   decodeSegment,
@@ -106,8 +106,14 @@ export async function inspectPath(
 
 /** A tree by its id, or the beginning of one. */
 export async function inspectTree(repository: Repository, prefix: string): Promise<Readable> {
-  const { id, length } = await inspectChunk(repository, prefix);
-  return treeAt({ id, length }, await treeReader(repository));
+  const reader = chunkReader(repository, await loadRepository(repository));
+  const { kind, id, length } = await findChunk(repository, reader, prefix);
+  if (kind !== 'tree') {
+    throw new CbrError('not-found', `chunk ${prefix} is content, not a tree`, {
+      hint: `Its bytes: cbr cat chunk ${prefix}`,
+    });
+  }
+  return treeAt({ id, length }, (reference) => reader.read('tree', reference.id, reference.length));
 }
 
 async function treeReader(repository: Repository): Promise<ReadTreeChunk> {

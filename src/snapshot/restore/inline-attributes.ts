@@ -1,4 +1,5 @@
 import { CbrError, messageOf } from '../../core/index.js';
+import { displayPath } from '../../fs/index.js';
 import type { ReadTreeChunk } from '../content-list.js';
 import type { Entry, ExtendedAttribute } from '../entry.js';
 import type { RestoreReport } from './restore-report.js';
@@ -21,7 +22,7 @@ export class InlineAttributes {
           xattrs.push({ name, value: Uint8Array.from(await this.read(value)) });
         } catch (error) {
           if (!(error instanceof CbrError)) throw error;
-          this.report.lose(path, `attribute ${name}: ${messageOf(error)}`);
+          this.report.lose(path, `attribute ${displayPath(name)}: ${messageOf(error)}`);
           xattrs.push({ name, value });
         }
       }

@@ -4,6 +4,7 @@ import { snapshotOf } from '../snapshot-record.js';
 
 /** What a repository holds. Sizes in bytes. */
 export interface RepositoryStats {
+  /** Those whose records can be opened. */
   readonly snapshots: number;
   /** Packs that counting index segments name. */
   readonly packs: number;
@@ -27,11 +28,13 @@ export async function repositoryStats(repository: Repository): Promise<Repositor
   const { cache } = repository;
   const valid = validSnapshots(view);
   let sourceBytes = 0;
+  let snapshots = 0;
   for (const [id, outcome] of valid) {
     try {
       sourceBytes += snapshotOf(id, outcome).about.statistics.sourceBytes;
+      snapshots++;
     } catch (error) {
-      // Its record is malformed: `cbr check` says so, and the other figures hold without it.
+      // Its record is malformed: `listSnapshots` tells it, and the other figures hold without it.
       if (!(error instanceof CbrError)) throw error;
     }
   }
@@ -50,7 +53,7 @@ export async function repositoryStats(repository: Repository): Promise<Repositor
   for (const name of segments.keys()) storedBytes += view.segments.get(name) ?? 0;
   const { chunks } = cache.counts();
   return {
-    snapshots: valid.size,
+    snapshots,
     packs: names.length,
     segments: segments.size,
     chunks,
