@@ -110,5 +110,5 @@ of a file.
 A restore that was interrupted goes on with the same command and --overwrite if-changed.
 --delete lists what it deletes and asks, unless --yes; patterns, lost content and other mounts protect what they reach.
 It deletes only where the snapshot knows everything: in its sources, not in folders on the way to them nor in those of a
-long list of files, and nothing that it could not read; a partial snapshot deletes nothing. What --exclude and the like left
-out of the snapshot is not remembered, and would be deleted: give the restore the same --exclude.`;
+long list of files, and nothing that it could not read; with a partial snapshot it is refused. What --exclude and the like,
+or --one-file-system, left out of the snapshot is not remembered, and would be deleted: --exclude it from the restore too.`;

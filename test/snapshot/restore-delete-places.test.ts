@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { linkSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import {
@@ -98,6 +98,13 @@ describe('a folder on the way to the sources is not emptied', () => {
     expect(left(target, 'unlisted', 'folder/mine', '100')).toHaveLength(3);
     expect(problems).toMatchObject([{ severity: 'note', reason: expect.stringContaining('from a list') }]);
 
+    // As earlier versions recorded it.
+    const earlier = await deleting(its, { target, path: join(its.source, 'list') }, (about) => ({
+      ...about,
+      extensions: [],
+    }));
+    expect(earlier.summary.deleted).toBe(0);
+
     await its.take({ paths: [join(its.source, 'whole')] });
     const from = await its.snapshots();
     const options = {
@@ -120,6 +127,14 @@ describe('a folder on the way to the sources is not emptied', () => {
     expect(moved.summary).toMatchObject({ deleted: 1, lost: 0 });
     expect(left(both, 'list/unlisted', 'list/100', 'whole/1')).toHaveLength(3);
   });
+});
+
+test('a source that was an empty folder is one of which everything is known', async () => {
+  const its = await scratchRepository();
+  await its.take();
+  const target = its.newTarget();
+  write(target, 'gone');
+  expect((await deleting(its, { target, path: its.source })).summary.deleted).toBe(1);
 });
 
 describe('what the snapshot could not read', () => {
@@ -196,6 +211,8 @@ function planning(target: TargetFolder): { plan: DeletionPlan; planner: Deletion
 test('what a name of the snapshot leads to is not deleted, whatever the folder calls it', () => {
   const its = scratch();
   write(its.source, 'Foo.txt', 'Bar.txt', 'other');
+  // Another name of what is restored under its own is one too many.
+  linkSync(join(its.source, 'Bar.txt'), join(its.source, 'second'));
   const folder = openTarget(its.source as RawPath);
   // As on a file system where case does not count, which not every machine can make.
   const folding = Object.create(folder, {
@@ -208,7 +225,7 @@ test('what a name of the snapshot leads to is not deleted, whatever the folder c
   }) as TargetFolder;
   const { plan, planner } = planning(folder);
   planner.planFolder(folding, '', new Set(['foo.txt', 'Bar.txt', 'absent', 'a/b', '..']), true);
-  expect(plan.deletions.map(({ path }) => path)).toEqual(['other']);
+  expect(plan.deletions.map(({ path }) => path)).toEqual(['other', 'second']);
   folder.close();
 });
 

@@ -101,9 +101,10 @@ export class DeletionPlanner {
    */
   planFolder(folder: TargetFolder, path: string, names: ReadonlySet<string>, isChosen: boolean): void {
     if (this.isForeign(folder)) return;
-    const others = this.namesIn(folder, path).filter((name) => !names.has(name));
+    const listed = this.namesIn(folder, path);
+    const others = listed.filter((name) => !names.has(name));
     if (others.length === 0 || !this.knowsAll(path)) return;
-    const restored = this.foundUnderOtherNames(folder, names, others);
+    const restored = foundUnderOtherNames(folder, names, new Set(listed));
     for (const name of others) this.planEntry(folder, name, below(path, name), isChosen, restored);
   }
 
@@ -127,25 +128,6 @@ export class DeletionPlanner {
     if (!known.isUnread(inSnapshot)) return true;
     this.plan.keep(path, UNREAD_IN);
     return false;
-  }
-
-  /**
-   * What names of the snapshot lead to that the folder lists under other names: there are file systems on which `a` and `A`
-   * are one.
-   */
-  private foundUnderOtherNames(
-    folder: TargetFolder,
-    names: ReadonlySet<string>,
-    others: readonly string[],
-  ): ReadonlySet<string> {
-    const listed = new Set(others);
-    const found = new Set<string>();
-    for (const name of names) {
-      if (listed.has(name) || !isEntryName(name)) continue;
-      const seen = tried(() => lookAt(folder, name));
-      if (seen !== undefined && !(seen instanceof FileError)) found.add(identityOf(seen));
-    }
-    return found;
   }
 
   /** Whether the entry can go, with all that is in it. */
@@ -225,6 +207,24 @@ const CLOSED = 'cannot be looked into, and is kept';
 
 function below(path: string, name: string): string {
   return path === '' ? name : `${path}/${name}`;
+}
+
+/**
+ * What names of the snapshot lead to that the folder lists under other names: there are file systems on which `a` and `A` are
+ * one.
+ */
+function foundUnderOtherNames(
+  folder: TargetFolder,
+  names: ReadonlySet<string>,
+  listed: ReadonlySet<string>,
+): ReadonlySet<string> {
+  const found = new Set<string>();
+  for (const name of names) {
+    if (listed.has(name) || !isEntryName(name)) continue;
+    const seen = tried(() => lookAt(folder, name));
+    if (seen !== undefined && !(seen instanceof FileError)) found.add(identityOf(seen));
+  }
+  return found;
 }
 
 /** What cannot be looked at in the target stands in nobody's way. */

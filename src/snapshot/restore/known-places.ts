@@ -16,8 +16,10 @@ export class KnownPlaces {
   private readonly unread: ReadonlySet<string>;
   private readonly aboveUnread = new Set<string>();
 
-  constructor({ paths, errors, extensions }: Pick<AboutSnapshot, 'paths' | 'errors' | 'extensions'>) {
-    this.lists = new Set(listedIn(extensions === undefined ? {} : { extensions }));
+  constructor(about: AboutSnapshot) {
+    const { paths, errors, statistics } = about;
+    // A snapshot without any folder was made of single files: earlier versions did not record that of a list.
+    this.lists = new Set(statistics.folders === 0 ? paths : listedIn(about));
     // Of too many lists only the root is recorded.
     const isSource = (path: string): boolean => !this.lists.has(path) && !this.lists.has('/');
     this.sources = new Set(paths.filter(isSource));
