@@ -13,11 +13,14 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { forwardTo } from '../../dist/backends/forward.js';
+import type { Backend } from '../../dist/backends/index.js';
 import { MetadataWriter, Owners, openTarget, rawPath } from '../../dist/fs/index.js';
-import type { OverwriteRule } from '../../dist/snapshot/index.js';
+import { OVERWRITE_NOTHING, type OverwriteRule } from '../../dist/snapshot/index.js';
 import { probeAbilities } from './abilities.js';
+import { randomContent } from './random-content.js';
 import { isRoot, type Scratch, scratch, scratchRepository } from './scratch-repository.js';
 import { runScript } from './source-tree.js';
 
@@ -113,5 +116,63 @@ describe('with another layout', () => {
     expect(two.problems[0]).toMatchObject({ severity: 'error', subject: '2024/winter/photo.jpg' });
     expect(existsSync(join(two.target, 'index'))).toBe(false);
     expect(readlinkSync(join(target, 'symlink'))).toBe('index');
+  });
+});
+
+describe('names that are one in the target', () => {
+  test.each([
+    ['where the restore has made the folder, it is lost', false, OVERWRITE_NOTHING, 1],
+    ['where the folder existed, it is lost', true, ALWAYS, 1],
+    [
+      'but where it existed and nothing is overwritten, what is there is left alone',
+      true,
+      OVERWRITE_NOTHING,
+      0,
+    ],
+  ])('when a name is taken after it was free: %s', async (_, exists, rule, lost) => {
+    const its = await scratchRepository();
+    writeFileSync(join(its.source, 'file'), randomContent(1, 100_000));
+    await its.take();
+    const target = its.newTarget();
+    if (exists) mkdirSync(target);
+    const taking = (inner: Backend): Backend => ({
+      ...forwardTo(inner),
+      read: async (kind, name, range) => {
+        const bytes = await inner.read(kind, name, range);
+        // Its content, which is fetched after its name was looked at.
+        if (kind === 'packs' && bytes.length > 50_000) writeFileSync(join(target, 'file'), 'taken');
+        return bytes;
+      },
+    });
+    const restored = await its.restore(undefined, { target, rule, verify: false }, { wrapBackend: taking });
+    expect(restored.summary).toMatchObject({ files: 0, unchanged: 0, lost, skippedExisting: 1 - lost });
+    expect(readFileSync(join(target, 'file'), 'utf8')).toBe('taken');
+  });
+
+  test('where the folder existed: what the restore has put there does not give way', async () => {
+    const its = await scratchRepository();
+    if (!probeAbilities(its.root).mounts) return;
+    for (const name of ['A', 'FOLDER/in']) {
+      for (const each of [name, name.toLowerCase()]) {
+        mkdirSync(dirname(join(its.source, each)), { recursive: true });
+        writeFileSync(join(its.source, each), each);
+      }
+    }
+    await its.take();
+    const { target } = await its.restore();
+    // Two names of one entry, as it seems.
+    runScript(target, ['mount --bind A a', 'mount --bind FOLDER folder']);
+    try {
+      for (const rule of [OVERWRITE_NOTHING, IF_CHANGED]) {
+        const { summary, problems } = await its.restore(undefined, { target, rule, verify: false });
+        expect(summary).toMatchObject({ files: 0, replaced: 0, lost: 3 });
+        expect(problems.map(({ subject }) => subject)).toEqual(['a', 'folder', 'folder/in']);
+        expect(problems[0]!.reason).toContain('has taken its name');
+      }
+      expect(readFileSync(join(target, 'A'), 'utf8')).toBe('A');
+      expect(readFileSync(join(target, 'FOLDER/in'), 'utf8')).toBe('FOLDER/in');
+    } finally {
+      runScript(target, ['umount a folder']);
+    }
   });
 });

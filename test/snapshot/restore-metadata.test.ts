@@ -19,6 +19,7 @@ import type { PlacedEntry } from '../../dist/snapshot/restore/file-underway.js';
 import { InlineAttributes } from '../../dist/snapshot/restore/inline-attributes.js';
 import { OtherEntries } from '../../dist/snapshot/restore/other-entries.js';
 import { RestoreReport } from '../../dist/snapshot/restore/restore-report.js';
+import { TakenNames } from '../../dist/snapshot/restore/taken-names.js';
 import { probeAbilities } from './abilities.js';
 import { type Forged, forgedSnapshot } from './forged-snapshot.js';
 import { DISK } from './places.js';
@@ -43,8 +44,9 @@ test('what cannot be set is told by the name that the entry gets, not by one tha
     () => 0,
   );
   const attributes = new InlineAttributes(() => Promise.reject(new Error('asked for nothing')), report);
+  const taken = new TakenNames(report, false, false);
   const ends: string[] = [];
-  const others = new OtherEntries(writer, report, attributes, (_, end) => ends.push(end));
+  const others = new OtherEntries(writer, report, attributes, taken, (_, end) => ends.push(end));
   const entry: Entry = {
     ...{ name: 'link', type: 'symlink', mode: 0o777, uid: process.geteuid!(), gid: process.getegid!() },
     ...{ mtime: { seconds: 1, nanoseconds: 0 }, linkTarget: 'after' },

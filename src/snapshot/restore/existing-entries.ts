@@ -16,6 +16,7 @@ import { FATAL, metadataOf } from './file-writer.js';
 import { hasInlineXattrs, type InlineAttributes } from './inline-attributes.js';
 import { fateOf, type OverwriteRule } from './overwrite-rule.js';
 import type { RestoreReport } from './restore-report.js';
+import { TAKEN_NAME, type TakenNames } from './taken-names.js';
 
 export interface ExistingEntriesParts {
   readonly rule: OverwriteRule;
@@ -23,6 +24,7 @@ export interface ExistingEntriesParts {
   readonly report: RestoreReport;
   readonly attributes: InlineAttributes;
   readonly comparison: ContentComparison;
+  readonly taken: TakenNames;
   /** The name under which a folder in the way is kept until it is deleted; undefined: it must not be. */
   readonly asideFor: (path: string, name: string) => string | undefined;
   /** Restores an entry, in the place of something if there is something. */
@@ -42,9 +44,13 @@ export class ExistingEntries {
 
   private judge(placed: PlacedEntry): Promise<void> | undefined {
     const { node, entry, path } = placed;
-    const { rule, comparison, restore, ended } = this.its;
+    const { rule, comparison, taken, restore, ended } = this.its;
     const seen = lookAt(node.folder, entry.name);
     if (seen === undefined) return restore(placed);
+    if (taken.isTaken(node.folder, entry.name, seen)) {
+      this.lose(placed, TAKEN_NAME);
+      return undefined;
+    }
     switch (fateOf(entry, seen, rule)) {
       case 'keep':
         this.its.report.existed(path);

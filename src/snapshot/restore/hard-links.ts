@@ -16,6 +16,7 @@ import { mayReplace, type OverwriteRule } from './overwrite-rule.js';
 import { loseRefused } from './refused-entry.js';
 import type { RestoreReport } from './restore-report.js';
 import { hasSameContent } from './same-content.js';
+import { TAKEN_NAME, type TakenNames } from './taken-names.js';
 import { reopen, type TargetNode } from './target-tree.js';
 
 /** The first name of a file with several: the others become links to it. */
@@ -58,6 +59,7 @@ export class HardLinks {
     private readonly report: RestoreReport,
     private readonly metadata: MetadataWriter,
     private readonly rule: OverwriteRule,
+    private readonly taken: TakenNames,
     private readonly asideFor: (path: string, name: string) => string | undefined,
   ) {}
 
@@ -128,7 +130,9 @@ export class HardLinks {
     const { folder } = node;
     const seen = lookAt(folder, entry.name);
     const there = lookAt(from, first);
-    if (seen === undefined || there === undefined || !mayReplace(entry, seen, this.rule)) {
+    if (seen !== undefined && this.taken.isTaken(folder, entry.name, seen)) {
+      this.report.lose(path, TAKEN_NAME);
+    } else if (seen === undefined || there === undefined || !mayReplace(entry, seen, this.rule)) {
       this.report.existed(path);
     } else if (isSameInode(seen, there)) this.report.right(path);
     else {

@@ -6,6 +6,7 @@ import type { InlineAttributes } from './inline-attributes.js';
 import { makeOther, UnmakeableEntry } from './other-entry.js';
 import { loseRefused } from './refused-entry.js';
 import type { RestoreReport } from './restore-report.js';
+import type { TakenNames } from './taken-names.js';
 
 /** Restores what is neither a file nor a folder. */
 export class OtherEntries {
@@ -13,6 +14,7 @@ export class OtherEntries {
     private readonly metadata: MetadataWriter,
     private readonly report: RestoreReport,
     private readonly attributes: InlineAttributes,
+    private readonly taken: TakenNames,
     private readonly ended: (placed: PlacedEntry, end: EntryEnd) => void,
   ) {}
 
@@ -41,8 +43,8 @@ export class OtherEntries {
       this.report.metadata([{ path: folder.locate(name), what, reason }]);
       return 'lost';
     }
-    if (made) this.report.restored(path, 0, 'other', replaces !== undefined);
-    else this.report.existed(path);
-    return made ? 'restored' : 'existed';
+    if (!made) return this.taken.endOf(folder, name, path);
+    this.report.restored(path, 0, 'other', replaces !== undefined);
+    return 'restored';
   }
 }

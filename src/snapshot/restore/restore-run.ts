@@ -25,6 +25,7 @@ import type { RestoreOptions } from './restore-options.js';
 import type { RestoreReport } from './restore-report.js';
 import type { RestoreWorkers } from './restore-workers.js';
 import type { EntryStep, Step } from './selection.js';
+import { TakenNames } from './taken-names.js';
 import { type TargetNode, TargetTree } from './target-tree.js';
 import { WindowFiller } from './window-filler.js';
 import { WindowRunner } from './window-runner.js';
@@ -47,6 +48,7 @@ const TURN_MS = 4;
 /** One restore under way: the walk fills a window while those before are carried out. */
 export class RestoreRun {
   private readonly problems: Problem[] = [];
+  private readonly taken: TakenNames;
   private readonly tree: TargetTree;
   private readonly links: HardLinks;
   private readonly attributes: InlineAttributes;
@@ -78,9 +80,11 @@ export class RestoreRun {
     const ended = ({ entry, node }: PlacedEntry, end: EntryEnd): void =>
       this.ended(entry.linkGroup, node, end);
     const asideFor = (path: string, name: string): string | undefined => deletions.asideFor(path, name);
-    this.tree = new TargetTree(metadata, rule, report);
+    const { flatten, stripComponents } = options.layout;
+    this.taken = new TakenNames(report, flatten || stripComponents > 0, rule.overwrite === 'never');
+    this.tree = new TargetTree(metadata, rule, report, this.taken);
     this.attributes = new InlineAttributes(read, report);
-    this.links = new HardLinks(target, report, metadata, rule, asideFor);
+    this.links = new HardLinks(target, report, metadata, rule, this.taken, asideFor);
     const parts = { workers, cache, reader, readPack, report, threads, signal, ended: fileEnded };
     this.runner = new WindowRunner(parts);
     this.filler = new WindowFiller(this.runner, {
@@ -98,7 +102,7 @@ export class RestoreRun {
       stopIfAborted: () => stopIfAborted(this.options.signal),
       flush: () => this.flush(),
     });
-    this.others = new OtherEntries(metadata, report, this.attributes, ended);
+    this.others = new OtherEntries(metadata, report, this.attributes, this.taken, ended);
     this.comparison = new ContentComparison(workers, read, threads, signal);
     this.existing = new ExistingEntries({
       rule,
@@ -106,6 +110,7 @@ export class RestoreRun {
       report,
       attributes: this.attributes,
       comparison: this.comparison,
+      taken: this.taken,
       asideFor,
       restore: (placed, replaces) => this.restore(placed, replaces),
       ended,
@@ -191,6 +196,7 @@ export class RestoreRun {
   ): Promise<TargetNode | undefined> {
     if (parent === undefined) return undefined;
     try {
+      this.taken.meet(parent.folder, entry.name);
       const node = this.tree.enter(parent, await this.attributes.of(entry, path), path);
       this.report.folders++;
       return node;
@@ -201,6 +207,7 @@ export class RestoreRun {
   }
 
   private entry(node: TargetNode, { entry, encoded, path }: EntryStep): Promise<void> | undefined {
+    this.taken.meet(node.folder, entry.name);
     const role = this.links.roleOf(entry, node, path);
     if (role === 'waits') return undefined;
     node.pending++;
@@ -220,10 +227,12 @@ export class RestoreRun {
       : this.others.restore(placed, replaces);
   }
 
-  private fileEnded(file: FileUnderway, end: EntryEnd): void {
-    if (end === 'restored') this.report.restored(file.path, file.size, 'file', file.replaces !== undefined);
-    if (end === 'existed') this.report.existed(file.path);
-    this.ended(file.linkGroup, file.node, end);
+  private fileEnded(file: FileUnderway, how: EntryEnd): void {
+    const { node, name, path } = file;
+    if (how === 'restored') this.report.restored(path, file.size, 'file', file.replaces !== undefined);
+    // Nothing had its name when it was planned.
+    const end = how === 'existed' ? this.taken.endOf(node.folder, name, path) : how;
+    this.ended(file.linkGroup, node, end);
   }
 
   private ended(linkGroup: string | undefined, node: TargetNode, end: EntryEnd): void {

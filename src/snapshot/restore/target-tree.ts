@@ -22,6 +22,7 @@ import type { Entry } from '../entry.js';
 import { metadataOf } from './file-writer.js';
 import { mayReplace, type OverwriteRule } from './overwrite-rule.js';
 import type { RestoreReport } from './restore-report.js';
+import { TAKEN_NAME, type TakenNames } from './taken-names.js';
 
 /** A folder of the target while things are restored into it. */
 export interface TargetNode {
@@ -56,6 +57,7 @@ export class TargetTree {
     private readonly metadata: MetadataWriter,
     private readonly rule: OverwriteRule,
     private readonly report: RestoreReport,
+    private readonly taken: TakenNames,
   ) {}
 
   /** Folders that are open now. */
@@ -77,6 +79,7 @@ export class TargetTree {
   enter(parent: TargetNode, entry: Entry, path: string): TargetNode {
     const { name } = entry;
     const seen = parent.folder.created ? undefined : lookAt(parent.folder, name);
+    if (seen !== undefined) this.refuseTaken(parent.folder, name, seen);
     const isAllowed = seen !== undefined && mayReplace(entry, seen, this.rule);
     const aside = isAllowed && seen.type !== 'directory' ? { name: asideName(name), path, seen } : undefined;
     if (aside !== undefined) moveAside(parent.folder, name, aside.name);
@@ -89,10 +92,23 @@ export class TargetTree {
       throw error;
     }
     // One that exists in a new folder was made by this restore, for another folder of that name.
+    if (parent.folder.created && !folder.created) {
+      try {
+        this.refuseTaken(parent.folder, name, lookAtOpen(folder.fd));
+      } catch (error) {
+        folder.close();
+        throw error;
+      }
+    }
     const isCorrected = isAllowed || parent.folder.created;
     const node = this.add({ parent, folder, entry, pending: 1, isCorrected, lentMode, aside });
     parent.pending++;
     return node;
+  }
+
+  private refuseTaken(folder: TargetFolder, name: string, seen: SeenEntry): void {
+    if (!this.taken.isTaken(folder, name, seen)) return;
+    throw new FileError('target', 'create the folder', folder.locate(name), TAKEN_NAME);
   }
 
   /** Closes what a restore that did not come to its end has left open. Nothing may run any more. */
@@ -132,6 +148,7 @@ export class TargetTree {
         }
       } else giveBackMode(folder, lentMode);
       this.nodes.delete(node);
+      this.taken.forget(folder);
       folder.close();
       this.removeReplaced(node);
     }
