@@ -3,7 +3,7 @@ import type { RawPath } from '../fs/index.js';
 import type { Repository } from '../repo/index.js';
 import type { ReadTreeChunk } from './content-list.js';
 import { type FoundPath, findPath, pathInSnapshot } from './find-path.js';
-import { hasSourceFor, mayLackOf } from './held-paths.js';
+import { hasSourceFor, mayLackOf, sourcesOf } from './held-paths.js';
 import { type Holders, holdersOf } from './path-holders.js';
 import { isPartial } from './snapshot-extensions.js';
 import type { Snapshot } from './snapshot-record.js';
@@ -35,7 +35,10 @@ function notFound(error: CbrError, snapshot: Snapshot, holders: Holders, path: s
     const hint = error.hint === undefined ? {} : { hint: error.hint };
     return new PathNotFoundError(`${error.message}${reason}${none}`, [], { cause: error, ...hint });
   }
-  const when = earlier.length === 0 ? 'It was not there yet' : 'It had been deleted by then, or was left out';
+  const when =
+    earlier.length === 0
+      ? 'It was not there yet, or was left out'
+      : 'It had been deleted by then, or was left out';
   const parts = [...listed('before', earlier), ...listed('after', later)];
   const more = isWhole ? '' : '; perhaps also in others';
   const message = `${error.message}. ${why ?? when}; it is in these snapshots ${parts.join(', and ')}${more}`;
@@ -46,7 +49,10 @@ function notFound(error: CbrError, snapshot: Snapshot, holders: Holders, path: s
 
 /** Why a snapshot may lack a path that was there when it was taken; undefined: it does not. */
 function whyAbsent(snapshot: Snapshot, path: RawPath): string | undefined {
-  if (!hasSourceFor(snapshot.about, path)) return 'None of its sources holds that path';
+  if (!hasSourceFor(snapshot.about, path)) {
+    const isInList = sourcesOf(snapshot.about, path).length > 0;
+    return isInList ? 'Only some of what was there was named then' : 'None of its sources holds that path';
+  }
   if (mayLackOf(snapshot)?.(path) !== true) return undefined;
   return isPartial(snapshot.about)
     ? 'It is partial, and may have been stopped before that'

@@ -1,7 +1,7 @@
 import { CbrError, DamagedError } from '../core/index.js';
 import { displayPath } from '../fs/index.js';
 import { compareTimes } from '../policy/index.js';
-import { hasSourceFor, isAtOrBelow, partsOf } from './held-paths.js';
+import { hasSourceFor, isListed, sourcesOf } from './held-paths.js';
 import type { ListedSnapshots } from './list-snapshots.js';
 import { isPartial } from './snapshot-extensions.js';
 import { filterSnapshots, filterText, type ShownTime, type SnapshotFilter } from './snapshot-filter.js';
@@ -19,8 +19,8 @@ export interface SnapshotChoice extends SnapshotFilter {
  * with `ambiguous` when several hosts could be meant, or several sources: with a time, and with a path of which there are
  * parts only; and with DamagedError when a record that cannot be opened could be the one.
  *
- * What is wanted of it counts as well: where there are snapshots with a source that holds `path`, only those count, else those
- * with sources below it. Partial ones are passed over unless there are no others.
+ * What is wanted of it counts as well: where there are snapshots with a source that holds all of `path`, only those count, else
+ * those with sources that hold some of it. Partial ones are passed over unless there are no others.
  */
 export function latestOf(
   { snapshots, damaged }: ListedSnapshots,
@@ -40,8 +40,8 @@ export function latestOf(
     const upToIt = found.slice(0, found.length - before);
     if (path === undefined && at !== undefined) refuseSeveralSources(upToIt);
     // Who names a source has chosen.
-    const isOfParts = path !== undefined && partsOf(chosen.about, path).length > 0;
-    if (isOfParts && choice.path === undefined) refuseSeveralParts(upToIt, path);
+    const isPart = path !== undefined && !hasSourceFor(chosen.about, path);
+    if (isPart && choice.path === undefined) refuseSeveralParts(upToIt, path);
     return chosen;
   }
   const oldest = holding[0];
@@ -55,7 +55,7 @@ function holdersOrParts(snapshots: readonly Snapshot[], path: string | undefined
   if (path === undefined) return snapshots;
   const holders = snapshots.filter(({ about }) => hasSourceFor(about, path));
   if (holders.length > 0) return holders;
-  const parts = snapshots.filter(({ about }) => partsOf(about, path).length > 0);
+  const parts = snapshots.filter(({ about }) => sourcesOf(about, path).length > 0);
   return parts.length > 0 ? parts : snapshots;
 }
 
@@ -84,28 +84,30 @@ function refuseSeveralHosts(matching: readonly Snapshot[], inTime: readonly Snap
  */
 function refuseSeveralSources(found: readonly Snapshot[]): void {
   const { about } = found.at(-1)!;
-  const isSame = (source: string): boolean => about.paths.includes(source);
-  refuseOthers(
-    found,
-    '/',
-    (sources) => !sources.some(isSame) && sources.some((each) => !hasSourceFor(about, each)),
-  );
+  refuseOthers(found, '/', (other) => {
+    const isChanged = other.about.paths.some((source) => about.paths.includes(source));
+    return !isChanged && !other.about.paths.every((source) => hasSourceFor(about, source));
+  });
 }
 
 /** The newest one would be shown, or restored, as if it were all of the folder. */
 function refuseSeveralParts(found: readonly Snapshot[], path: string): void {
   const { about } = found.at(-1)!;
-  refuseOthers(found, path, (sources) => sources.some((each) => !hasSourceFor(about, each)));
+  refuseOthers(found, path, (other) => {
+    const isHeld = (source: string): boolean =>
+      hasSourceFor(about, source) || (isListed(other.about, source) && about.paths.includes(source));
+    return !sourcesOf(other.about, path).every(isHeld);
+  });
 }
 
-/** `isOther`: whether the newest of them lacks what one with these sources at or below the path has. */
+/** `isOther`: whether the newest of them lacks what another one has of the path. */
 function refuseOthers(
   found: readonly Snapshot[],
   path: string,
-  isOther: (sources: readonly string[]) => boolean,
+  isOther: (snapshot: Snapshot) => boolean,
 ): void {
-  const wanted = ({ about }: Snapshot): string[] => about.paths.filter((each) => isAtOrBelow(each, path));
-  const others = found.filter((each) => isOther(wanted(each)));
+  const wanted = ({ about }: Snapshot): string[] => sourcesOf(about, path);
+  const others = found.filter(isOther);
   if (others.length === 0) return;
   const bySources = new Map([...others, found.at(-1)!].map((each) => [wanted(each).join('\0'), each]));
   const list = [...bySources.values()].map((each) => `${pathsText(wanted(each))} (${newestText(each)})`);

@@ -55,7 +55,7 @@ test('it was not there yet, or is nowhere; other hosts do not count', async () =
   const owls = await history(at, [true, false], 'owl');
   expect(await asked(at, ids[0]!)).toMatchObject({
     holders: [ids[1]],
-    message: expect.stringContaining('It was not there yet; '),
+    message: expect.stringContaining('It was not there yet, or was left out; '),
   });
   expect(await asked(at, owls[1]!)).toMatchObject({ holders: [owls[0]] });
   expect(await asked(at, ids[0]!, 'lettre')).toMatchObject({

@@ -3,8 +3,10 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { timeIn } from '../../dist/cli/times.js';
 import type { CbrError } from '../../dist/core/index.js';
+import type { RawPath } from '../../dist/fs/index.js';
 import { TimeZone } from '../../dist/policy/index.js';
 import { type SnapshotChoice, selectSnapshot } from '../../dist/snapshot/index.js';
+import { forget } from './prune-subject.js';
 import { type Scratch, scratchRepository, takeFrom } from './scratch-repository.js';
 
 /** Which snapshot is meant by a time, and by what is wanted of it. */
@@ -172,5 +174,23 @@ describe('several sources', () => {
     expect(await select(at, 25, 'x')).toBe(ids[1]);
     expect(await select(at, undefined, 'x', { path: join(at.source, 'x/a') })).toBe(ids[2]);
     await expect(select(at, undefined, '.')).rejects.toMatchObject({ code: 'ambiguous' });
+  });
+
+  test('that stand for a long list do not stand for all that is in them', async () => {
+    const { at, ids } = await taken([{ seconds: 10, folders: ['ann'] }]);
+    const listed = Array.from({ length: 101 }, (_, i) => join(at.source, 'ann', `file ${i}`) as RawPath);
+    for (const path of listed) writeFileSync(path, '');
+    const take = async (seconds: number) =>
+      (await at.take({ paths: [], listed, time: { seconds, nanoseconds: 0 }, host: 'dove' })).summary
+        .snapshot;
+    await take(20);
+    expect(await select(at, undefined, 'ann/file')).toBe(ids[0]);
+    expect(await select(at, undefined, 'ann')).toBe(ids[0]);
+    await expect(select(at, undefined, '.')).rejects.toMatchObject({ code: 'ambiguous' });
+    // Lists of one folder are one that was changed.
+    await forget(at, ids[0]!);
+    const last = await take(30);
+    expect(await select(at, undefined, 'ann')).toBe(last);
+    expect(await select(at, undefined, '.')).toBe(last);
   });
 });

@@ -26,6 +26,8 @@ PATH is absolute, as it was when the snapshots were taken. Shown are its version
 time of a snapshot, and its id), how large it is, what changed (content, mode, owner, mtime, metadata; added, removed), and in
 how many snapshots it is so. A folder's own versions are those of its name: for what is in it, see cbr find --history.
 
+Holes that became stored zeros, or zeros that became holes, count as other content.
+
 Like cbr find, this reads only the trees that changed since the last search.
 
 Examples:
