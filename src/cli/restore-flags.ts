@@ -107,7 +107,8 @@ Except with never, what is right gets the metadata of the snapshot where it diff
 path that names a folder the target as well. Of a file that is replaced only the chunks that differ are fetched. A folder
 gives way to something else only if it is empty, or with --delete. Nothing is written through a symlink or another name
 of a file.
-A restore that was interrupted goes on with the same command and --overwrite if-changed.
+A restore that was interrupted goes on with the same command and --overwrite if-changed; what was half written is kept
+for it as .cbr-*.tmp, from 64 KiB on, after a kill too, and is gone when it has ended.
 --delete lists what it deletes and asks, unless --yes; patterns, lost content and other mounts protect what they reach.
 It deletes only where the snapshot knows everything: in its sources, not in folders on the way to them nor in those of a
 long list of files, and nothing that it could not read; with a partial snapshot it is refused. What --exclude and the like,

@@ -86,4 +86,5 @@ export {
   removeLeftovers,
   type TemporaryFile,
 } from './temporary-file.js';
+export { hasUnfinished, leaveUnfinished, openUnfinished, unfinishedName } from './unfinished-file.js';
 export { readXattrs, readXattrsIn, readXattrsOfPath, type Xattr } from './xattrs.js';

@@ -37,7 +37,7 @@ const LOCK_EX = 2;
 const LOCK_NB = 4;
 
 /** Marks an open file as one that a living process writes to; the mark goes with the process. False where it has one. */
-function markAlive(fd: number): boolean {
+export function markAlive(fd: number): boolean {
   const calls = native();
   return (
     calls === undefined || calls.flock(fd, LOCK_EX | LOCK_NB) === 0 || calls.errno() !== os.errno.EWOULDBLOCK
@@ -45,7 +45,7 @@ function markAlive(fd: number): boolean {
 }
 
 /** For the owner only, until everything is set. */
-const PRIVATE = 0o600;
+export const PRIVATE = 0o600;
 
 const RENAME_NOREPLACE = 1;
 const O_TMPFILE = 0o20000000 | constants.O_DIRECTORY;

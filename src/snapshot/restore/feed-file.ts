@@ -8,8 +8,9 @@ import type { FeedInput } from './restore-tasks.js';
 const WARY = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 /**
- * Runs in a worker: copies into a new file what the file in its place has right already, at the same offsets. What is copied
- * are the very bytes whose id was found right, so that it does not matter what becomes of that file meanwhile.
+ * Runs in a worker: finds what an unfinished file has right already, and copies into it what the file in its place has, at the
+ * same offsets. What is copied are the very bytes whose id was found right, so that it does not matter what becomes of that
+ * file meanwhile.
  */
 export class FileFeeder {
   /** Not touched, and so no memory, until there is something to copy. */
@@ -17,17 +18,13 @@ export class FileFeeder {
 
   constructor(private readonly ids: Blake3) {}
 
-  /** 1 for each chunk that was copied. Throws FileError (target) only when the new file takes nothing more. */
+  /** 1 for each chunk that is there. Throws FileError (target) only when the new file takes nothing more. */
   feed(input: FeedInput): Uint8Array {
     const chunks = input.ids.byteLength / CHUNK_ID_BYTES;
-    const copied = new Uint8Array(chunks);
+    const present = new Uint8Array(chunks);
     const folder = TargetFolder.from(input.folder);
-    let from: number;
-    try {
-      from = openSync(folder.path(input.name), WARY);
-    } catch {
-      return copied; // then all is fetched
-    }
+    const own = input.isContinued ? input.temporary.fd : undefined;
+    const old = input.replaces ? open(folder, input.name) : undefined;
     try {
       let number = 0;
       let { offset } = input;
@@ -35,17 +32,27 @@ export class FileFeeder {
         if (item > 0) {
           const chunk = this.chunk.subarray(0, item);
           const id = input.ids.subarray(number * CHUNK_ID_BYTES, (number + 1) * CHUNK_ID_BYTES);
-          if (readWhole(from, chunk, offset) && sameBytes(this.ids.digest(chunk), id)) {
-            copied[number] = write(input, folder, chunk, offset) ? 1 : 0;
-          }
+          const holds = (fd: number | undefined): boolean =>
+            fd !== undefined && readWhole(fd, chunk, offset) && sameBytes(this.ids.digest(chunk), id);
+          const isPresent = holds(own) || (holds(old) && write(input, folder, chunk, offset));
+          present[number] = isPresent ? 1 : 0;
           number++;
         }
         offset += Math.abs(item);
       }
     } finally {
-      closeSync(from);
+      if (old !== undefined) closeSync(old);
     }
-    return copied;
+    return present;
+  }
+}
+
+/** Undefined where it cannot be opened: then all is fetched. */
+function open(folder: TargetFolder, name: string): number | undefined {
+  try {
+    return openSync(folder.path(name), WARY);
+  } catch {
+    return undefined;
   }
 }
 

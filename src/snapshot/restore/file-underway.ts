@@ -1,4 +1,5 @@
-import type { Replaced, TemporaryFile } from '../../fs/index.js';
+import { createHash } from 'node:crypto';
+import { hasUnfinished, type Replaced, type TemporaryFile, unfinishedName } from '../../fs/index.js';
 import type { Entry } from '../entry.js';
 import type { EncodedEntry } from '../tree.js';
 import type { TargetNode } from './target-tree.js';
@@ -16,6 +17,9 @@ export interface PlacedEntry {
   readonly path: string;
 }
 
+/** An interrupted restore leaves files from this size on, so that the next one goes on with them. */
+const UNFINISHED_BYTES = 64 * 2 ** 10;
+
 /**
  * A file from the moment it is planned until it has its name or is given up. The content of a huge one comes in parts, one
  * in each window, and it stays open between them. Holds what is needed of the entry, not the entry: there may be many.
@@ -26,6 +30,12 @@ export class FileUnderway {
   readonly mode: number;
   readonly flags: number;
   readonly linkGroup: string | undefined;
+  /** The name that it has while it is unfinished, and keeps when the restore is interrupted; small ones have none. */
+  readonly unfinishedName: string | undefined;
+  /** An interrupted restore has left it. */
+  readonly isContinued: boolean;
+  /** Bytes of its content that were written, for the progress of a large one. */
+  written = 0;
   /** Open while its content comes from several reads. */
   temporary: TemporaryFile | undefined = undefined;
   /** Parts that are planned and have not ended. Nobody else writes to the file once it is 0. */
@@ -53,10 +63,22 @@ export class FileUnderway {
     this.mode = entry.mode;
     this.flags = entry.flags ?? 0;
     this.linkGroup = entry.linkGroup;
+    if (this.size >= UNFINISHED_BYTES) {
+      const version = createHash('sha256')
+        .update(Buffer.from(this.name, 'latin1'))
+        .update('/')
+        .update(encoded);
+      this.unfinishedName = unfinishedName(version.digest());
+    }
+    this.isContinued =
+      this.unfinishedName !== undefined &&
+      !node.folder.created &&
+      hasUnfinished(node.folder, this.unfinishedName);
   }
 
-  /** A file of that name exists, and what is right of its content need not be fetched. */
+  /** A file of that name exists, or an unfinished one, and what is right of its content need not be fetched. */
   get isFed(): boolean {
+    if (this.isContinued) return true;
     return this.replaces?.seen.type === 'file' && this.replaces.seen.size > 0 && this.size > 0;
   }
 }

@@ -21,6 +21,8 @@ export class RestoreReport {
   private readonly lostPaths = new Set<string>();
   private readonly existingPaths = new Set<string>();
   private rightBytes = 0;
+  /** Written of files that are not whole yet. */
+  private underwayBytes = 0;
   private lastProgress = Number.NEGATIVE_INFINITY;
 
   constructor(
@@ -48,6 +50,12 @@ export class RestoreReport {
     this.rightBytes += bytes;
     if (this.items) this.listener({ type: 'item', path, action: 'unchanged' });
     this.progress(path);
+  }
+
+  /** So much of a file that is not whole yet was written; less than nothing when that ends one way or another. */
+  underway(path: string, bytes: number): void {
+    this.underwayBytes += bytes;
+    if (bytes > 0) this.progress(path);
   }
 
   existed(path: string): void {
@@ -109,7 +117,7 @@ export class RestoreReport {
       ...(this.expected === undefined
         ? {}
         : { totalFiles: this.expected.files, totalBytes: this.expected.bytes }),
-      bytes: this.bytes + this.rightBytes,
+      bytes: this.bytes + this.rightBytes + this.underwayBytes,
       current,
     });
   }

@@ -100,7 +100,7 @@ export class RestoreRun {
       read,
       attributes: this.attributes,
       stopIfAborted: () => stopIfAborted(this.options.signal),
-      flush: () => this.flush(),
+      flush: () => this.flush(true),
     });
     this.others = new OtherEntries(metadata, report, this.attributes, this.taken, ended);
     this.comparison = new ContentComparison(workers, read, threads, signal);
@@ -150,7 +150,7 @@ export class RestoreRun {
       for (const step of steps) {
         const wait = this.take(step, path);
         if (wait !== undefined) await wait;
-        if (this.filler.isFull) await this.flush();
+        if (this.filler.isFull) await this.flush(true);
         if (!this.comparison.isDone) await this.existing.goOn();
         if (this.tree.open >= this.folderLimit) await this.closeFolders();
       }
@@ -240,9 +240,9 @@ export class RestoreRun {
     this.tree.release(node);
   }
 
-  private async flush(): Promise<void> {
+  private async flush(goesOn = false): Promise<void> {
     await this.settleLinks();
-    await this.filler.flush();
+    await this.filler.flush(goesOn);
   }
 
   /** Too many folders are open, which wait for files: what is planned goes first. */

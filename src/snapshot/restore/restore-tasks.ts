@@ -82,9 +82,15 @@ export interface FilesOutput {
   readonly wrongChunks: readonly (readonly [block: number, ordinal: number])[];
 }
 
-/** A part of a file, of which the file that it replaces may have chunks already: those are copied, if they are right. */
+/**
+ * A part of a file, of which the file that it replaces may have chunks already: those are copied, if they are right. One that
+ * an interrupted restore has left has some itself.
+ */
 export interface FeedInput extends Omit<VerifyInput, 'isLast'> {
   readonly temporary: TemporaryFile;
+  readonly isContinued: boolean;
+  /** Something that may have chunks is in its place. */
+  readonly replaces: boolean;
 }
 
 /** A part of a file that is to be compared. */

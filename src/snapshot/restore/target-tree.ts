@@ -121,14 +121,6 @@ export class TargetTree {
   }
 
   private add(node: TargetNode): TargetNode {
-    try {
-      // An earlier restore that was killed may have left unnamed pieces in a folder that was there already.
-      if (!node.folder.created) removeLeftovers(node.folder);
-    } catch (error) {
-      giveBackMode(node.folder, node.lentMode);
-      node.folder.close();
-      throw error;
-    }
     this.nodes.add(node);
     return node;
   }
@@ -139,6 +131,7 @@ export class TargetTree {
       node.pending--;
       if (node.pending > 0) return;
       const { folder, entry, isCorrected, lentMode } = node;
+      this.tidy(folder);
       // A folder of the user's own keeps its metadata, unless the rule says that it is replaced.
       if (entry !== undefined && (folder.created || isCorrected)) {
         if (folder.created) this.metadata.applyToFd(folder.fd, folder.location, metadataOf(entry));
@@ -151,6 +144,18 @@ export class TargetTree {
       this.taken.forget(folder);
       folder.close();
       this.removeReplaced(node);
+    }
+  }
+
+  /** What interrupted restores left in a folder, and this one did not go on with, goes. */
+  private tidy(folder: TargetFolder): void {
+    // In one that was made here nothing can have been left.
+    if (folder.created) return;
+    try {
+      removeLeftovers(folder);
+    } catch (error) {
+      // Nothing is lost by it, and the next restore into the folder tries again.
+      if (!(error instanceof FileError)) throw error;
     }
   }
 

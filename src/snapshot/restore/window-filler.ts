@@ -27,7 +27,7 @@ export class WindowFiller {
   private readonly underway: Promise<void>[] = [];
 
   constructor(
-    private readonly runner: Pick<WindowRunner, 'newWindow' | 'run' | 'isHungry'>,
+    private readonly runner: Pick<WindowRunner, 'newWindow' | 'run' | 'isHungry' | 'defer'>,
     private readonly limits: WindowLimits,
   ) {
     this.window = runner.newWindow();
@@ -59,12 +59,17 @@ export class WindowFiller {
     this.window.add(file, items, offset);
   }
 
-  /** Starts what was gathered, when there is room for it. Rejects when a window before has failed. */
-  async flush(): Promise<void> {
+  /**
+   * Starts what was gathered, when there is room for it. With `goesOn` more is going to be added: what may go better with
+   * that is left for it. Rejects when a window before has failed.
+   */
+  async flush(goesOn = false): Promise<void> {
     while (this.underway.length >= WINDOWS_UNDERWAY) await this.underway.shift();
     if (this.isEmpty) return;
-    const underway = this.runner.run(this.window);
+    const { window } = this;
     this.window = this.runner.newWindow();
+    if (goesOn) this.runner.defer(window, this.window);
+    const underway = this.runner.run(window);
     // Whoever awaits it sees a failure; until then it must not count as unhandled.
     underway.catch(() => undefined);
     this.underway.push(underway);

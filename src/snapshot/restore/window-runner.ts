@@ -1,6 +1,6 @@
 import { CbrError, type ChunkId, messageOf } from '../../core/index.js';
 import { Limiter } from '../../engine/index.js';
-import { createTemporary, FileError } from '../../fs/index.js';
+import { createTemporary, FileError, leaveUnfinished, openUnfinished } from '../../fs/index.js';
 import type { ChunkReader, RepositoryCache } from '../../repo/index.js';
 import { abandon } from './abandon.js';
 import { packItems } from './file-parts.js';
@@ -58,6 +58,11 @@ export class WindowRunner {
     return new Window((id) => this.placeOf(id));
   }
 
+  /** Moves to the next window, which is empty, what is better fetched together with what comes then. */
+  defer(window: Window, next: Window): void {
+    window.deferTo(next, this.sizeOf);
+  }
+
   /**
    * Resolves when everything that a window holds is written or given up. Rejects when the target takes nothing more, or when
    * stopped: then the files that are open are left for `discardOpen`.
@@ -106,10 +111,23 @@ export class WindowRunner {
     this.endLost(file);
   }
 
-  /** Closes, and removes, what an unfinished restore has left open. Nothing may run any more. */
+  /**
+   * Closes what an unfinished restore has left open. Nothing may run any more. When it was interrupted, what the next one can
+   * go on with stays; all else is removed.
+   */
   discardOpen(): void {
-    for (const file of this.open) this.drop(file);
+    for (const file of this.open) {
+      const { temporary } = file;
+      const isKept = this.its.signal.aborted && file.lost === undefined && temporary !== undefined;
+      if (isKept && temporary.temporaryName === file.unfinishedName && file.unfinishedName !== undefined) {
+        leaveUnfinished(temporary);
+        this.release(file);
+      } else this.drop(file);
+    }
   }
+
+  private readonly sizeOf = (pack: number, block: number): BlockSize =>
+    this.its.cache.pack(pack)?.blocks[block] ?? NO_BLOCK;
 
   private placeOf(id: ChunkId): BlockPlace | undefined {
     const first = this.its.cache.lookup(id);
@@ -118,9 +136,9 @@ export class WindowRunner {
   }
 
   private async round(window: Window, most: BlockSize): Promise<void> {
-    const { cache, threads } = this.its;
+    const { threads } = this.its;
     if (window.parts.some(({ isUnfed }) => isUnfed)) await this.feed(window);
-    const reads = window.reads((pack, block) => cache.pack(pack)?.blocks[block] ?? NO_BLOCK, most);
+    const reads = window.reads(this.sizeOf, most);
     for (const part of window.parts) if (mustStayOpen(part)) this.openTemporary(part.file);
     const running = new Limiter(threads + 2);
     let left = reads.length;
@@ -158,7 +176,10 @@ export class WindowRunner {
         const { temporary } = file;
         if (temporary === undefined) continue;
         const folder = file.node.folder.handle();
-        const input = { folder, name: file.name, offset, temporary, ...packItems(part.items) };
+        const { name, isContinued } = file;
+        const replaces = file.replaces?.seen.type === 'file';
+        const known = { folder, name, offset, temporary, isContinued, replaces };
+        const input = { ...known, ...packItems(part.items) };
         running.start(async () => window.addRest(number, await workers.run('feedFile', input)));
       }
     } finally {
@@ -184,7 +205,10 @@ export class WindowRunner {
   private openTemporary(file: FileUnderway): void {
     if (file.temporary !== undefined || file.lost !== undefined) return;
     try {
-      file.temporary = createTemporary(file.node.folder, file.flags, file.mode);
+      const { unfinishedName, flags, mode } = file;
+      const { folder } = file.node;
+      const unfinished = unfinishedName && openUnfinished(folder, unfinishedName, flags);
+      file.temporary = unfinished || createTemporary(folder, flags, mode);
       this.open.add(file);
     } catch (error) {
       if (!(error instanceof FileError)) throw error;
@@ -230,6 +254,7 @@ export class WindowRunner {
       const transfer = stored.byteLength === stored.buffer.byteLength ? [stored.buffer as ArrayBuffer] : [];
       const output = await this.its.workers.run('writeBlocks', input, { transfer });
       this.learn(read, output, isSingle);
+      for (const { part, item } of wanted) this.count(parts[part]!.file, item.length);
       await this.takeOver(output, involved);
     } catch (error) {
       if (
@@ -247,6 +272,13 @@ export class WindowRunner {
         part.isUnfetched = true;
       }
     }
+  }
+
+  /** Progress of files that take several reads; of others only their end counts. */
+  private count(file: FileUnderway, bytes: number): void {
+    if (file.temporary === undefined) return;
+    file.written += bytes;
+    this.its.report.underway(file.path, bytes);
   }
 
   /** Takes in what a read says about the blocks themselves. */
@@ -286,7 +318,7 @@ export class WindowRunner {
       else if (result === WRITTEN.refused) this.giveUp(file, reasons.get(i) ?? 'the target refuses it');
       else if (file.temporary === undefined) {
         closePart(part);
-        this.its.ended(file, result === WRITTEN.done ? 'restored' : 'existed');
+        this.end(file, result === WRITTEN.done ? 'restored' : 'existed');
       } else if (--part.readsLeft === 0 && isWanted(part)) written.push(part);
     }
     await this.finishWritten(written);
@@ -312,7 +344,7 @@ export class WindowRunner {
     for (const [i, file] of whole.entries()) {
       const result = output.states[i]!;
       if (result === WRITTEN.done || result === WRITTEN.existed) {
-        this.its.ended(file, result === WRITTEN.done ? 'restored' : 'existed');
+        this.end(file, result === WRITTEN.done ? 'restored' : 'existed');
       } else this.giveUp(file, reasons.get(i) ?? 'the target refuses it');
     }
   }
@@ -327,7 +359,13 @@ export class WindowRunner {
   private endLost(file: FileUnderway): void {
     if (file.lost === undefined || file.parts > 0) return;
     this.drop(file);
-    this.its.ended(file, 'lost');
+    this.end(file, 'lost');
+  }
+
+  private end(file: FileUnderway, end: EntryEnd): void {
+    this.its.report.underway(file.path, -file.written);
+    file.written = 0;
+    this.its.ended(file, end);
   }
 }
 

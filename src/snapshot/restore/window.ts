@@ -32,7 +32,7 @@ export interface BlockPlace {
 /** A chunk that a file needs. */
 export interface Piece {
   /** Position in the window's parts. */
-  readonly part: number;
+  part: number;
   readonly block: number;
   readonly ordinal: number;
   /** In the file. */
@@ -62,7 +62,19 @@ interface PlannedBlock {
   readonly pack: number;
   readonly block: number;
   readonly pieces: Piece[];
+  /** Bytes of the pieces; one that two files need counts twice. */
+  wanted: number;
+  /** What the window held when the last piece was added. */
+  touched: number;
+  /** It has waited for another window once. */
+  waited: boolean;
 }
+
+/** How to learn how long a block is. */
+export type SizeOf = (pack: number, block: number) => BlockSize;
+
+/** So much of a window may wait for the next one: the workers need something to do meanwhile. */
+const WAITING_SHARE = 1 / 2;
 
 /** Packs have fewer blocks. */
 const BLOCKS = 65_536;
@@ -131,6 +143,8 @@ export class Window {
           part.reason = 'a chunk of it is missing or damaged in the repository, and there is no other copy';
         } else {
           const block = this.block(place);
+          block.wanted += item.length;
+          block.touched = this.bytes;
           block.pieces.push({ part: number, block: place.block, ordinal: place.ordinal, offset, item });
           first ??= block;
           isSpread ||= block !== first;
@@ -145,17 +159,79 @@ export class Window {
     const key = pack * BLOCKS + block;
     let planned = this.blocks.get(key);
     if (planned === undefined) {
-      planned = { pack, block, pieces: [] };
+      planned = { pack, block, pieces: [], wanted: 0, touched: 0, waited: false };
       this.blocks.set(key, planned);
     }
     return planned;
   }
 
   /**
+   * Moves the blocks of which more may be needed soon to the next window, which is empty: so they are fetched and opened once.
+   * Files of which some blocks stay are written in two parts. A block waits once only.
+   */
+  deferTo(next: Window, sizeOf: SizeOf): void {
+    const waiting = this.unfinishedBlocks(sizeOf);
+    if (waiting.length === 0) return;
+    const counts = new Map<number, number>();
+    for (const [key, block] of waiting) {
+      this.blocks.delete(key);
+      next.blocks.set(key, { ...block, touched: 0, waited: true });
+      for (const { part } of block.pieces) counts.set(part, (counts.get(part) ?? 0) + 1);
+    }
+    const staying = new Set<number>();
+    for (const { pieces } of this.blocks.values()) for (const { part } of pieces) staying.add(part);
+    const numbers = new Map<number, number>();
+    for (const number of [...counts.keys()].sort((a, b) => a - b)) {
+      const part = this.parts[number]!;
+      numbers.set(number, next.parts.length);
+      next.take(staying.has(number) ? splitOff(part) : part, counts.get(number)!, staying.has(number));
+    }
+    for (const { pieces } of next.blocks.values()) {
+      for (const piece of pieces) {
+        piece.part = numbers.get(piece.part)!;
+        next.bytes += piece.item.length;
+      }
+    }
+    this.removeParts((number) => counts.has(number) && !staying.has(number));
+  }
+
+  /** The blocks of which not all is needed so far, last touched first: files are walked in about the order of their blocks. */
+  private unfinishedBlocks(sizeOf: SizeOf): readonly (readonly [key: number, block: PlannedBlock])[] {
+    let room = this.bytes * WAITING_SHARE;
+    return [...this.blocks]
+      .filter(([, { pack, block, wanted, waited }]) => !waited && wanted < sizeOf(pack, block).plain)
+      .sort(([, a], [, b]) => b.touched - a.touched)
+      .filter(([, { wanted }]) => {
+        room -= wanted;
+        return room >= 0;
+      });
+  }
+
+  private take(part: FilePart, pieces: number, isSplit: boolean): void {
+    this.parts.push(part);
+    this.items += pieces;
+    this.entryBytes += part.file.encoded.byteLength;
+    if (isSplit || part.file.isParted || pieces > 1) this.spreadParts++;
+  }
+
+  private removeParts(isGone: (number: number) => boolean): void {
+    const numbers = new Map<number, number>();
+    const kept = this.parts.filter((_, number) => {
+      if (isGone(number)) return false;
+      numbers.set(number, numbers.size);
+      return true;
+    });
+    this.parts.splice(0, this.parts.length, ...kept);
+    for (const { pieces } of this.blocks.values()) {
+      for (const piece of pieces) piece.part = numbers.get(piece.part)!;
+    }
+  }
+
+  /**
    * The reads, with neighbouring blocks joined up to the bytes of `most`, and sets how many each part needs. A single block
    * may be larger; 0 joins none.
    */
-  reads(sizeOf: (pack: number, block: number) => BlockSize, most: BlockSize): PlannedRead[] {
+  reads(sizeOf: SizeOf, most: BlockSize): PlannedRead[] {
     const ordered = [...this.blocks.values()].sort((a, b) => a.pack - b.pack || a.block - b.block);
     const reads = joinNeighbours(ordered, sizeOf, most);
     for (const part of this.parts) part.readsLeft = 0;
@@ -170,11 +246,14 @@ export class Window {
   }
 }
 
-function joinNeighbours(
-  blocks: readonly PlannedBlock[],
-  sizeOf: (pack: number, block: number) => BlockSize,
-  most: BlockSize,
-): PlannedRead[] {
+/** A second part of the same content: which pieces belong to which is the windows' affair. */
+function splitOff(part: FilePart): FilePart {
+  part.file.isParted = true;
+  part.file.parts++;
+  return { ...part };
+}
+
+function joinNeighbours(blocks: readonly PlannedBlock[], sizeOf: SizeOf, most: BlockSize): PlannedRead[] {
   const reads: { pack: number; firstBlock: number; blocks: number; pieces: Piece[] }[] = [];
   let stored = 0;
   let plain = 0;
