@@ -344,6 +344,7 @@ test('a window ends when the attributes of its files are many bytes, and nothing
   const runner = {
     isHungry: false,
     newWindow: () => new Window(() => undefined),
+    defer: () => undefined,
     run: async () => {
       if (fail) throw new Error('the window failed');
     },
