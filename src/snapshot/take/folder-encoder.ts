@@ -22,7 +22,7 @@ import {
   markForReading,
   replaceRow,
 } from './folder-state.js';
-import { type FileTaker, folderKey, type LinkedFiles } from './linked-files.js';
+import type { FileTaker, LinkedFiles } from './linked-files.js';
 import { fileEntry, fileNotes, folderEntry, otherEntry, type SourceEntryContext } from './source-entry.js';
 import type { Tally } from './tally.js';
 
@@ -193,7 +193,8 @@ export class FolderEncoder {
 
   private linkGroup(stats: StatTable, row: number): string | undefined {
     if (stats.nlink(row) < 2) return undefined;
-    return this.its.linkGroups.digest(fromLatin1(folderKey(stats, row))).toString('latin1', 0, 8);
+    const { linkGroups, linkedFiles } = this.its;
+    return linkGroups.digest(fromLatin1(linkedFiles.keyOf(stats, row))).toString('latin1', 0, 8);
   }
 
   /** A promise resolves when there is room for the next file; without one there is. */
@@ -228,7 +229,7 @@ export class FolderEncoder {
     }
     const file = { path: item.real, size, mayHaveHoles };
     if (stats.nlink(item.row) < 2) return this.its.addFile(file, finish);
-    return this.its.linkedFiles.add(folderKey(stats, item.row), { file, finish }, this.its);
+    return this.its.linkedFiles.add(stats, item.row, { file, finish }, this.its);
   }
 
   /**

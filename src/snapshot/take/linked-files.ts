@@ -6,6 +6,9 @@ export function folderKey(stats: StatTable, row: number): string {
   return `${stats.device(row)} ${stats.inodeKey(row)}`;
 }
 
+/** The number of an inode that was freed is given again; the times of a file system advance in steps shorter than this. */
+const SETTLED_SECONDS = 2;
+
 /** One name of a file with several. */
 export interface LinkedName {
   readonly file: FileToTake;
@@ -22,11 +25,34 @@ export interface FileTaker {
 /** The files with several names that a run meets, in whichever source: each is read once. */
 export class LinkedFiles {
   private readonly table = new StatTable(1);
-  /** By `folderKey`: what was taken, or who waits for it. */
+  /** By `keyOf`: what was taken, or who waits for it. */
   private readonly files = new Map<string, TakenFile | LinkedName[]>();
 
-  /** A promise resolves when there is room for the next file; without one there is. */
-  add(key: string, name: LinkedName, its: FileTaker): Promise<void> | undefined {
+  /** `startSeconds`: when the run began, in seconds since 1970. */
+  constructor(private readonly startSeconds: number) {}
+
+  /**
+   * Identifies a file with several names by more than `folderKey`, whose number may be that of another file by the time
+   * the next name is looked at. The time it was made is enough where that is longer before the run than any step of the
+   * clock: whatever takes its number from then on is younger. Otherwise everything must be as it was; that a further link,
+   * which changes the ctime, makes two files of one then costs a second read, and that they are restored as two.
+   */
+  keyOf(stats: StatTable, row: number): string {
+    const key = folderKey(stats, row);
+    const birth = stats.hasBirthTime(row) ? `${stats.birthSeconds(row)}.${stats.birthNanoseconds(row)}` : '';
+    if (birth !== '' && stats.birthSeconds(row) < this.startSeconds - SETTLED_SECONDS)
+      return `${key} ${birth}`;
+    const modified = `${stats.mtimeSeconds(row)}.${stats.mtimeNanoseconds(row)}`;
+    const changed = `${stats.ctimeSeconds(row)}.${stats.ctimeNanoseconds(row)}`;
+    return `${key} ${birth} ${stats.size(row)} ${modified} ${changed}`;
+  }
+
+  /**
+   * Takes in a name that was seen as this row of a table. A promise resolves when there is room for the next file; without
+   * one there is.
+   */
+  add(stats: StatTable, row: number, name: LinkedName, its: FileTaker): Promise<void> | undefined {
+    const key = this.keyOf(stats, row);
     const known = this.files.get(key);
     if (known === undefined) {
       const waiting: LinkedName[] = [];
@@ -50,7 +76,7 @@ export class LinkedFiles {
     if (taken.row !== undefined && (taken.state === 'ok' || taken.state === 'unsteady')) {
       this.table.clear();
       this.table.addRow(taken.row);
-      if (folderKey(this.table, 0) === key) {
+      if (this.keyOf(this.table, 0) === key) {
         // With memory of its own, so that it does not keep the rows of its whole batch.
         const shared = { ...taken, row: Uint8Array.from(taken.row), newBytes: 0 };
         this.files.set(key, shared);

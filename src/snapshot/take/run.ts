@@ -78,7 +78,7 @@ export function prepareRun(
       known: knownChunks(cache, loaded.sync.unreliable),
       directoryKeys: algorithms.blake3.create({ context: 'cbr 2026 directory states' }),
       linkGroups: keys.linkGroups(),
-      linkedFiles: new LinkedFiles(),
+      linkedFiles: new LinkedFiles(repository.now() / 1000),
       tally,
       early,
       ownFolders,
