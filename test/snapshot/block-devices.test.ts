@@ -101,3 +101,15 @@ test('what is no block device is not opened as one', () => {
   for (const path of ['/dev/null', '/dev', import.meta.filename])
     expect(() => openBlockDevice(path as RawPath, stats)).toThrow('no block device');
 });
+
+testLoops?.('named with the folder it lies in: refused, for its content would not be stored', async () => {
+  const { its, device } = await withDevice();
+  const node = join(its.source, 'device');
+  const { rdev } = statSync(device);
+  runScript(its.source, [`mknod device b ${rdev >> 8} ${rdev & 0xff}`]);
+  const { summary, problems } = await its.take({ paths: [its.source, node], readDevices: true });
+  expect(summary.missingSources).toBe(1);
+  expect(problems.map(({ subject, reason }) => [subject, reason])).toEqual([
+    [node, expect.stringContaining('store it in a snapshot of its own')],
+  ]);
+});

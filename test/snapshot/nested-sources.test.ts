@@ -1,6 +1,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import type { FilterRules, RawPath } from '../../dist/fs/index.js';
+import { excluding, patternRules, rulesWith } from '../fs/rules.js';
 import { probeAbilities, tellMissing } from './abilities.js';
 import { QUICK } from './places.js';
 import { randomContent } from './random-content.js';
@@ -118,4 +120,46 @@ test('a file in a folder that may be entered but not listed', async () => {
   runScript(its.source, ['chmod 711 closed']);
   const { summary } = await its.take({ paths: [join(its.source, 'closed/known')] });
   expect(summary).toMatchObject({ errors: 0, statistics: { files: 1 } });
+});
+
+describe('what is named is taken, whatever leaves out the rest of the named folder it lies in', () => {
+  const rule = (option: string) => ({ text: '', option });
+  const byRules: readonly (readonly [string, FilterRules, readonly string[]])[] = [
+    ['a pattern', excluding('*.log'), ['b/big', 'b/other.txt']],
+    ['a pattern for the folder above', excluding('b'), []],
+    [
+      'the size',
+      rulesWith({ largerThan: { ...rule('--exclude-larger-than'), bytes: 100 } }),
+      ['b/other.txt'],
+    ],
+    ['what else is included', rulesWith({ include: patternRules(['*.txt']) }), ['b/other.txt']],
+    [
+      'a file in the folder',
+      rulesWith({ presence: [{ ...rule('--exclude-if-present'), name: '.none', header: '' }] }),
+      ['b/.none'],
+    ],
+  ];
+  test.for(byRules)('%s', async ([, rules, others]) => {
+    const its = await scratchRepository();
+    const inA = (name: string): string => join(its.source, 'a', name);
+    mkdirSync(inA('b/kept'), { recursive: true });
+    for (const name of ['b/x.log', 'b/big', 'b/other.txt', 'b/kept/empty.log'])
+      writeFileSync(inA(name), name === 'b/big' || name === 'b/x.log' ? randomContent(1, 200) : '');
+    if (rules.presence.length > 0) writeFileSync(inA('b/.none'), '');
+    const taken = await its.take({
+      ...{ paths: [join(its.source, 'a'), inA('b/kept')], listed: [inA('b/x.log') as RawPath], rules },
+    });
+    expect(taken.summary).toMatchObject({ errors: 0, missingSources: 0 });
+    const names = await namesIn(its, join(its.source, 'a'));
+    expect(names.filter((name) => name !== './b/kept/empty.log')).toEqual(
+      ['.', './b', './b/kept', './b/x.log', ...others.map((name) => `./${name}`)].sort(),
+    );
+    const again = await its.take({
+      ...{ paths: [join(its.source, 'a'), inA('b/kept')], listed: [inA('b/x.log') as RawPath], rules },
+    });
+    expect(again.summary.statistics).toMatchObject({ newFiles: 0, changedFiles: 0 });
+    // Without it being named it is left out again, though nothing on the disk changed.
+    await its.take({ paths: [join(its.source, 'a')], rules });
+    expect(await namesIn(its, join(its.source, 'a'))).not.toContain('./b/x.log');
+  });
 });

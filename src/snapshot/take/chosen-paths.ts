@@ -11,6 +11,8 @@ export interface ChosenPath extends NamedPath {
   readonly found: FoundPath;
   /** Named folders in it on other file systems: they are taken in with --one-file-system too. */
   readonly mounts: ReadonlySet<RawPath>;
+  /** Everything that is named in it: no rule leaves it out. */
+  readonly inside: ReadonlySet<RawPath>;
 }
 
 export interface Choice {
@@ -19,7 +21,7 @@ export interface Choice {
   readonly refused: readonly (NamedPath & { readonly reason: string; readonly error?: FileError })[];
 }
 
-const NO_MOUNTS: ReadonlySet<RawPath> = new Set();
+const NONE: ReadonlySet<RawPath> = new Set();
 
 /** Leaves out what lies in another named folder anyway. Rejects (usage) when two would be stored at one place. */
 export function choosePaths(
@@ -31,6 +33,12 @@ export function choosePaths(
 ): Choice {
   const byPath = new Map(named.map((each) => [each.from, each]));
   const mounts = new Map<RawPath, Set<RawPath>>();
+  const inside = new Map<RawPath, Set<RawPath>>();
+  const put = (sets: Map<RawPath, Set<RawPath>>, outer: NamedPath, path: RawPath): void => {
+    const set = sets.get(outer.from);
+    if (set === undefined) sets.set(outer.from, new Set([path]));
+    else set.add(path);
+  };
   const linksOnTheWay = new Set<RawPath>();
   const kept: NamedPath[] = [];
   const refused: { path: RawPath; from: RawPath; reason: string; error?: FileError }[] = [];
@@ -42,16 +50,16 @@ export function choosePaths(
       continue;
     }
     const outer = outermost(each, byPath, found, linksOnTheWay);
-    const reason = outer && whyUnreached(each.from, outer.from, found, ways, options);
+    const reason =
+      outer && (whyUnread(here, outer, options) ?? whyUnreached(each.from, outer.from, found, ways, options));
     if (outer === undefined) kept.push(each);
     else if (reason !== undefined) refused.push({ ...each, reason });
     else {
       // Lists often name everything there is.
       if (byName.has(each.from))
         tally.note(each.path, `is inside ${displayPath(outer.path)}, and a part of it`);
-      if (here.type !== 'directory') continue;
-      const named = mounts.get(outer.from) ?? new Set();
-      mounts.set(outer.from, named.add(each.path));
+      put(inside, outer, each.path);
+      if (here.type === 'directory') put(mounts, outer, each.path);
     }
   }
   const chosen = kept.filter(({ from }) => !linksOnTheWay.has(from));
@@ -64,7 +72,8 @@ export function choosePaths(
     chosen: chosen.map((each) => ({
       ...each,
       found: found.get(each.from) as FoundPath,
-      mounts: mounts.get(each.from) ?? NO_MOUNTS,
+      mounts: mounts.get(each.from) ?? NONE,
+      inside: inside.get(each.from) ?? NONE,
     })),
     refused,
   };
@@ -90,6 +99,12 @@ function outermost(
     if (there.type === 'directory') outer = other;
   }
   return outer;
+}
+
+/** A walk stores devices as such. */
+function whyUnread({ type }: FoundPath, outer: NamedPath, { readDevices }: TakeOptions): string | undefined {
+  if (readDevices !== true || type !== 'block device') return undefined;
+  return `its content cannot be stored as a part of ${displayPath(outer.path)}, which is named too: store it in a snapshot of its own`;
 }
 
 /** Why a walk through `outer` does not come by `path`; undefined if it does. */

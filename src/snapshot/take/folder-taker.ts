@@ -36,7 +36,7 @@ import { LinkFollower } from './link-follower.js';
 import { folderKey } from './linked-files.js';
 import { NewestChange } from './newest-change.js';
 import { type OwnFolders, OwnPlaces } from './own-folders.js';
-import { type FolderRules, SourceFilter } from './source-filter.js';
+import { type FolderRules, namesBelow, SourceFilter } from './source-filter.js';
 import type { StateAfter } from './source-state.js';
 import { StateJournal } from './state-journal.js';
 
@@ -56,6 +56,8 @@ export interface SourceRoot {
   /** Folders below on other devices that are taken in all the same. */
   readonly mounts: ReadonlySet<RawPath>;
   readonly filter: EntryFilter | undefined;
+  /** What is named below: the filter leaves none of it out. */
+  readonly inside: ReadonlySet<RawPath>;
   /** So many symlinks are followed on the way to an entry. */
   readonly followLinks: number;
   /** Those that were followed to get to this folder. */
@@ -96,7 +98,7 @@ export class FolderTaker {
     private readonly its: FolderTakerParts,
   ) {
     this.list = new FolderListBuilder(root.rules);
-    this.filter = root.filter && new SourceFilter(root.filter, its.tally);
+    this.filter = root.filter && new SourceFilter(root.filter, its.tally, namesBelow(root));
     this.encoder = new FolderEncoder(its, root.trusted, root.rules);
     this.breather = new Breather(its);
     if (root.isSnapshot) this.newest = new NewestChange();
@@ -178,7 +180,7 @@ export class FolderTaker {
     }
     const pause = this.breather.breathe(path);
     if (pause !== undefined) await pause;
-    if (rules?.chosen === false && rows.length === 0 && place.relative !== '') {
+    if (rules?.isWay === true && rows.length === 0 && place.relative !== '') {
       this.freeTables.push(stats);
       return undefined;
     }

@@ -10,7 +10,7 @@ import {
 import type { SourceRoot } from './folder-taker.js';
 import type { Told } from './ignore-files.js';
 import { folderKey } from './linked-files.js';
-import { type FolderRules, SourceFilter } from './source-filter.js';
+import { type FolderRules, namesBelow, SourceFilter } from './source-filter.js';
 
 /** The run itself says what is wrong with rules. */
 const NOBODY: Told = { error: () => undefined, note: () => undefined };
@@ -45,7 +45,7 @@ export async function forecast(
   const stats = new StatTable(64);
   const counted = { ...known };
   for (const root of roots) {
-    const filter = root.filter && new SourceFilter(root.filter, NOBODY);
+    const filter = root.filter && new SourceFilter(root.filter, NOBODY, namesBelow(root));
     const waiting: Waiting[] = [{ path: root.real, relative: '', above: undefined }];
     let sliceStart = performance.now();
     for (let folder = waiting.pop(); folder !== undefined; folder = waiting.pop()) {

@@ -12,12 +12,17 @@ import {
   readXattrsIn,
 } from '../../fs/index.js';
 import { type FolderPlace, ignoreFilesIn, type Told } from './ignore-files.js';
+import { restOf } from './named-paths.js';
 
 /** What holds in one folder. */
 export interface FolderRules {
   readonly relative: string;
   /** It is chosen, and so is all that is in it. */
   readonly chosen: boolean;
+  /** It is taken only for what is chosen or named below it. */
+  readonly isWay: boolean;
+  /** The rule that leaves it out; it is taken only for what is named below it, and this leaves out the rest. */
+  readonly around: FilterRule | undefined;
   readonly patterns: FolderPatterns | undefined;
   /** The rule by which the content is left out, all but these names. */
   readonly content: { readonly rule: FilterRule; readonly kept: ReadonlySet<string> } | undefined;
@@ -33,18 +38,32 @@ export const NOT_INCLUDED: FilterRule = Object.freeze({ text: '', option: '--inc
  * that did not change, so no state can outlive the rules it was made with.
  */
 export class SourceFilter {
+  /** The folders on the way to what is named. */
+  private readonly ways: ReadonlySet<string>;
+  /** Those that a rule leaves out, until they are entered. */
+  private readonly around = new Map<string, FilterRule>();
+
+  /** `named`: paths relative to the root that are taken whatever the rules say. */
   constructor(
     private readonly filter: EntryFilter,
     private readonly tell: Told,
-  ) {}
+    private readonly named: ReadonlySet<string>,
+  ) {
+    this.ways = foldersAbove(named);
+  }
 
   /** What holds in a folder that is taken; `above` is undefined for the root. */
   enter(place: FolderPlace, listing: FolderListing, above: FolderRules | undefined): FolderRules {
     const { rules } = this.filter;
     const { relative } = place;
+    const chosen = this.choosesFolder(above, relative);
+    const around = this.around.get(relative);
+    this.around.delete(relative);
     return {
       relative,
-      chosen: this.choosesFolder(above, relative),
+      chosen,
+      isWay: (!chosen || around !== undefined) && !this.named.has(relative),
+      around,
       patterns:
         rules.ignoreFiles.length === 0
           ? undefined
@@ -60,13 +79,26 @@ export class SourceFilter {
   }
 
   /** The rule that leaves out an entry of a folder. One that does not leads no further than what is chosen below it. */
-  excluded(inside: FolderRules, { names, stats }: FolderListing, row: number): FilterRule | undefined {
+  excluded(inside: FolderRules, listing: FolderListing, row: number): FilterRule | undefined {
+    const name = listing.names[row]!;
+    const path = pathIn(inside, name);
+    if (this.named.has(path)) return undefined;
+    const rule = this.excludedByRules(inside, listing, row, path);
+    if (rule === undefined || !this.ways.has(path) || listing.stats.type(row) !== 'directory') return rule;
+    this.around.set(path, rule);
+    return undefined;
+  }
+
+  private excludedByRules(
+    inside: FolderRules,
+    { names, stats }: FolderListing,
+    row: number,
+    path: string,
+  ): FilterRule | undefined {
     const { filter } = this;
-    const name = names[row]!;
-    const path = inside.relative === '' ? name : `${inside.relative}/${name}`;
     const type = stats.type(row);
     const isFolder = type === 'directory';
-    const byPath = this.excludedName(inside, name, isFolder);
+    const byPath = this.excludedByName(inside, names[row]!, isFolder);
     if (byPath !== undefined) return byPath;
     const bySize = type === 'file' ? filter.excludedBySize(stats.size(row)) : undefined;
     if (bySize !== undefined) return bySize;
@@ -81,9 +113,16 @@ export class SourceFilter {
 
   /** The same for one of which nothing but its name is known. */
   excludedName(inside: FolderRules, name: string, isFolder: boolean): FilterRule | undefined {
+    const path = pathIn(inside, name);
+    return this.named.has(path) || this.ways.has(path)
+      ? undefined
+      : this.excludedByName(inside, name, isFolder);
+  }
+
+  private excludedByName(inside: FolderRules, name: string, isFolder: boolean): FilterRule | undefined {
+    if (inside.around !== undefined) return inside.around;
     if (inside.content !== undefined && !inside.content.kept.has(name)) return inside.content.rule;
-    const path = inside.relative === '' ? name : `${inside.relative}/${name}`;
-    return this.filter.excludedByPath(path, isFolder, inside.patterns);
+    return this.filter.excludedByPath(pathIn(inside, name), isFolder, inside.patterns);
   }
 
   private presenceIn({ path, real }: FolderPlace, { names, stats }: FolderListing): FolderRules['content'] {
@@ -123,4 +162,31 @@ function attributesIn(real: RawPath, { names }: FolderListing): readonly (readon
   return readXattrsIn(real, names).map((found) =>
     found.map(({ name, value }) => ({ name, value: toLatin1(value) })),
   );
+}
+
+function pathIn({ relative }: FolderRules, name: string): string {
+  return relative === '' ? name : `${relative}/${name}`;
+}
+
+function foldersAbove(paths: Iterable<string>): ReadonlySet<string> {
+  const folders = new Set<string>();
+  for (const path of paths) {
+    for (let end = path.lastIndexOf('/'); end > 0; end = path.lastIndexOf('/', end - 1)) {
+      const folder = path.slice(0, end);
+      if (folders.has(folder)) break;
+      folders.add(folder);
+    }
+  }
+  return folders;
+}
+
+/** What is named below a root, relative to it. */
+export function namesBelow({
+  path,
+  inside,
+}: {
+  readonly path: RawPath;
+  readonly inside: ReadonlySet<RawPath>;
+}): ReadonlySet<string> {
+  return new Set([...inside].map((each) => restOf(each, path).slice(1)));
 }

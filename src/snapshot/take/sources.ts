@@ -103,7 +103,8 @@ export function resolveSources(options: TakeOptions, context: SourceContext): Re
     fail(path, reason, error === undefined ? `${displayPath(from)}: ${reason}` : messageOf(error));
   }
   for (const chosen of choice.chosen) orFail([chosen], () => resolver.add(chosen));
-  sources.push(...resolver.folders);
+  // There may be more than a call takes arguments.
+  for (const folder of resolver.folders) sources.push(folder);
   for (const list of resolver.lists) orFail(list, () => sources.push(resolver.listed(list)));
   if (sources.length === 0) {
     throw new CbrError('source', `none of the sources can be read: ${problem}`, {
@@ -179,7 +180,7 @@ class Resolver {
     else others.push(chosen);
   }
 
-  private folder({ path, from, found, mounts }: ChosenPath, real: RawPath): FolderSource {
+  private folder({ path, from, found, mounts, inside }: ChosenPath, real: RawPath): FolderSource {
     const { options, its } = this;
     const stats = new StatTable(1);
     statPath(real, stats);
@@ -193,7 +194,7 @@ class Resolver {
     }
     const state = sourceState(stateKey('folder', { path, from }, fileSystem, options), options, its);
     const root: SourceRoot = {
-      ...{ path, real, state: state.before, trusted: state.trusted, mounts },
+      ...{ path, real, state: state.before, trusted: state.trusted, mounts, inside },
       rules: changeRules(options, fileSystem),
       device: options.oneFileSystem ? stats.device(0) : undefined,
       filter: compileRules(options.rules, path),
