@@ -34,7 +34,7 @@ export { MetadataWriter } from './metadata-writer.js';
 export { mountOf } from './mounts.js';
 export { missingAbilities } from './native.js';
 export { openFileLimit } from './open-files.js';
-export { giveBackMode, openEntryToOwner, openToOwner } from './owner-access.js';
+export { giveBackMode, lacksOwnerRights, openEntryToOwner, openToOwner } from './owner-access.js';
 export { Owners } from './owners.js';
 export { compilePathPatterns, type PathPatterns, type PathRange } from './path-patterns.js';
 export { regexFault } from './path-regex.js';

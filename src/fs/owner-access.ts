@@ -40,10 +40,14 @@ export function giveBackMode(folder: TargetFolder, mode: number | undefined): vo
   }
 }
 
-/** Root needs no rights. */
-function grant({ mode, uid }: SeenEntry, change: (mode: number) => void): number | undefined {
-  const before = mode & MODE_BITS;
-  if ((before & OWNER_ALL) === OWNER_ALL || uid === 0 || uid !== process.geteuid?.()) return undefined;
+/** Whether `openToOwner` would give rights. Root needs none. */
+export function lacksOwnerRights({ mode, uid }: SeenEntry): boolean {
+  return (mode & OWNER_ALL) !== OWNER_ALL && uid !== 0 && uid === process.geteuid?.();
+}
+
+function grant(seen: SeenEntry, change: (mode: number) => void): number | undefined {
+  if (!lacksOwnerRights(seen)) return undefined;
+  const before = seen.mode & MODE_BITS;
   try {
     change(before | OWNER_ALL);
     return before;

@@ -262,11 +262,12 @@ test.runIf(process.getuid?.() === 0)(
     for (const name of ['.', 'folder'])
       expect(statSync(join(its.home, 'out', name)).mode & 0o777).toBe(0o555);
     // Left alone, it keeps the rights that it has.
-    runScript(join(its.home, 'out'), ['rm folder/b', 'chmod 577 folder']);
+    runScript(join(its.home, 'out'), ['rm folder/b', 'chmod 277 folder']);
+    expect(await asOther('--overwrite', 'never', '--dry-run')).toMatchObject({ code: 0 });
     const kept = await asOther('--overwrite', 'never');
     expect(kept).toMatchObject({ code: 0 });
     expect(readdirSync(join(its.home, 'out/folder'))).toEqual(['b']);
-    expect(statSync(join(its.home, 'out/folder')).mode & 0o777).toBe(0o577);
+    expect(statSync(join(its.home, 'out/folder')).mode & 0o777).toBe(0o277);
   },
 );
 

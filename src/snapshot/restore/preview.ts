@@ -5,6 +5,7 @@ import {
   FileError,
   identityOf,
   isFilled,
+  lacksOwnerRights,
   lookAt,
   lookAtOpen,
   openFolder,
@@ -126,7 +127,13 @@ export class Preview {
     const seen = lookAt(parent, entry.name);
     if (seen === undefined) return 'absent';
     if (seen.type !== 'directory' && mayReplace(entry, seen, this.its.rule)) return 'absent';
-    return openFolder(parent, entry.name);
+    try {
+      return openFolder(parent, entry.name);
+    } catch (error) {
+      // The restore gives its owner the right to look into it; a preview changes nothing.
+      if (error instanceof FileError && error.errno === 'EACCES' && lacksOwnerRights(seen)) return 'absent';
+      throw error;
+    }
   }
 
   private async entry(folder: PreviewedFolder, { entry, path }: EntryStep): Promise<void> {
