@@ -47,7 +47,8 @@ ${LETTERS_HELP}
 
 A file that is gone in one place and new in another with the same content was moved; of several, those with the same name
 belong together. Times alone make no change, unless --metadata is given. The exit code is 0 whether or not there are changes.
-What one side has and the other one perhaps only could not read, or did not reach, is counted and no change; the exit code is 3.
+What one snapshot has and the other one perhaps only could not read, or did not reach, is counted and no change, and the exit
+code is 3; with --live what a snapshot lacks for that counts as added.
 The same bytes count as other content where they are holes in one file and stored zeros in the other.
 --live looks at the paths that the snapshot has: for what was stored with --as, moved by a rewrite or taken on another machine
 name the place with --live-path. A source that is not on the disk is told. A file is read when its time differs and its size does not, and where it could have been moved. What was left
