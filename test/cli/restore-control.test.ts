@@ -175,10 +175,42 @@ describe('a target that is refused', () => {
       runScript(its.root, ['mount -o remount,size=3m small']);
       const again = await its.json(restoring(its, target, '--overwrite', 'if-changed'));
       expect(again).toMatchObject({ code: 0, summary: { files: { unchanged: 2 } } });
+      // What is replaced stays until the new file is whole.
+      runScript(target, ['truncate -s 2999999 large']);
+      runScript(its.root, ['mount -o remount,size=5m small']);
+      const beside = await its.json(restoring(its, target, '--overwrite', 'if-changed'));
+      expect(beside).toMatchObject({
+        code: 1,
+        summary: { error: { message: expect.stringContaining('would have to be written') } },
+      });
+      expect(statSync(join(target, 'large')).size).toBe(2_999_999);
+      runScript(its.root, ['mount -o remount,size=7m small']);
+      const replaced = await its.json(restoring(its, target, '--overwrite', 'if-changed'));
+      expect(replaced).toMatchObject({ code: 0, summary: { files: { replaced: 1 } } });
     } finally {
       runScript(its.root, ['umount small']);
     }
   });
+});
+
+test('a target is refused that has room for the bytes of small files and not for their blocks', async () => {
+  const its = await plainPlace();
+  for (let i = 0; i < 400; i++) writeFileSync(join(its.source, `${i}`), 'x');
+  await snapshotId(its);
+  const target = join(its.root, 'small');
+  mkdirSync(target);
+  if (!probeAbilities(its.root).mounts) return;
+  runScript(its.root, ['mount -t tmpfs -o size=1m none small']);
+  try {
+    const { code, summary } = await its.json(restoring(its, target));
+    expect({ code, error: summary.error }).toMatchObject({
+      code: 1,
+      error: { message: expect.stringContaining('would have to be written') },
+    });
+    expect(readdirSync(target)).toEqual([]);
+  } finally {
+    runScript(its.root, ['umount small']);
+  }
 });
 
 describe('what is to be deleted', () => {

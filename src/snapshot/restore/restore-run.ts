@@ -34,7 +34,7 @@ import { WindowRunner } from './window-runner.js';
 const WINDOW_PARTS = 30_000;
 const WINDOW_ITEMS = 100_000;
 /** So much content is long enough to hide that the blocks at the borders of windows are opened twice. */
-const WINDOW_BYTES = 4 * 2 ** 30;
+export const WINDOW_BYTES = 4 * 2 ** 30;
 /** Encoded entries, which hold attribute values: nearly always little, and then the other limits come first. */
 const WINDOW_ENTRY_BYTES = 32 * 2 ** 20;
 const WINDOW_SPREAD_PARTS = 2000;

@@ -25,7 +25,7 @@ import { Preview } from './preview.js';
 import type { RestoreOptions, RestoreSummary } from './restore-options.js';
 import { checkPlaces } from './restore-places.js';
 import { RestoreReport } from './restore-report.js';
-import { RestoreRun } from './restore-run.js';
+import { RestoreRun, WINDOW_BYTES } from './restore-run.js';
 import { type RestoreWorkers, startRestoreWorkers } from './restore-workers.js';
 import { fitsSurely, missingRoomFor, RoomCount } from './room.js';
 import { compileSelection, type Selection, type Step, stepsOf } from './selection.js';
@@ -123,8 +123,9 @@ async function verify(restoring: Restoring, report: RestoreReport, workers: Rest
 /** Looks before anything is written: whether there is room, and what is to be deleted. Rejects to stop. */
 async function prepare(restoring: Restoring, report: RestoreReport): Promise<DeletionPlan> {
   const { options, target } = restoring;
-  const { sourceBytes } = options.snapshot.about.statistics;
-  if (options.confirmDeletions === undefined && fitsSurely(target, sourceBytes)) return new DeletionPlan();
+  const { sourceBytes, files } = options.snapshot.about.statistics;
+  if (options.confirmDeletions === undefined && fitsSurely(target, sourceBytes, files))
+    return new DeletionPlan();
   const silent = new RestoreReport(
     () => undefined,
     false,
@@ -149,8 +150,9 @@ async function preview(
   report: RestoreReport,
   comparesContent: boolean,
 ): Promise<{ readonly deletions: DeletionPlan; readonly needed: number }> {
-  const room = new RoomCount(read);
-  const isCounted = !fitsSurely(target, options.snapshot.about.statistics.sourceBytes);
+  const room = new RoomCount(read, target, WINDOW_BYTES);
+  const { sourceBytes, files } = options.snapshot.about.statistics;
+  const isCounted = !fitsSurely(target, sourceBytes, files);
   const deletions = new DeletionPlan();
   const planning = {
     selection,

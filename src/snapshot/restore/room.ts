@@ -5,17 +5,35 @@ import type { Entry } from '../entry.js';
 
 /** Adds up what a restore has to write, to compare it with the room there is before anything is written. */
 export class RoomCount {
-  /** Bytes that files need beyond those of what they replace. */
-  needed = 0;
+  /** What files need beyond what they replace. */
+  private grown = 0;
+  /** What stands twice until the old files are gone: in all, and for the largest one. */
+  private doubled = 0;
+  private largestDoubled = 0;
+  private readonly blockBytes: number;
 
-  constructor(private readonly read: ReadTreeChunk) {}
+  /** `atOnce`: bytes of files that may stand beside what they replace at the same time, if none is larger. */
+  constructor(
+    private readonly read: ReadTreeChunk,
+    target: RawPath,
+    private readonly atOnce: number,
+  ) {
+    this.blockBytes = freeSpaceAt(target).blockBytes;
+  }
+
+  /** Bytes that have to be free: a file that is replaced stays until the new one is whole. */
+  get needed(): number {
+    return this.grown + Math.min(this.doubled, Math.max(this.largestDoubled, this.atOnce));
+  }
 
   /** Counts a file, without its holes. The room of what it replaces is free again, unless that has other names. */
   async add(entry: Entry, seen: SeenEntry | undefined): Promise<void> {
     const freed = seen?.type === 'file' && seen.names === 1 ? seen.allocated : 0;
-    const size = entry.size ?? 0;
-    if (size <= freed) return;
-    this.needed += Math.max(0, (await this.contentBytes(entry, size)) - freed);
+    const bytes = await this.contentBytes(entry, entry.size ?? 0);
+    const written = Math.ceil(bytes / this.blockBytes) * this.blockBytes;
+    this.grown += Math.max(0, written - freed);
+    this.doubled += Math.min(written, freed);
+    this.largestDoubled = Math.max(this.largestDoubled, Math.min(written, freed));
   }
 
   private async contentBytes(entry: Entry, size: number): Promise<number> {
@@ -33,9 +51,10 @@ export class RoomCount {
   }
 }
 
-/** Whether so many bytes surely fit: then nothing has to be counted. */
-export function fitsSurely(target: RawPath, most: number): boolean {
-  return freeSpaceAt(target).bytes >= most;
+/** Whether files of so many bytes in all surely fit: then nothing has to be counted. */
+export function fitsSurely(target: RawPath, mostBytes: number, files: number): boolean {
+  const { bytes, blockBytes } = freeSpaceAt(target);
+  return bytes >= mostBytes + files * blockBytes;
 }
 
 /** Bytes for which the target has no room; 0 where there is room, or where the sizes do not tell. */
