@@ -11,7 +11,8 @@ import {
 import type { Entry } from '../entry.js';
 import { encodeEntry } from '../tree.js';
 import type { ContentComparison } from './content-comparison.js';
-import type { EntryEnd, PlacedEntry } from './file-underway.js';
+import type { EntryEnd } from './entry-end.js';
+import type { PlacedEntry } from './file-underway.js';
 import { FATAL, metadataOf } from './file-writer.js';
 import { hasInlineXattrs, type InlineAttributes } from './inline-attributes.js';
 import { fateOf, type OverwriteRule } from './overwrite-rule.js';

@@ -4,9 +4,6 @@ import type { Entry } from '../entry.js';
 import type { EncodedEntry } from '../tree.js';
 import type { TargetNode } from './target-tree.js';
 
-/** How an entry of a restore ended; `right`: what was there already is what was to be restored. */
-export type EntryEnd = 'restored' | 'right' | 'existed' | 'lost';
-
 /** An entry that is not a folder, with the folder that waits for it. */
 export interface PlacedEntry {
   /** The folder that it belongs into. */

@@ -11,7 +11,7 @@ import {
   type TargetFolder,
 } from '../../fs/index.js';
 import type { Entry } from '../entry.js';
-import type { EntryEnd } from './file-underway.js';
+import type { EntryEnd } from './entry-end.js';
 import { mayReplace, type OverwriteRule } from './overwrite-rule.js';
 import { loseRefused } from './refused-entry.js';
 import type { RestoreReport } from './restore-report.js';

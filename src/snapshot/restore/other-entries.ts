@@ -1,6 +1,7 @@
 import { type MetadataWriter, type Replaced, replaceByOther } from '../../fs/index.js';
 import type { Entry } from '../entry.js';
-import type { EntryEnd, PlacedEntry } from './file-underway.js';
+import type { EntryEnd } from './entry-end.js';
+import type { PlacedEntry } from './file-underway.js';
 import { metadataOf } from './file-writer.js';
 import type { InlineAttributes } from './inline-attributes.js';
 import { makeOther, UnmakeableEntry } from './other-entry.js';

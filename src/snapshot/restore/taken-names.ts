@@ -6,7 +6,7 @@ import {
   type SeenEntry,
   type TargetFolder,
 } from '../../fs/index.js';
-import type { EntryEnd } from './file-underway.js';
+import type { EntryEnd } from './entry-end.js';
 import type { RestoreReport } from './restore-report.js';
 
 /** Why an entry is lost whose name has become that of another one. */
