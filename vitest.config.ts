@@ -9,6 +9,7 @@ export default defineConfig({
     // Processes, not threads: tests change the working directory, load native libraries and get killed.
     pool: 'forks',
     maxWorkers: 2,
+    server: { deps: { external: [/\/dist\//] } },
     testTimeout: soak ? 30 * minute : minute,
     hookTimeout: soak ? 30 * minute : minute,
     reporters: ['default', './test/summary-reporter.ts'],

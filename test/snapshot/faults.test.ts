@@ -88,8 +88,9 @@ describe('the process dies at any call to the repository', () => {
   let endings: readonly string[];
 
   beforeAll(async () => {
-    // What is only looked at is the same before and after.
+    // What is only looked at is the same before and after, and between two changes, whichever look is the last one.
     for (const { number, operation } of await recordCalls()) {
+      if (!isSoak && !CHANGING.has(operation) && number % 4 > 0) continue;
       for (const when of ['before', 'after'] as const) {
         if (when === 'before' || CHANGING.has(operation))
           cases.push({ number, when, its: await Prepared.make() });

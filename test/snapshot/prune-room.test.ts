@@ -65,7 +65,9 @@ describe('no space is left at a write of a prune', () => {
   test('for a moment: copies are done without, and what nothing uses goes all the same', {
     timeout: 900_000,
   }, async () => {
-    for (const { number, kind } of writes) {
+    for (const [i, { number, kind }] of writes.entries()) {
+      // Packs are what may be done without; of all else every third will do.
+      if (!isSoak && kind !== 'packs' && i % 3 > 0) continue;
       const its = original.copy();
       const full: FaultPlan = (call) =>
         call.number === number ? { when: 'before', error: noSpace() } : undefined;
