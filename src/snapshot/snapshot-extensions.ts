@@ -23,6 +23,13 @@ export function withPartial(about: AboutSnapshot): AboutSnapshot {
   return withExtension(about, PARTIAL, new Uint8Array());
 }
 
+export function withoutPartial(about: AboutSnapshot): AboutSnapshot {
+  if (!isPartial(about)) return about;
+  const { extensions = [], ...rest } = about;
+  const others = extensions.filter(({ name }) => name !== PARTIAL);
+  return others.length === 0 ? rest : { ...rest, extensions: others };
+}
+
 /** The snapshots that this one was made from by rewriting or merging, in the order in which they were named; none: it was taken. */
 export function rewrittenFrom(about: Pick<AboutSnapshot, 'extensions'>): readonly SessionId[] {
   const value = extensionOf(about, REWRITTEN_FROM) ?? new Uint8Array();

@@ -118,5 +118,7 @@ test('nothing is made when one has it all, by a dry run, and of a single one', a
   const whole = await its.json(['merge', later, ids[1]]);
   expect(whole.summary).toMatchObject({ exitCode: 0, state: 'unchanged' });
   expect((await its.run(['merge', later, ids[1]])).stdout).toContain('has all that the others have');
+  const { stdout } = await its.run(['merge', later, ids[1], '--forget']);
+  expect(stdout).toMatch(/has all that the others have: nothing was made, and nothing was forgotten/);
   expect(everything(its)).toEqual(between);
 });

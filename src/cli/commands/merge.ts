@@ -78,6 +78,7 @@ async function mergeAll(
       different,
       conflicts,
       storedAgain: merged.storedAgain,
+      ...(merged.isPartial ? { partial: true } : {}),
       ...(dryRun ? { dryRun } : {}),
     },
   };
@@ -85,8 +86,10 @@ async function mergeAll(
 
 function mergedLines(merged: Merged, forget: boolean, dryRun: boolean): string[] {
   const { from, state, snapshot, left, different, conflicts, forgotten, storedAgain } = merged;
-  if (state === 'unchanged')
-    return [`${describedSnapshot(snapshot!)} has all that the others have: nothing was made.`];
+  if (state === 'unchanged') {
+    const made = `${describedSnapshot(snapshot!)} has all that the others have: nothing was made`;
+    return [forget && !dryRun ? `${made}, and nothing was forgotten.` : `${made}.`];
+  }
   const what = `${from.length} snapshots`;
   const holds = holdsText(left);
   const lines = [
@@ -101,6 +104,11 @@ function mergedLines(merged: Merged, forget: boolean, dryRun: boolean): string[]
         ? ''
         : `, ${conflicts} of them ${conflicts === 1 ? 'a folder' : 'folders'} in some only`;
     lines.push(`${paths}${them}: one of each was taken.`);
+  }
+  if (merged.isPartial) {
+    lines.push(
+      `It is ${dryRun ? 'to be ' : ''}partial: what a partial one of them did not reach may be missing.`,
+    );
   }
   const again = storedAgainLine(storedAgain);
   if (again !== undefined) lines.push(again);

@@ -10,6 +10,8 @@ import { isLeftOut, type Place, type PlaceRules } from './source-places.js';
 
 export interface LeaveOutParts {
   readonly rules: PlaceRules;
+  /** The sources of the snapshot, in order. */
+  readonly paths: readonly string[];
   readonly read: ReadTreeChunk;
   readonly put: StoreTreeChunk;
   /** For folders above the sources, which are read again when sources move. */
@@ -47,7 +49,7 @@ export async function leaveOut(
   place: Place,
   its: LeaveOutParts,
 ): Promise<Remainder> {
-  const key = keyOf(tree, path, place);
+  const key = keyOf(tree, path, place, its.paths);
   const known = its.unchanged.get(key);
   if (known !== undefined) return { tree, counts: known };
   const kept: EncodedEntry[] = [];
@@ -74,9 +76,17 @@ export async function leaveOut(
   return { tree: storeTree(kept, isAbove ? its.putAbove : its.put), counts };
 }
 
-/** What decides is where a tree lies; paths may be long, and keys are kept. */
-function keyOf({ id }: ChunkReference, path: RawPath, { source, isChosen }: Place): string {
-  const text = `${id}${isChosen}\0${source ?? ''}\0${path}`;
+/**
+ * What decides is where a tree lies, and above the sources which these are: the same tree may hold one that another snapshot
+ * does not have. Paths may be long, and keys are kept.
+ */
+function keyOf(
+  { id }: ChunkReference,
+  path: RawPath,
+  { source, isChosen }: Place,
+  paths: readonly string[],
+): string {
+  const text = `${id}${isChosen}\0${path}\0${source ?? `\0${paths.join('\0')}`}`;
   return createHash('sha256').update(text, 'latin1').digest('base64');
 }
 

@@ -3,7 +3,14 @@ import { parentPath, type RawPath } from '../../fs/index.js';
 import { chunkReader, loadRepository, type Repository } from '../../repo/index.js';
 import type { ReadTreeChunk, StoreTreeChunk } from '../content-list.js';
 import type { Listener } from '../events.js';
-import { isPartial, listedIn, MOST_REWRITTEN, withListedIn, withPartial } from '../snapshot-extensions.js';
+import {
+  isPartial,
+  listedIn,
+  MOST_REWRITTEN,
+  withListedIn,
+  withoutPartial,
+  withPartial,
+} from '../snapshot-extensions.js';
 import type { AboutSnapshot, Snapshot } from '../snapshot-record.js';
 import { dryTrees } from '../take/dry-run.js';
 import { commitRoot } from './commit-root.js';
@@ -23,6 +30,8 @@ export interface Merged extends Rewritten {
   /** Paths of which one was taken, and those among them that are a folder in some snapshots and not in others. */
   readonly different: number;
   readonly conflicts: number;
+  /** It may lack some of what its sources held. */
+  readonly isPartial: boolean;
 }
 
 /**
@@ -30,7 +39,7 @@ export interface Merged extends Rewritten {
  * says of itself is said by the newest of them; sources, tags and errors are those of all. The old ones stay until they are
  * forgotten; where that is asked for, only after the new one is committed. Nothing is made when one of them holds all there is,
  * and no second one when it is done again.
- * Rejects with `usage` for fewer than two, with `limit` for too many, with `not-found` when one was forgotten meanwhile, with
+ * Rejects with `usage` for fewer than two, and where whole ones would be forgotten for a partial one, with `limit` for too many, with `not-found` when one was forgotten meanwhile, with
  * `damaged` when one cannot be read, and with the signal's reason; nothing is changed then, unless the new snapshot was committed
  * before: then it is found by the next call.
  */
@@ -42,6 +51,7 @@ export function mergeSnapshots(
   listener: Listener,
 ): Promise<Merged> {
   refuseCount(snapshots.length);
+  if (options.forget) refuseLoss(snapshots);
   return new Merge(repository, snapshots, request, options, listener).run();
 }
 
@@ -66,7 +76,14 @@ class Merge {
     const { about, from, options, repository } = this;
     const { union, links, ...told } = await this.plan();
     const root = union.tree;
-    const rest = { forgotten: [], left: union.counts, leftOut: NOTHING, storedAgain: 0, ...told };
+    const rest = {
+      isPartial: isPartial(about),
+      forgotten: [],
+      left: union.counts,
+      leftOut: NOTHING,
+      storedAgain: 0,
+      ...told,
+    };
     const result = { from, ...rest };
     const whole = this.holdingAll(root);
     if (whole !== undefined) return { ...result, state: 'unchanged', snapshot: whole };
@@ -182,7 +199,31 @@ function unitedRecord(snapshots: readonly Snapshot[]): AboutSnapshot {
     united,
     snapshots.flatMap((each) => listedIn(each.about)),
   );
-  return snapshots.some((each) => isPartial(each.about)) ? withPartial(listed) : listed;
+  return isUnionPartial(snapshots) ? withPartial(listed) : withoutPartial(listed);
+}
+
+/** What a partial one did not reach, a whole one has, if it is of the same sources; of others nobody has it. */
+function isUnionPartial(snapshots: readonly Snapshot[]): boolean {
+  const abouts = snapshots.map(({ about }) => about);
+  const whole = abouts.filter((each) => !isPartial(each));
+  const had = outermost(whole.flatMap((each) => wholeSources(each)));
+  const reached = abouts.filter((each) => isPartial(each)).flatMap(({ paths }) => paths);
+  return outermost([...had, ...reached]).some((path) => !had.includes(path));
+}
+
+/** A folder that stands for a list is none. */
+function wholeSources(about: AboutSnapshot): readonly string[] {
+  const lists = new Set(listedIn(about));
+  return about.paths.filter((path) => !lists.has(path));
+}
+
+function refuseLoss(snapshots: readonly Snapshot[]): void {
+  const whole = snapshots.find(({ about }) => !isPartial(about));
+  if (whole === undefined || !isUnionPartial(snapshots)) return;
+  const text = `what they become would be partial, and ${whole.id.slice(0, 8)} is whole: it is not forgotten for that`;
+  throw new CbrError('usage', text, {
+    hint: 'No policy counts a partial snapshot. Merge them without --forget, then forget the partial ones.',
+  });
 }
 
 /** As many as a snapshot that is taken has (take/run.ts). */

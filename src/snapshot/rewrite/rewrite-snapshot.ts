@@ -143,6 +143,7 @@ class Rewrite {
     const gone: RawPath[] = [];
     const { tree, counts } = await leaveOut(old.root, '/' as RawPath, rules.top, {
       rules,
+      paths,
       read: above.read,
       put,
       putAbove: above.put,

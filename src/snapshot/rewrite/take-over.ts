@@ -32,13 +32,21 @@ export async function takeOver(
   const before = await notesNow();
   // What an earlier run made may have been changed since, on purpose.
   const isSettled = !isNew && before.has(to.id);
-  const snapshot = isSettled ? withNote(to, before.get(to.id)) : await carry(before);
+  // All but the pin of what is to be forgotten.
+  const carryPin = async (notes: Notes): Promise<Snapshot> => {
+    const now = withNote(to, notes.get(to.id));
+    const pin = longestPin([now, ...from.map((each) => withNote(each, notes.get(each.id)))], nowSeconds);
+    if (pin === undefined || (isPinned(now, nowSeconds) && pin === now.pin)) return now;
+    return (await annotateSnapshot(repository, to, { pin }, by, nowSeconds)).snapshot;
+  };
+  const give = isSettled ? carryPin : carry;
+  const snapshot = isSettled && !forget ? withNote(to, before.get(to.id)) : await give(before);
   if (!forget) return { snapshot, forgotten: [] };
   const forgotten = await forgetSnapshots(repository, ids, { by, nowSeconds, signal });
   // A pin that came between was answered with success. What is gone again, a prune has removed.
   const after = await notesNow();
   const isSame = ids.every((id) => !after.has(id) || sameNotes(before.get(id), after.get(id)!));
-  return { snapshot: isSame ? snapshot : await carry(new Map([...before, ...after])), forgotten };
+  return { snapshot: isSame ? snapshot : await give(new Map([...before, ...after])), forgotten };
 }
 
 type Notes = ReadonlyMap<SessionId, NoteRecord>;
@@ -49,13 +57,17 @@ function sameNotes(a: NoteRecord | undefined, b: NoteRecord): boolean {
 
 /** Tags of any, the comment of the newest, and the pin that holds longest. */
 function notedOf(from: readonly Snapshot[], nowSeconds: number): SnapshotChange {
-  const pins = from.filter((each) => isPinned(each, nowSeconds)).map(({ pin }) => pin!);
-  const pin = pins.length === 0 ? undefined : pins.reduce(longer);
+  const pin = longestPin(from, nowSeconds);
   return {
     tags: { set: unitedTags(from) },
     comment: newestOf(from).about.comment ?? '',
     ...(pin === undefined ? {} : { pin }),
   };
+}
+
+function longestPin(snapshots: readonly Snapshot[], nowSeconds: number): Pin | undefined {
+  const pins = snapshots.filter((each) => isPinned(each, nowSeconds)).map(({ pin }) => pin!);
+  return pins.length === 0 ? undefined : pins.reduce(longer);
 }
 
 export function unitedTags(from: readonly Snapshot[]): readonly string[] {
