@@ -7,7 +7,8 @@ export { filterRulesOf } from './filter-rules-of.js';
 /** Of what a user chooses: of files on a disk, among which some may say what is wanted, or of what a snapshot holds. */
 export type FilteredThings = 'source' | 'tree';
 
-const HEADINGS: Readonly<Record<FilteredThings, string>> = {
+/** Under which they stand in the help. */
+export const FILTER_HEADINGS: Readonly<Record<FilteredThings, string>> = {
   source: 'Choosing what goes in:',
   tree: 'Choosing what is meant:',
 };
@@ -46,11 +47,11 @@ export function declareFilters(command: Command, of: FilteredThings): void {
     return [...before, { value, turn: turn++ }];
   };
   const addPlain = ([flags, text]: Option, parser?: (text: string) => unknown): void => {
-    const option = command.createOption(flags, text).helpGroup(HEADINGS[of]);
+    const option = command.createOption(flags, text).helpGroup(FILTER_HEADINGS[of]);
     command.addOption(parser === undefined ? option : option.argParser(parser));
   };
   const add = ([flags, text]: Option): void => {
-    command.addOption(command.createOption(flags, text).helpGroup(HEADINGS[of]).argParser(gathered));
+    command.addOption(command.createOption(flags, text).helpGroup(FILTER_HEADINGS[of]).argParser(gathered));
   };
   for (const option of PATTERNS) add(option);
   addPlain(['--exclude-larger-than <size>', 'leave out files larger than this: 500MiB, 2GiB'], (text) => ({

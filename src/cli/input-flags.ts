@@ -4,6 +4,7 @@ import { NewDataLimitError, type TakeOptions } from '../snapshot/index.js';
 import type { ByteStream } from './byte-stream.js';
 import type { CommandContext } from './command.js';
 import { commandOutput } from './command-output.js';
+import { FILTER_HEADINGS } from './filter-flags.js';
 import type { Output } from './output.js';
 import { besideStandardInput } from './password.js';
 import { parseSize, sizeText } from './sizes.js';
@@ -68,6 +69,7 @@ export function inputsOf(command: Command, context: CommandContext, time: ZonedT
   const flags = command.opts<Flags>();
   const words = command.processedArgs[0] as readonly string[];
   refuseContradictions(flags, words);
+  if (flags.stdin === true || flags.fromCommand === true) refuseOptionsOfPaths(command);
   const { stdin = false, fromCommand = false, stdinName = 'stdin', maxNew, partial = false } = flags;
   const ends = { ...(maxNew === undefined ? {} : { maxNew }), partial };
   if (!stdin && !fromCommand) return { options: ends, context, close: () => Promise.resolve() };
@@ -92,6 +94,24 @@ export function inputsOf(command: Command, context: CommandContext, time: ZonedT
     context: { ...context, options: { ...context.options, password } },
     close: () => stream.close(),
   };
+}
+
+/** A stream has no folders, links and times: who gives options about them expects something else. */
+const OF_PATHS: ReadonlySet<string> = new Set([
+  ...['as', 'followSymlinks', 'dereference', 'readDevices', 'oneFileSystem'],
+  ...['ignoreInode', 'ignoreCtime', 'trustMtime'],
+]);
+
+function refuseOptionsOfPaths(command: Command): void {
+  const given = command.options.find((option) => {
+    const name = option.attributeName();
+    const isOfPaths = OF_PATHS.has(name) || option.helpGroupHeading === FILTER_HEADINGS.source;
+    return isOfPaths && command.getOptionValueSource(name) === 'cli';
+  });
+  if (given === undefined) return;
+  throw new CbrError('usage', `${given.long} says nothing about a stream`, {
+    hint: 'Take in files by a snapshot of their own.',
+  });
 }
 
 function refuseContradictions(flags: Flags, words: readonly string[]): void {

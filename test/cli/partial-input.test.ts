@@ -1,6 +1,15 @@
 import { type ChildProcess, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { type Place, plainPlace } from './run.js';
@@ -170,4 +179,22 @@ describe('--max-new', () => {
     expect(piped).toMatchObject({ code: 1, stderr: expect.stringMatching(/--max-new allows 1.00 MiB/) });
     expect(existsSync(join(its.repo, 'snapshots')) && (await its.json(['snapshots'])).items).toEqual([]);
   });
+});
+
+test('a file that changes while it is read: stored, told, and the exit code says incomplete', async () => {
+  const its = await plainPlace();
+  const path = join(its.source, 'growing');
+  writeFileSync(path, Buffer.alloc(100 * MEBIBYTE, 'x'));
+  const fd = openSync(path, 'r+');
+  const { code, summary, problems } = await its.json(['snapshot', its.source], {
+    during: (child) => {
+      const timer = setInterval(() => {
+        if (child.exitCode === null) writeSync(fd, 'y', 0);
+        else clearInterval(timer);
+      }, 1);
+    },
+  });
+  closeSync(fd);
+  expect({ code, summary }).toMatchObject({ code: 3, summary: { files: { new: 1 } } });
+  expect(problems).toMatchObject([{ path, message: expect.stringContaining('changed while it was read') }]);
 });

@@ -154,6 +154,8 @@ describe('standard input', () => {
     await fails(its, `${stream} --from-command -- true`, 2, /exclude each other/);
     await fails(its, `${stream} --dry-run`, 2, /no dry run of a stream/);
     await fails(its, `${stream} --partial`, 2, /no partial snapshot of a stream/);
+    for (const option of ['--exclude x', '--exclude-caches', '--as /x', '-x', '--trust-mtime'])
+      await fails(its, `${stream} ${option}`, 2, / says nothing about a stream/);
     await fails(its, 'cbr snapshot . --stdin-name x', 2, /--stdin-name needs/);
     await fails(its, 'cbr snapshot --from-command', 2, /no command was given/);
     await fails(its, 'cbr snapshot', 2, /nothing to take in is named/);

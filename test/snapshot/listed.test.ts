@@ -136,3 +136,21 @@ test('nothing named at all is refused', async () => {
   const its = await scratchRepository();
   await expect(list(its, [])).rejects.toMatchObject({ code: 'usage' });
 });
+
+test('a file that was named and vanishes before it is read is an error', async () => {
+  const its = await inFolders();
+  await list(its, ['a/1', 'a/2']);
+  writeFileSync(join(its.source, 'a/2'), 'changed');
+  const taken = await its.take({ paths: [], listed: at(its, 'a/1', 'a/2') }, {}, (event) => {
+    if (event.type === 'item') rmSync(join(its.source, 'a/2'), { force: true });
+  });
+  expect(taken.summary).toMatchObject({ errors: 1, statistics: { files: 1 } });
+  expect(taken.problems).toMatchObject([{ severity: 'error', subject: join(its.source, 'a/2') }]);
+});
+
+test('a repository and a cache that are given by symlinks are not taken in', async () => {
+  const its = await inFolders();
+  runScript(its.root, ['mv repo cache source', 'ln -s source/repo repo', 'ln -s source/cache cache']);
+  const { summary } = await its.take({ ownFolders: [its.cache] });
+  expect(summary.statistics).toMatchObject({ files: 5, folders: 4 });
+});

@@ -52,20 +52,23 @@ test('the next one, read in another folder, is compared with it', async () => {
   expect((await its.restore(undefined, { path: '/data' })).summary.lost).toBe(0);
 });
 
-test('what changed in the last moment of a snapshot is read again in the next', async () => {
+test.for(['a folder', 'names in it'])('what changed in the last moment is read again: %s', async (what) => {
   const its = await scratchRepository();
   writeFileSync(join(its.source, 'old'), 'x');
   await setTimeout(50);
   writeFileSync(join(its.source, 'last'), 'before');
-  await its.take(under(its.source, '/data'));
+  const names = ['old', 'last'].map((name) => join(its.source, name) as RawPath);
+  const sources = what === 'a folder' ? {} : { paths: [], listed: names };
+  const options = { ...under(its.source, '/data'), ...sources, ignoreCtimes: true };
+  await its.take(options);
   // Changed within the same step of the clock: nothing but its content differs.
   runScript(its.source, [
     'touch -r last ../t',
     'printf after- | dd of=last conv=notrunc 2>/dev/null',
     'touch -r ../t last',
   ]);
-  const { items } = await its.take({ ...under(its.source, '/data'), ignoreCtimes: true });
-  expect(items.map(({ path }) => path)).toContain('/data/last');
+  const { items } = await its.take(options);
+  expect(items.map(({ path, action }) => [path, action])).toContainEqual(['/data/last', 'changed']);
 });
 
 test('several, by the nearest folder above, files too', async () => {

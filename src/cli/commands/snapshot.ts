@@ -112,7 +112,7 @@ export const snapshot: CommandModule = {
         if (summary.partial) notePartial(context);
         printSummary(context, options, summary);
         return {
-          exitCode: summary.errors > 0 || summary.partial ? EXIT.incomplete : EXIT.done,
+          exitCode: isIncomplete(summary) ? EXIT.incomplete : EXIT.done,
           summary: summaryFields(options, summary),
         };
       });
@@ -122,6 +122,11 @@ export const snapshot: CommandModule = {
     }
   },
 };
+
+/** What was stored while it changed belongs to no one moment. */
+function isIncomplete({ errors, changed, partial }: TakeSummary): boolean {
+  return errors > 0 || changed > 0 || partial;
+}
 
 type ZonedTakeOptions = TakeOptions & { readonly time: ZonedTime };
 

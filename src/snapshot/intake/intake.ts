@@ -3,7 +3,7 @@ import { Limiter, type Slab } from '../../engine/index.js';
 import { type RawPath, STAT_ROW_BYTES } from '../../fs/index.js';
 import { ContentListBuilder, type StoreTreeChunk } from '../content-list.js';
 import { type Content, type ContentItem, itemBytes, MAX_INLINE_ITEMS } from '../entry.js';
-import { isVanished } from './read-files.js';
+import { isVanished, OWN_FAULTS } from './read-files.js';
 import { type SealerParts, SlabSealer } from './slab-sealer.js';
 import { type BatchOutput, type FileNotes, type LargeFile, READ, type SparseFile } from './tasks.js';
 
@@ -241,6 +241,7 @@ export class Intake {
         });
       } catch (error) {
         if (error instanceof CbrError && error.code === 'interrupted') throw error;
+        if (isOwnFault(error)) throw error;
         const state = isVanished(error) || isGone(error) ? 'vanished' : 'failed';
         file.resolve({ ...NOTHING, state, notes: { error: messageOf(error) } });
         return;
@@ -311,7 +312,7 @@ export class Intake {
       }
       if (!truncated) skipTo(rowSize);
     } catch (failure) {
-      if (failure instanceof CbrError) throw failure;
+      if (failure instanceof CbrError || isOwnFault(failure)) throw failure;
       error = messageOf(failure);
     } finally {
       await sealing.idle();
@@ -361,4 +362,10 @@ function sameState(a: Uint8Array, b: Uint8Array): boolean {
 /** An error from a worker has lost its cause, but not its words. */
 function isGone(error: unknown): boolean {
   return /\((?:ENOENT|ENOTDIR)\)$/.test(messageOf(error));
+}
+
+/** The reasons that read-files.ts knows, out of the words of an error of a worker. */
+function isOwnFault(error: unknown): boolean {
+  const text = messageOf(error);
+  return [...OWN_FAULTS].some((errno) => text.startsWith(`${errno}:`) || text.endsWith(`(${errno})`));
 }

@@ -34,7 +34,7 @@ import {
 /** Runs in a worker: reads source files into slabs, cuts them and takes the ids of their chunks. */
 
 /** Reasons that lie with this process and not with the file: the run fails instead of calling the file unreadable. */
-const OWN_FAULTS: ReadonlySet<string | undefined> = new Set(['EMFILE', 'ENFILE', 'ENOMEM']);
+export const OWN_FAULTS: ReadonlySet<string | undefined> = new Set(['EMFILE', 'ENFILE', 'ENOMEM']);
 
 /** A file that changes under the reader is read again so often before it is stored as it is. */
 const MORE_ATTEMPTS = 3;

@@ -65,6 +65,8 @@ export interface ChangedFolder {
   readonly before: FolderBefore | undefined;
   /** By row, those that do not lie in `real` under their name: where they do. */
   readonly elsewhere?: ReadonlyMap<number, RawPath>;
+  /** Its entries were named one by one: that one is gone is an error. */
+  readonly isNamed?: boolean;
   /** Rows of block devices whose content is taken in: they become files. */
   readonly devices?: ReadonlySet<number>;
 }
@@ -176,7 +178,15 @@ export class FolderEncoder {
     } else slots.set(slot, encode(child.done));
   }
 
-  private otherSlot({ listing: { stats }, list }: ChangedFolder, item: Item): Slot {
+  private vanished({ isNamed }: ChangedFolder, path: RawPath): void {
+    const reason = 'vanished before it could be read';
+    if (isNamed === true) this.its.tally.error(path, reason);
+    else this.its.tally.note(path, reason);
+  }
+
+  private otherSlot(folder: ChangedFolder, item: Item): Slot {
+    const { list } = folder;
+    const { stats } = folder.listing;
     if (item.reusable !== undefined) return item.reusable;
     if (isRacy(list, item.place, this.its.now() / 1000)) markForReading(list, item.place);
     try {
@@ -185,7 +195,7 @@ export class FolderEncoder {
     } catch (error) {
       if (!(error instanceof FileError)) throw error;
       markForReading(list, item.place);
-      if (error.errno === 'ENOENT') this.its.tally.note(item.path, 'vanished before it could be read');
+      if (error.errno === 'ENOENT') this.vanished(folder, item.path);
       else this.its.tally.error(item.path, error.reason);
       return undefined;
     }
@@ -278,7 +288,7 @@ export class FolderEncoder {
     if (taken.row === undefined || taken.state === 'vanished' || taken.state === 'failed') {
       markForReading(list, item.place);
       tally.leftOut(size);
-      if (taken.state === 'vanished') tally.note(item.path, 'vanished before it could be read');
+      if (taken.state === 'vanished') this.vanished(folder, item.path);
       else tally.error(item.path, taken.notes.error ?? 'cannot be read');
       return undefined;
     }

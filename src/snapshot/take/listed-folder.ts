@@ -13,6 +13,7 @@ import type { Breather } from './breather.js';
 import { readBefore } from './folder-before.js';
 import { type EncoderParts, FolderEncoder } from './folder-encoder.js';
 import { type ChangeRules, FolderListBuilder } from './folder-state.js';
+import { NewestChange } from './newest-change.js';
 import type { SourceState } from './source-state.js';
 
 /** What was named in one folder that is no folder itself: that much of the folder is taken in. */
@@ -24,6 +25,8 @@ export interface ListedFolder {
   readonly names: readonly ListedName[];
   readonly state: SourceState;
   readonly rules: ChangeRules;
+  /** It is stored under another path: in a mounted snapshot of a file system, as for a SourceRoot. */
+  readonly isSnapshot: boolean;
 }
 
 export interface ListedName {
@@ -41,6 +44,8 @@ export interface TakenList {
   readonly entries: readonly EncodedEntry[];
   /** What change detection keeps of them. */
   readonly list: Buffer;
+  /** Of those of a snapshot of a file system. */
+  readonly newest: NewestChange | undefined;
 }
 
 /**
@@ -60,6 +65,7 @@ export async function takeListed(
   const builder = new FolderListBuilder(rules);
   const meant = new Set(listed.names.filter(({ isDevice }) => isDevice).map(({ name }) => name));
   const devices = new Set<number>();
+  const newest = listed.isSnapshot ? new NewestChange() : undefined;
   const rows: number[] = [];
   const places: number[] = [];
   for (const [row, name] of listing.names.entries()) {
@@ -76,15 +82,17 @@ export async function takeListed(
     } else its.tally.others++;
     rows.push(row);
     places.push(builder.add(name, stats, row));
+    newest?.see(stats, row);
   }
   if (rows.length === 0) return { done: Promise.resolve(undefined) };
   const list = Buffer.from(builder.list);
   const old = state.before?.get(LISTED_KEY);
   const before = old === undefined ? undefined : await readBefore(path, Buffer.from(old), its);
   const encoder = new FolderEncoder(its, state.trusted, rules);
-  const folder = { path, real, listing, rows, places, list, below: new Map(), before, elsewhere, devices };
+  const shared = { path, real, listing, rows, places, list, before, elsewhere, devices };
+  const folder = { ...shared, below: new Map(), isNamed: true };
   const slots = await encoder.encode(folder, () => breather.breathe(path));
-  const done = slots.whenFilled((entries) => (entries.length === 0 ? undefined : { entries, list }));
+  const done = slots.whenFilled((entries) => (entries.length === 0 ? undefined : { entries, list, newest }));
   done.catch(() => undefined);
   return { done };
 }

@@ -1,5 +1,6 @@
 import { displayPath, parentPath, type RawPath, rawPath, StatTable, statPath } from '../../fs/index.js';
 import { folderKey } from './linked-files.js';
+import { Ways } from './ways.js';
 
 /** The folders of cbr itself, which no snapshot takes in: by `folderKey`, with the reason. */
 export type OwnFolders = ReadonlyMap<string, string>;
@@ -7,9 +8,9 @@ export type OwnFolders = ReadonlyMap<string, string>;
 export function findOwnFolders(caches: readonly string[], repository: string): OwnFolders {
   const found = new Map<string, string>();
   const add = (path: string, reason: string): void => {
-    const stats = new StatTable(1);
     try {
-      found.set(folderKey(stats, statPath(rawPath(path), stats)), reason);
+      // Given by a symlink, it is the folder that counts.
+      found.set(folderKey(new Ways().folder(rawPath(path)).stats, 0), reason);
     } catch {
       // Not there: nothing to leave out.
     }

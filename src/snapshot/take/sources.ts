@@ -225,7 +225,8 @@ class Resolver {
     });
     const state = sourceState(stateKey('listed', folder, fileSystem, options), options, its);
     const rules = changeRules(options, fileSystem);
-    const listed = { path: folder.path, real, names, state, rules };
+    const isSnapshot = first.path !== first.from;
+    const listed = { path: folder.path, real, names, state, rules, isSnapshot };
     return { kind: 'listed', listed, state, above: this.above(first) };
   }
 

@@ -160,9 +160,10 @@ async function walkListed(
   const { done } = await takeListed(listed, parts, breather);
   const taken = done.then((found): TakenSource | undefined => {
     if (found === undefined) return undefined;
-    const { entries, list } = found;
+    const { entries, list, newest } = found;
     const stored = (tree: ChunkReference): void => {
-      puts.push([LISTED_KEY, encodeFolderState(tree, list)]);
+      const put: DirectoryPut = [LISTED_KEY, encodeFolderState(tree, list)];
+      puts.push(...(newest?.marked([put]) ?? [put]));
     };
     return { path, above, entries, stored };
   });
