@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import type { PatternRule } from './filter-rules.js';
 import { once } from './once.js';
 import { matchable } from './raw-text.js';
+import { hasManyStars, wildMatcher } from './wildmatch.js';
 
 type IgnoreFactory = typeof import('ignore');
 type Ignore = ReturnType<IgnoreFactory>;
@@ -54,6 +55,8 @@ interface CompiledPattern {
   readonly isOfName: boolean;
   /** What it has to be equal to, when nothing in it stands for anything else. */
   readonly literal: string | undefined;
+  /** Of one with so many stars that the library would take for ever. */
+  readonly starry: ((text: string, isFolder: boolean) => boolean) | undefined;
   /** Made when it is first needed: mostly a pattern is one of many that do not match. */
   alone: AnyOf | undefined;
 }
@@ -64,6 +67,7 @@ export class PatternList {
   private readonly names = new Set<string>();
   private readonly paths = new Set<string>();
   /** All others at once, by what they are compared with and whether letter case counts: mostly none matches. */
+  private readonly starry: readonly CompiledPattern[];
   private readonly screens: readonly { readonly isOfName: boolean; readonly any: AnyOf }[];
 
   constructor(placed: readonly PlacedPattern[]) {
@@ -73,7 +77,10 @@ export class PatternList {
       for (const ignoreCase of [false, true]) {
         const some = this.patterns.filter(
           (each) =>
-            each.literal === undefined && each.isOfName === isOfName && each.rule.ignoreCase === ignoreCase,
+            each.literal === undefined &&
+            each.starry === undefined &&
+            each.isOfName === isOfName &&
+            each.rule.ignoreCase === ignoreCase,
         );
         if (some.length === 0) continue;
         const bodies = some.map(({ body }) => body);
@@ -81,6 +88,7 @@ export class PatternList {
       }
     }
     this.screens = screens;
+    this.starry = this.patterns.filter(({ starry }) => starry !== undefined);
     for (const { literal, isOfName } of this.patterns) {
       if (literal !== undefined) (isOfName ? this.names : this.paths).add(literal);
     }
@@ -96,12 +104,17 @@ export class PatternList {
     const mayMatch =
       this.names.has(name) ||
       this.paths.has(path) ||
-      this.screens.some(({ isOfName, any }) => any.matches((isOfName ? name : path) + end));
+      this.screens.some(({ isOfName, any }) => any.matches((isOfName ? name : path) + end)) ||
+      this.starry.some(({ isOfName, starry }) => starry!(isOfName ? name : path, isFolder));
     if (!mayMatch) return undefined;
     for (let i = this.patterns.length - 1; i >= 0; i--) {
       const each = this.patterns[i]!;
       const compared = each.isOfName ? name : path;
       if (each.literal !== undefined && each.literal !== compared) continue;
+      if (each.starry !== undefined) {
+        if (each.starry(compared, isFolder)) return each.rule;
+        continue;
+      }
       each.alone ??= new AnyOf([each.body], each.rule.ignoreCase);
       if (each.alone.matches(compared + end)) return each.rule;
     }
@@ -116,7 +129,8 @@ function compiled({ text, rule }: PlacedPattern): CompiledPattern {
   const isLiteral =
     !rule.ignoreCase && /^\/?[^*?[\\/\r\n]+(\/[^*?[\\/\r\n]+)*\/?$/.test(body) && !body.endsWith(' ');
   const literal = isLiteral ? body.replace(/^\/|\/$/g, '') : undefined;
-  return { rule, body, isOfName, literal, alone: undefined };
+  const starry = hasManyStars(body) ? wildMatcher(body, rule.ignoreCase) : undefined;
+  return { rule, body, isOfName, literal, starry, alone: undefined };
 }
 
 /** Whether a line is a pattern, and neither a comment nor empty. */

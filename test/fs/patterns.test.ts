@@ -74,6 +74,70 @@ describe('patterns', () => {
     }
   });
 
+  it('do so with many stars, which take no longer for it', () => {
+    const { ignored } = gitTree(PATHS);
+    for (const patterns of [
+      ['****/**/**/*.o', '*/***/*/*?*'],
+      ['*[a-c[:digit:]]**/**/*[!x]*/**', '!*a*b*c*\\d*'],
+      ['**/*e*/*/**/', '*.*p*y*c*  ', '*s*t*a*r*\\**', '*[]u-]*[]]*?*'],
+    ]) {
+      const filter = filterOf(patternLines(bytes(patterns.join('\n'))));
+      expect([patterns, excludedOf(filter, PATHS)]).toEqual([patterns, ignored(patterns)]);
+    }
+    const deep = Array.from({ length: 60 }, () => 'a').join('/');
+    for (const pattern of [`a${'/**'.repeat(9)}/b`, `**/a${'/**/a'.repeat(9)}/b`, `${'*a'.repeat(20)}b`])
+      expect(excludedOf(filterOf([pattern]), [`${deep}/${'a'.repeat(250)}`])).toEqual([]);
+  });
+
+  it('do so when they are generated with many stars', () => {
+    const part = fc.constantFrom(
+      'a',
+      '*',
+      '**',
+      '?',
+      '[ab]',
+      '[!b]',
+      '*a*',
+      '*b',
+      '***',
+      'a**b',
+      '\\a*',
+      '**[a-b]*',
+    );
+    const pattern = fc
+      .tuple(
+        fc.constantFrom('', '!'),
+        fc.constantFrom('*', '/*', '**/', '*?*'),
+        fc.array(part, { minLength: 3, maxLength: 5 }),
+        fc.constantFrom('/', ''),
+        fc.constantFrom('', '', '/', '*  ', '/**', '/*', '*\\ '),
+      )
+      .map(([negation, start, parts, between, end]) => negation + start + parts.join(between) + end);
+    const paths = [
+      'a/',
+      'b',
+      'a/a',
+      'a/b/',
+      'a/b/a',
+      'a/b/b/',
+      'a/b/b/ab',
+      'ab',
+      'ba/',
+      'ba/a',
+      'ba/b/',
+      'aab ',
+      'ba/b/bab',
+    ];
+    const { ignored } = gitTree(paths);
+    fc.assert(
+      fc.property(fc.array(pattern, { minLength: 1, maxLength: 4 }), (patterns) => {
+        const filter = filterOf(patternLines(bytes(patterns.join('\n'))));
+        expect(excludedOf(filter, paths)).toEqual(ignored(patterns));
+      }),
+      { numRuns: 200 },
+    );
+  });
+
   it('do so when they are generated', () => {
     const part = fc.constantFrom('a', 'b', '*', '**', '?', '[ab]', 'a*', '*b', 'ab', 'ba', '***', 'a**b');
     const pattern = fc
