@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import { CbrError } from '../core/index.js';
-import { type RawPath, rawPath } from '../fs/index.js';
+import { type RawPath, rawPath, storedRaw } from '../fs/index.js';
 import type { StoredUnder, TakeOptions } from '../snapshot/index.js';
 import { wholeNumber } from './parse-number.js';
 import { gathered } from './parse-text.js';
@@ -141,6 +141,6 @@ function plain(text: string): string {
 }
 
 function absolute(path: string): RawPath {
-  if (path.startsWith('/')) return rawPath(path);
+  if (path.startsWith('/')) return storedRaw(path);
   throw new CbrError('usage', `--as takes an absolute path, not '${displayText(path)}'`);
 }

@@ -51,6 +51,7 @@ export {
   parentPath,
   type RawPath,
   rawPath,
+  storedRaw,
   toNodePath,
 } from './raw-path.js';
 export { openReplacing, type ReplacingFile } from './replacing-file.js';

@@ -1,4 +1,5 @@
-import { resolve } from 'node:path';
+import { realpathSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { CbrError, fromLatin1, toLatin1 } from '../core/index.js';
 import { decodeRaw, isAscii } from './raw-text.js';
 
@@ -8,20 +9,56 @@ export type RawPath = string & { readonly fsBrand: 'RawPath' };
 /** What node:fs takes. Node encodes strings as UTF-8, so only ASCII may be given as a string. */
 export type NodePath = string | Buffer;
 
-/** The raw path of what a user wrote, made absolute against the working folder. Rejects (usage) a path with a NUL. */
+/**
+ * The raw path of what a user wrote, made absolute against the working folder; '..' leads where the system would go. Rejects
+ * (usage) a path with a NUL.
+ */
 export function rawPath(userPath: string): RawPath {
   if (userPath === '') throw new CbrError('usage', 'an empty path names nothing', { hint: 'Give a path.' });
   if (userPath.includes('\0')) {
     throw new CbrError('usage', `a path cannot contain a NUL: ${JSON.stringify(userPath)}`);
   }
-  return toLatin1(Buffer.from(resolve(userPath), 'utf8')) as RawPath;
+  const raw = (text: string): string => toLatin1(Buffer.from(text, 'utf8'));
+  return resolved(raw(process.cwd()), raw(userPath));
+}
+
+/** As `rawPath` for a path in a snapshot, which says nothing of this disk. */
+export function storedRaw(userPath: string): RawPath {
+  return rawPath(resolve('/', userPath));
 }
 
 /** As `rawPath` for a path of raw bytes, made absolute against `folder`. Rejects (usage) an empty one and one with a NUL. */
 export function absoluteRaw(path: string, folder: RawPath): RawPath {
   if (path === '') throw new CbrError('usage', 'an empty path names nothing');
   if (path.includes('\0')) throw new CbrError('usage', `a path cannot contain a NUL: ${displayPath(path)}`);
-  return resolve(folder, path) as RawPath;
+  return resolved(folder, path);
+}
+
+function hasParents(path: string): boolean {
+  return /(?:^|\/)\.\.(?:\/|$)/.test(path);
+}
+
+/** Behind a symlink '..' is the folder above the one it leads to; elsewhere the name in front of it just goes. */
+function resolved(folder: string, path: string): RawPath {
+  if (!hasParents(path)) return resolve(folder, path) as RawPath;
+  let at = path.startsWith('/') ? '/' : folder;
+  for (const name of path.split('/')) {
+    if (name !== '..') at = resolve(at, name);
+    else {
+      const above = dirname(realOf(at));
+      at = realOf(dirname(at)) === above ? dirname(at) : above;
+    }
+  }
+  return at as RawPath;
+}
+
+/** Of what is not there, the path itself. */
+function realOf(path: string): string {
+  try {
+    return toLatin1(realpathSync.native(toNodePath(path), 'buffer'));
+  } catch {
+    return path;
+  }
 }
 
 /** The path of the entry `name` (raw bytes, not checked) of a folder. */

@@ -1,5 +1,5 @@
 import { CbrError, DamagedError, FormatError } from '../core/index.js';
-import { displayPath, type RawPath, rawPath } from '../fs/index.js';
+import { displayPath, type RawPath, storedRaw } from '../fs/index.js';
 import type { ReadTreeChunk } from './content-list.js';
 import type { ChunkReference, Entry } from './entry.js';
 import type { Snapshot } from './snapshot-record.js';
@@ -16,7 +16,7 @@ export function joinShown(folder: string, name: string): string {
 
 /** The raw path that a user means within a snapshot: one without '/' in front begins at the root, as one left out does. */
 export function pathInSnapshot(path: string | undefined): RawPath {
-  return path === undefined ? ('/' as RawPath) : rawPath(path.startsWith('/') ? path : `/${path}`);
+  return path === undefined ? ('/' as RawPath) : storedRaw(path);
 }
 
 /** What a path names. */

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
+  absoluteRaw,
   baseName,
   checkEntryName,
   displayPath,
@@ -8,8 +9,10 @@ import {
   joinRaw,
   parentPath,
   rawPath,
+  storedRaw,
   toNodePath,
 } from '../../dist/fs/index.js';
+import { run, scratchFolder } from './scratch.js';
 
 const rawBytes = fc.uint8Array({ maxLength: 40 }).map((bytes) => Buffer.from(bytes).toString('latin1'));
 /** Bytes that look like escapes and UTF-8 often enough to be confused. */
@@ -34,6 +37,21 @@ describe('raw paths', () => {
     expect(rawPath('x')).toBe(rawPath(`${process.cwd()}/x`));
     expect(() => rawPath('a\0b')).toThrow(/NUL/);
     expect(() => rawPath('')).toThrow();
+  });
+
+  it("go where the system goes behind a symlink that a '..' follows", () => {
+    const folder = scratchFolder();
+    run('mkdir', '-p', `${folder}/real/deep`, `${folder}/plain`);
+    run('ln', '-s', 'real/deep', `${folder}/link`);
+    expect(rawPath(`${folder}/link/../x`)).toBe(`${folder}/real/x`);
+    expect(absoluteRaw('link/.././../y/', rawPath(folder))).toBe(`${folder}/y`);
+    expect(rawPath(`${folder}/link/..`)).toBe(`${folder}/real`);
+    // Nothing leads elsewhere: the names stay as they were written.
+    run('ln', '-s', folder, `${folder}/plain/back`);
+    expect(rawPath(`${folder}/plain/back/real/../x`)).toBe(`${folder}/plain/back/x`);
+    expect(rawPath(`${folder}/missing/../x`)).toBe(`${folder}/x`);
+    expect(rawPath('/../..')).toBe('/');
+    expect(storedRaw(`${folder}/link/../x`)).toBe(`${folder}/x`);
   });
 
   it('reach node unchanged, whatever their bytes', () => {
