@@ -83,6 +83,7 @@ export {
   createTemporary,
   discard,
   isTemporaryName,
+  leftoverBytes,
   nameNew,
   removeLeftovers,
   type TemporaryFile,

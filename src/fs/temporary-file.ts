@@ -201,6 +201,21 @@ export function removeLeftovers(folder: TargetFolder): number {
   }
 }
 
+/** Bytes that what interrupted restores left in a folder takes on the disk: the next one goes on with it or removes it. */
+export function leftoverBytes(folder: TargetFolder): number {
+  let bytes = 0;
+  try {
+    for (const name of readdirSync(folder.ownPath(), 'latin1')) {
+      if (!TEMPORARY.test(name)) continue;
+      const its = lstatSync(folder.path(name), { throwIfNoEntry: false });
+      if (its?.isFile() === true && its.nlink === 1) bytes += its.blocks * 512;
+    }
+  } catch {
+    // What cannot be listed is not counted on.
+  }
+  return bytes;
+}
+
 /** Whether a process that lives has marked a file. One that cannot be opened is not ours. */
 function isAlive(folder: TargetFolder, name: string): boolean {
   if (native() === undefined) return false;

@@ -3,6 +3,7 @@ import {
   chmodSync,
   closeSync,
   linkSync,
+  mkdirSync,
   openSync,
   readdirSync,
   readFileSync,
@@ -15,6 +16,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { forwardTo } from '../../dist/backends/forward.js';
 import { type Backend, withTraffic } from '../../dist/backends/index.js';
+import { probeAbilities } from './abilities.js';
 import { randomContent } from './random-content.js';
 import { Scratch } from './scratch-repository.js';
 import { factsOf } from './tree-facts.js';
@@ -69,8 +71,10 @@ function counting(then: () => Promise<void> | void = () => undefined) {
 }
 
 /** A target with what a restore leaves that is stopped when half of the file was read; `dies` as when its process is killed. */
-async function interrupted(dies = false): Promise<{ readonly target: string; readonly unfinished: string }> {
-  const target = its.newTarget();
+async function interrupted(
+  dies = false,
+  target = its.newTarget(),
+): Promise<{ readonly target: string; readonly unfinished: string }> {
   const copy = its.newTarget();
   const stop = new AbortController();
   const { opening } = counting(() => {
@@ -168,4 +172,19 @@ test('what another restore writes to is left to it', async () => {
   expect(share).toBeGreaterThan(0.95);
   expect(readdirSync(target)).toEqual(['large']);
   expect(factsOf(target)['./large']).toBe(wanted);
+});
+
+test('what an interrupted restore has written counts as room for the next one', async () => {
+  if (!probeAbilities(its.root).mounts) return;
+  const target = its.newTarget();
+  mkdirSync(target);
+  const small = BYTES + 2 ** 20;
+  execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${small}`, 'none', target]);
+  try {
+    await interrupted(false, target);
+    // Where nothing was left, so much would be missing.
+    expect(await shareReadBy(target)).toBeLessThan(0.65);
+  } finally {
+    execFileSync('umount', [target]);
+  }
 });

@@ -46,6 +46,8 @@ export interface PreviewParts {
   readonly lendsRights: (folder: TargetFolder, entry: Entry, seen: SeenEntry) => boolean;
   /** Told of each file that would be written, and what would give way to it. */
   readonly willWrite: (entry: Entry, seen: SeenEntry | undefined) => Promise<void> | undefined;
+  /** Told of each folder that exists, on the file system of the target. */
+  readonly willEnter: (folder: TargetFolder) => void;
   /** Finds what would be deleted; called with the open target, if there is one. */
   readonly deletionsIn?: ((target: TargetFolder) => DeletionPlanner) | undefined;
 }
@@ -71,6 +73,7 @@ export class Preview {
       if (root instanceof TargetFolder) {
         this.fileSystem = lookAtOpen(root.fd).fileSystem;
         this.deletions = this.its.deletionsIn?.(root);
+        this.its.willEnter(root);
       }
       for await (const steps of batches) {
         if (signal.aborted) throw new CbrError('interrupted', 'the restore was interrupted');
@@ -90,7 +93,9 @@ export class Preview {
           !(entered instanceof TargetFolder) || this.fileSystem === lookAtOpen(entered.fd).fileSystem;
         this.path.push(entered);
         this.paths.push(step.path);
-        this.counted.push(this.counted.at(-1)! && isHere);
+        const isCounted = this.counted.at(-1)! && isHere;
+        this.counted.push(isCounted);
+        if (isCounted && entered instanceof TargetFolder) this.its.willEnter(entered);
         return undefined;
       }
       case 'leave':

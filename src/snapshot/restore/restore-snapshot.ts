@@ -178,6 +178,9 @@ async function preview(
     },
     lendsRights: (folder, entry, seen) => metadata.lendsRights(folder, entry.name, seen, metadataOf(entry)),
     willWrite: (entry, seen) => (isCounted ? room.add(entry, seen) : undefined),
+    willEnter: (folder) => {
+      if (isCounted) room.addLeftovers(folder);
+    },
     deletionsIn: deletes ? (folder) => new DeletionPlanner(deletions, folder, planning) : undefined,
   }).run(steps({ options, read, start, selection, target, repository, ...others }, report, deletes));
   return { deletions, needed: room.needed };

@@ -1,5 +1,12 @@
 import { CbrError } from '../../core/index.js';
-import { type FreeSpace, freeSpaceAt, type RawPath, type SeenEntry } from '../../fs/index.js';
+import {
+  type FreeSpace,
+  freeSpaceAt,
+  leftoverBytes,
+  type RawPath,
+  type SeenEntry,
+  type TargetFolder,
+} from '../../fs/index.js';
 import { contentItems, type ReadTreeChunk } from '../content-list.js';
 import type { Entry } from '../entry.js';
 
@@ -10,6 +17,8 @@ export class RoomCount {
   /** What stands twice until the old files are gone: in all, and for the largest one. */
   private doubled = 0;
   private largestDoubled = 0;
+  /** Taken by what interrupted restores left: it is used or removed. */
+  private leftOver = 0;
   private readonly blockBytes: number;
 
   /** `atOnce`: bytes of files that may stand beside what they replace at the same time, if none is larger. */
@@ -23,7 +32,13 @@ export class RoomCount {
 
   /** Bytes that have to be free: a file that is replaced stays until the new one is whole. */
   get needed(): number {
-    return this.grown + Math.min(this.doubled, Math.max(this.largestDoubled, this.atOnce));
+    const doubled = Math.min(this.doubled, Math.max(this.largestDoubled, this.atOnce));
+    return Math.max(0, this.grown + doubled - this.leftOver);
+  }
+
+  /** Counts what interrupted restores left in a folder of the target. */
+  addLeftovers(folder: TargetFolder): void {
+    this.leftOver += leftoverBytes(folder);
   }
 
   /** Counts a file, without its holes. The room of what it replaces is free again, unless that has other names. */
