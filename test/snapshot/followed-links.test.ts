@@ -2,8 +2,10 @@ import { readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { TakeOptions } from '../../dist/snapshot/index.js';
-import { excluding } from '../fs/rules.js';
-import { type Scratch, scratchRepository } from './scratch-repository.js';
+import { excluding, rulesWith } from '../fs/rules.js';
+import { probeAbilities, tellMissing } from './abilities.js';
+import { DISK } from './places.js';
+import { type Scratch, scratch, scratchRepository } from './scratch-repository.js';
 import { runScript } from './source-tree.js';
 import { take } from './taken-tree.js';
 import { factsOf } from './tree-facts.js';
@@ -12,8 +14,14 @@ import { factsOf } from './tree-facts.js';
 
 const ALL: Partial<TakeOptions> = { followLinks: Number.POSITIVE_INFINITY };
 
-async function linked(script: readonly string[]): Promise<Scratch> {
-  const its = await scratchRepository();
+const can = probeAbilities(DISK);
+tellMissing(can, 'Followed links');
+
+/** Not left out in silence: see above. */
+const testXattrs = can.xattrs ? test : undefined;
+
+async function linked(script: readonly string[], its?: Scratch): Promise<Scratch> {
+  its ??= await scratchRepository();
   runScript(its.root, ['mkdir -p outside/deep', 'echo one > outside/file', 'echo two > outside/deep/file']);
   runScript(its.source, script);
   return its;
@@ -68,6 +76,20 @@ describe('followed', () => {
     const again = await take(its, ALL);
     expect(again.tree).toBe(taken.tree);
     expect(again.summary.statistics).toMatchObject({ newFiles: 0, changedFiles: 0 });
+  });
+
+  testXattrs?.('and left out for the attributes of what they lead to', async () => {
+    const onDisk = scratch(DISK);
+    await onDisk.init();
+    const script = [
+      'ln -s ../outside/file file',
+      'ln -s ../outside/deep folder',
+      'setfattr -n user.not ../outside/file',
+    ];
+    const its = await linked(script, onDisk);
+    const rule = { text: '', option: '--exclude-xattr', name: 'user.not' };
+    await its.take({ ...ALL, rules: rulesWith({ xattrs: [rule] }) });
+    expect(await kinds(its)).toEqual({ folder: 'd', 'folder/file': 'f' });
   });
 
   test('and seen to change where they lead, or what is there', async () => {

@@ -141,17 +141,18 @@ export class FolderTaker {
   private async folder(
     place: Place,
     listed: FolderListing,
-    rules: FolderRules | undefined,
+    entered: FolderRules | undefined,
   ): Promise<Underway | undefined> {
     const { tally } = this.its;
     const { path } = place;
-    this.tellMissing(path, listed, rules);
+    this.tellMissing(path, listed, entered);
     const listing = followIn(
       place,
       listed,
       this.follower,
-      (name) => rules !== undefined && this.filter?.excludedName(rules, name, false) !== undefined,
+      (name) => entered !== undefined && this.filter?.excludedName(entered, name, false) !== undefined,
     );
+    const rules = entered && this.filter?.behindLinks(entered, listing.followed);
     const { names, stats } = listing;
     const rows: number[] = [];
     const below = new Map<number, Underway>();

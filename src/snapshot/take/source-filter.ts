@@ -10,6 +10,8 @@ import {
   type RawPath,
   readBeginning,
   readXattrsIn,
+  readXattrsOfPath,
+  type Xattr,
 } from '../../fs/index.js';
 import { type FolderPlace, ignoreFilesIn, type Told } from './ignore-files.js';
 import { restOf } from './named-paths.js';
@@ -71,6 +73,16 @@ export class SourceFilter {
       content: rules.presence.length === 0 ? undefined : this.presenceIn(place, listing),
       xattrs: rules.xattrs.length === 0 ? undefined : attributesIn(place.real, listing),
     };
+  }
+
+  /** The same once links were followed: by row, where what stands in the place of one lies. */
+  behindLinks(inside: FolderRules, followed: ReadonlyMap<number, { readonly real: RawPath }>): FolderRules {
+    if (inside.xattrs === undefined || followed.size === 0) return inside;
+    const xattrs = inside.xattrs.map((own, row) => {
+      const target = followed.get(row);
+      return target === undefined ? own : named(readXattrsOfPath(target.real, [], 'none'));
+    });
+    return { ...inside, xattrs };
   }
 
   /** Whether a folder is taken whole, and not only for what is chosen below it. */
@@ -159,9 +171,11 @@ export class SourceFilter {
 }
 
 function attributesIn(real: RawPath, { names }: FolderListing): readonly (readonly NamedAttribute[])[] {
-  return readXattrsIn(real, names).map((found) =>
-    found.map(({ name, value }) => ({ name, value: toLatin1(value) })),
-  );
+  return readXattrsIn(real, names).map(named);
+}
+
+function named(xattrs: readonly Xattr[]): readonly NamedAttribute[] {
+  return xattrs.map(({ name, value }) => ({ name, value: toLatin1(value) }));
 }
 
 function pathIn({ relative }: FolderRules, name: string): string {
