@@ -16,9 +16,10 @@ const FIRST_SEED = 900_000_000;
 /** The first schedule in which the fault does harm, within as many as it is to be found in. */
 export async function findFault(fault: PlantedFault): Promise<FoundFault | undefined> {
   const { bias, within, number } = fault;
+  const from = process.env.CBR_SOAK === '1' ? 0 : (fault.from ?? 0);
   const stage = await openStage();
   try {
-    for (let i = 0; i < within; i++) {
+    for (let i = from; i < within; i++) {
       const seed = FIRST_SEED + number * 1_000_000 + i;
       const { violations } = await runSchedule(stage, { seed, bias, fault });
       if (!violations.some(({ kind }) => kind === 'lost' || kind === 'stuck')) continue;
