@@ -87,7 +87,7 @@ describe('followed', () => {
       'setfattr -n user.not ../outside/file',
     ];
     const its = await linked(script, onDisk);
-    const rule = { text: '', option: '--exclude-xattr', name: 'user.not' };
+    const rule = { text: '', option: '--exclude-xattr', name: 'user.not', value: undefined };
     await its.take({ ...ALL, rules: rulesWith({ xattrs: [rule] }) });
     expect(await kinds(its)).toEqual({ folder: 'd', 'folder/file': 'f' });
   });
