@@ -1,3 +1,4 @@
+import { parentPath, type RawPath } from '../fs/index.js';
 import { isPartial, listedIn } from './snapshot-extensions.js';
 import type { AboutSnapshot, Snapshot } from './snapshot-record.js';
 
@@ -39,7 +40,7 @@ export type MayLack = (path: string) => boolean;
 export function mayLackOf({ about }: Snapshot): MayLack | undefined {
   if (isPartial(about) || (about.moreErrors ?? 0) > 0) return () => true;
   if (about.errors.length === 0) return undefined;
-  const unread = new Set(about.errors.map(({ path }) => wholePath(path)));
+  const unread = unreadPaths(about);
   return (path) => {
     for (let end = path.length; end > 0; end = path.lastIndexOf('/', end - 1)) {
       if (unread.has(path.slice(0, end))) return true;
@@ -48,10 +49,15 @@ export function mayLackOf({ about }: Snapshot): MayLack | undefined {
   };
 }
 
+/** The paths that a snapshot could not read, as far as it recorded them. */
+export function unreadPaths({ errors }: Pick<AboutSnapshot, 'errors'>): ReadonlySet<string> {
+  return new Set(errors.map(({ path }) => wholePath(path)));
+}
+
 /** As many bytes of the path of an error does a snapshot record (take/run.ts). */
 const ERROR_PATH_BYTES = 4096;
 
 /** One that was cut off may stand for anything in the deepest folder that is whole. */
 function wholePath(path: string): string {
-  return path.length < ERROR_PATH_BYTES ? path : path.slice(0, path.lastIndexOf('/'));
+  return path.length < ERROR_PATH_BYTES ? path : parentPath(path as RawPath);
 }

@@ -1,22 +1,9 @@
 import { cpSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import {
-  type Backend,
-  type BackendCall,
-  type FaultPlan,
-  type FaultyBackend,
-  withFaults,
-} from '../../dist/backends/index.js';
+import { type Backend, type BackendCall, type FaultPlan, withFaults } from '../../dist/backends/index.js';
 import { DamagedError, ObjectExistsError, type SessionId } from '../../dist/core/index.js';
-import {
-  createRecord,
-  forgetSnapshot,
-  leaseRecord,
-  markRecord,
-  type Repository,
-  registerSession,
-} from '../../dist/repo/index.js';
+import { forgetSnapshot, type Repository, registerSession } from '../../dist/repo/index.js';
 import {
   annotateSnapshot,
   forgetSnapshots,
@@ -27,6 +14,7 @@ import {
 import { Copy, fillSource, SMALL } from './check-subject.js';
 import { at, BY, forget, objects, plan, SECOND, takeAt } from './forget-subject.js';
 import { Scratch } from './scratch-repository.js';
+import { condemn, stopAtAnyCall } from './stopped-writer.js';
 import { type Facts, factsOf } from './tree-facts.js';
 
 describe('forgetting by id', () => {
@@ -183,22 +171,6 @@ describe('unforget', () => {
     expect(objects(its, 'forgotten')).toEqual([id]);
   });
 
-  /** All packs that are there, by a mark. */
-  function condemn(its: Copy): Promise<void> {
-    const packs = its.objects('packs').map((path) => Buffer.from(path.slice(-64), 'hex'));
-    return its.use(async ({ backend, records }) => {
-      await createRecord(backend, 'marks', '1', markRecord, { packs }, records);
-      await createRecord(
-        backend,
-        'leases',
-        'prune/2',
-        leaseRecord,
-        { role: 'closing', segments: [] },
-        records,
-      );
-    });
-  }
-
   test('what is condemned is stored again, and what a prune then removes is not missed', async () => {
     const its = new Copy(original);
     const packs = its.objects('packs');
@@ -219,39 +191,17 @@ describe('unforget', () => {
     const taken = await takeAt(small, '2025-01-01T00:00');
     await small.use((repository) => annotateSnapshot(repository, { id: taken }, { pin: {} }, 'x', 1));
     await forget(small, taken);
-    let stops = 0;
-    for (let number = 1, isDone = false; !isDone; number++) {
-      const its = new Copy(small);
-      await condemn(its);
-      let faulty: FaultyBackend | undefined;
-      let before = Number.POSITIVE_INFINITY;
-      const stop: FaultPlan = (call) =>
-        call.number === before + number
-          ? { when: number % 2 === 0 ? 'before' : 'after', stop: true }
-          : undefined;
-      const wrapBackend = (medium: Backend): Backend => {
-        faulty = withFaults(medium, stop);
-        return faulty;
-      };
-      const action = async (repository: Repository): Promise<void> => {
-        before = faulty!.calls;
-        await unforgetSnapshot(repository, taken, BY);
-        isDone = faulty!.calls < before + number;
-      };
-      await its.use(action, { wrapBackend }).catch((error: unknown) => {
-        stops++;
-        expect(String(error)).toContain('injected stop');
-      });
-      if (number % 4 === 0) expect((await its.check(0)).findings).toEqual([]);
+    const again = (repository: Repository) => unforgetSnapshot(repository, taken, BY);
+    const stops = await stopAtAnyCall(small, again, async (its, number) => {
       const there = await its.snapshots();
-      const again = await its.use((repository) => unforgetSnapshot(repository, taken, BY));
-      expect(again.isNew).toBe(there.length === 0);
+      const done = await its.use(again);
+      expect(done.isNew).toBe(there.length === 0);
       // Also where a pin was all that was missing.
-      expect(await its.snapshots()).toMatchObject([{ id: there[0]?.id ?? again.snapshot.id, pin: {} }]);
-      if (number % 4 !== 1) continue;
+      expect(await its.snapshots()).toMatchObject([{ id: there[0]?.id ?? done.snapshot.id, pin: {} }]);
+      if (number % 4 !== 1) return;
       const { target } = await its.restore(undefined, { path: small.source, threads: 1 });
       expect(factsOf(target)).toEqual(factsOf(small.source));
-    }
+    });
     expect(stops).toBeGreaterThan(15);
   });
 

@@ -2,13 +2,12 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { forwardTo } from '../../dist/backends/forward.js';
-import { type Backend, type FaultPlan, type FaultyBackend, withFaults } from '../../dist/backends/index.js';
+import type { Backend } from '../../dist/backends/index.js';
 import type { SessionId } from '../../dist/core/index.js';
 import { NO_RULES } from '../../dist/fs/index.js';
 import {
   createRecord,
   fenceSession,
-  leaseRecord,
   markRecord,
   type Repository,
   segmentsOfSession,
@@ -26,6 +25,7 @@ import { at, BY, objects, takeAt } from './forget-subject.js';
 import { holding } from './held-backend.js';
 import { prune } from './prune-subject.js';
 import { Scratch } from './scratch-repository.js';
+import { condemn, stopAtAnyCall } from './stopped-writer.js';
 import { type Facts, factsOf } from './tree-facts.js';
 
 /** Rewriting in trouble: condemned packs, prunes and forgets meanwhile, fences, and runs that are stopped. */
@@ -103,16 +103,6 @@ test('all but what was left out is there, and only the folders on the way are st
 });
 
 describe('where packs are condemned', () => {
-  /** All packs that are there, by a mark. */
-  function condemn(its: Copy): Promise<void> {
-    const packs = its.objects('packs').map((path) => Buffer.from(path.slice(-64), 'hex'));
-    return its.use(async ({ backend, records }) => {
-      await createRecord(backend, 'marks', '1', markRecord, { packs }, records);
-      const closing = { role: 'closing', segments: [] } as const;
-      await createRecord(backend, 'leases', 'prune/2', leaseRecord, closing, records);
-    });
-  }
-
   test('all that it needs is stored again, and what a prune then removes is not missed', async () => {
     const its = new Copy(original);
     const lost = [...its.objects('packs'), ...its.objects('index'), 'marks/1'];
@@ -133,40 +123,17 @@ describe('where packs are condemned', () => {
     writeFileSync(join(small.source, 'file'), 'content');
     const taken = await takeAt(small, '2025-01-01T00:00');
     await small.use((repository) => annotateSnapshot(repository, { id: taken }, { pin: {} }, 'x', 1));
-    let stops = 0;
-    for (let number = 1, isDone = false; !isDone; number++) {
-      const its = new Copy(small);
-      await condemn(its);
-      let faulty: FaultyBackend | undefined;
-      let before = Number.POSITIVE_INFINITY;
-      const stop: FaultPlan = (call) =>
-        call.number === before + number
-          ? { when: number % 2 === 0 ? 'before' : 'after', stop: true }
-          : undefined;
-      const wrapBackend = (medium: Backend): Backend => {
-        faulty = withFaults(medium, stop);
-        return faulty;
-      };
-      const action = async (repository: Repository): Promise<void> => {
-        before = faulty!.calls;
-        await rewriteIn(repository, taken);
-        isDone = faulty!.calls < before + number;
-      };
-      await its.use(action, { wrapBackend }).catch((error: unknown) => {
-        stops++;
-        expect(String(error)).toContain('injected stop');
-      });
-      if (number % 4 === 0) expect((await its.check(0)).findings).toEqual([]);
+    const again = (repository: Repository) => rewriteIn(repository, taken);
+    const stops = await stopAtAnyCall(small, again, async (its, number) => {
       const there = await its.snapshots();
       expect(there.length, `after call ${number}`).toBeGreaterThan(0);
-      if (there.some((each) => each.id === taken))
-        await its.use((repository) => rewriteIn(repository, taken));
+      if (there.some((each) => each.id === taken)) await its.use(again);
       const now = await its.snapshots();
       expect(now).toMatchObject([{ pin: {}, about: { statistics: { files: 1 } } }]);
-      if (number % 4 !== 1) continue;
+      if (number % 4 !== 1) return;
       const { target } = await its.restore(undefined, { path: small.source, threads: 1 });
       expect(Object.keys(factsOf(target)).sort()).toEqual(['.', './file', './folder']);
-    }
+    });
     small.remove();
     expect(stops).toBeGreaterThan(20);
   });

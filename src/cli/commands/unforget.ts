@@ -11,6 +11,7 @@ import {
 } from '../../snapshot/index.js';
 import { byWhom } from '../by-whom.js';
 import type { CommandContext, CommandModule, Outcome } from '../command.js';
+import { tellDamaged } from '../damaged-records.js';
 import { EXIT } from '../exit-codes.js';
 import type { Problem } from '../problem.js';
 import { displayText, rawListField } from '../raw-names.js';
@@ -115,17 +116,8 @@ async function list({ output, signal }: CommandContext, repository: Repository):
   for (const [i, snapshot] of snapshots.entries()) output.item(fieldsOf(snapshot), () => lines[i]!);
   const count = snapshots.length;
   output.line(count === 0 ? 'There is nothing to bring back.' : `${countText(count)} in all`);
-  for (const { id, error } of damaged) {
-    output.problem({
-      severity: 'error',
-      about: 'repository',
-      code: error.code,
-      reason: error.message,
-      hint: error.hint ?? 'Run: cbr check',
-      object: `forgotten/${id}`,
-    });
-  }
-  return { exitCode: damaged.length > 0 ? EXIT.damage : EXIT.done, summary: { snapshots: count } };
+  const exitCode = tellDamaged(output, { damaged }, 'forgotten');
+  return { exitCode, summary: { snapshots: count } };
 }
 
 const moment = (seconds: number) => ({ seconds, nanoseconds: 0 });

@@ -1,10 +1,8 @@
 import { CbrError } from '../../core/index.js';
 import { parentPath, type RawPath } from '../../fs/index.js';
+import { unreadPaths } from '../held-paths.js';
 import { isPartial, listedIn } from '../snapshot-extensions.js';
 import type { AboutSnapshot, Snapshot } from '../snapshot-record.js';
-
-/** As many bytes of the path of an error does a snapshot record (take/run.ts). */
-const ERROR_PATH_BYTES = 4096;
 
 /**
  * Where a snapshot knows everything, so that what it does not have there was not there: at and below its sources, but for what
@@ -17,13 +15,13 @@ export class KnownPlaces {
   private readonly aboveUnread = new Set<string>();
 
   constructor(about: AboutSnapshot) {
-    const { paths, errors, statistics } = about;
+    const { paths, statistics } = about;
     // A snapshot without any folder was made of single files: earlier versions did not record that of a list.
     this.lists = new Set(statistics.folders === 0 ? paths : listedIn(about));
     // Of too many lists only the root is recorded.
     const isSource = (path: string): boolean => !this.lists.has(path) && !this.lists.has('/');
     this.sources = new Set(paths.filter(isSource));
-    this.unread = new Set(errors.map(({ path }) => wholePath(path)));
+    this.unread = unreadPaths(about);
     for (const path of this.unread) for (const each of above(path)) this.aboveUnread.add(each);
   }
 
@@ -58,11 +56,6 @@ export function refuseIncomplete({ id, about }: Snapshot): void {
   throw new CbrError('usage', `snapshot ${id.slice(0, 8)} ${why}, and --delete would delete it`, {
     hint: 'Restore without --delete, or a snapshot that is whole. Nothing was restored or deleted.',
   });
-}
-
-/** One that was cut off may stand for anything in the deepest folder that is whole. */
-function wholePath(path: string): string {
-  return path.length < ERROR_PATH_BYTES ? path : parentPath(path as RawPath);
 }
 
 function* above(path: string): Generator<string> {
