@@ -214,10 +214,6 @@ export class Intake {
 
   /** It grew between scan and read: by now its size is in its row. */
   private placeAgain(file: Waiting, output: BatchOutput, index: number): void {
-    if (file.attempts + 1 >= MAX_ATTEMPTS) {
-      file.resolve({ ...NOTHING, state: 'failed', notes: { error: 'it grew each time it was to be read' } });
-      return;
-    }
     const row = Buffer.from(
       output.rows.buffer,
       output.rows.byteOffset + index * STAT_ROW_BYTES,
@@ -226,7 +222,9 @@ export class Intake {
     const size = Number(row.readBigUInt64LE(24));
     // Not through `add`: it may wait for a slab, and this one is not free yet.
     const again = { ...file, size, attempts: file.attempts + 1 };
-    if (size > this.parts.capacity) this.start(() => this.takeLarge(again));
+    // A large one may grow while it is read: what there is of it is stored, and said to have changed.
+    const isLarge = size > this.parts.capacity || again.attempts >= MAX_ATTEMPTS;
+    if (isLarge) this.start(() => this.takeLarge(again));
     else this.start(async () => this.readBatch(await this.parts.slabs.acquire(), [again]));
   }
 
