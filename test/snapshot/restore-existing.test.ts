@@ -119,6 +119,48 @@ describe('of a large file', () => {
   });
 });
 
+test.each([
+  ['if-changed', false],
+  ['if-changed', true],
+  ['if-newer', false],
+  ['always', false],
+] as const)(
+  'of many files that have to be compared each is dealt with: %s, by content: %s',
+  async (overwrite, isByContent) => {
+    const its = await scratchRepository();
+    const count = 160;
+    const time = new Date('2020-01-01');
+    for (let i = 0; i < count; i++) {
+      const folder = join(its.source, `${i % 8}`);
+      mkdirSync(folder, { recursive: true });
+      writeFileSync(join(folder, `${i}`), `content ${i}`);
+      utimesSync(join(folder, `${i}`), time, time);
+    }
+    await its.take();
+    const { target } = await its.restore(undefined, { verify: false });
+    // Folders are newer than in the snapshot: not every rule touches them.
+    const files = () => Object.entries(factsOf(target)).filter(([path]) => path.split('/').length === 3);
+    const wanted = files();
+    for (let i = 0; i < count; i++) {
+      const file = join(target, `${i % 8}`, `${i}`);
+      // A third of them is right but for the time.
+      if (i % 3 > 0) writeFileSync(file, 'x'.repeat(statSync(file).size));
+      const old = isByContent ? time : new Date('2000-01-01');
+      utimesSync(file, old, old);
+    }
+    const rule = { overwrite, compareContent: isByContent };
+    const { summary } = await its.restore(undefined, { target, rule, verify: false });
+    const right = Math.ceil(count / 3);
+    expect(summary).toMatchObject({
+      files: count - right,
+      replaced: count - right,
+      unchanged: right,
+      lost: 0,
+    });
+    expect(files()).toEqual(wanted);
+  },
+);
+
 test('a restore that was stopped reads little again, and ends as one that was not', async () => {
   const its = await scratchRepository(FINE);
   for (let i = 0; i < 300; i++) {

@@ -37,7 +37,9 @@ export class ContentComparison {
   async start(file: PlacedEntry, seen: SeenEntry): Promise<void> {
     await this.running.room();
     this.running.start(async () => {
-      this.done.push({ file, seen, isSame: await this.isSame(file) });
+      const isSame = await this.isSame(file);
+      // Only now: the list may have been taken meanwhile.
+      this.done.push({ file, seen, isSame });
     });
   }
 

@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { CbrError } from '../../core/index.js';
 import {
   MetadataWriter,
   Owners,
@@ -134,6 +135,8 @@ export class RestoreRun {
       } while (!this.filler.isDone || !this.comparison.isDone);
       this.links.setFlags();
       this.tree.release(root);
+      // Whatever was met has ended one way or another, and with it its folder.
+      if (this.tree.open > 0) throw new CbrError('internal', 'not all that was to be restored was dealt with');
     } finally {
       // What still runs must not outlive the folders it works in.
       await this.comparison.idle();
