@@ -130,7 +130,7 @@ function refuseContradictions(flags: Flags, words: readonly string[]): void {
   if (stdin && words.length > 0)
     refuse('--stdin takes no paths', 'Take in files by a snapshot of their own.');
   if (fromCommand && words.length === 0)
-    refuse('no command was given', 'cbr snapshot --from-command -- COMMAND...');
+    refuse('no command was given', 'Type: cbr snapshot --from-command -- COMMAND...');
   if (stdinName !== undefined && !isStream)
     refuse('--stdin-name needs --stdin or --from-command', 'See: cbr snapshot --help');
   if (isStream && partial === true)

@@ -121,6 +121,15 @@ describe('snapshot', () => {
     expect(actions).not.toContainEqual(['unchanged', join(its.source, 'big')]);
   });
 
+  test('a time in the future is warned of: latest means such a snapshot until then', async () => {
+    const its = await filled();
+    const { code, problems } = await its.json(['snapshot', its.source, '--time', '2099-01-01']);
+    expect(code).toBe(0);
+    expect(problems).toMatchObject([{ severity: 'warning', reason: expect.stringContaining('2099-01-01') }]);
+    const now = await its.json(['snapshot', its.source]);
+    expect(now.problems).toEqual([]);
+  });
+
   test('a dry run says so and stores nothing', async () => {
     const its = await filled();
     const before = readdirSync(its.repo, { recursive: true }).length;
@@ -131,6 +140,8 @@ describe('snapshot', () => {
     const { stdout } = await its.run(['snapshot', its.source, '--dry-run']);
     expect(stdout).toMatch(/^new +.*\/big /m);
     expect(stdout).toContain('a dry run');
+    // It reads no content: nothing is known of what would be new.
+    expect(stdout).not.toMatch(/Root|of which/);
     expect((await its.json(['snapshots'])).items).toEqual([]);
     expect(readdirSync(its.repo, { recursive: true }).length).toBe(before);
   });

@@ -47,6 +47,9 @@ interface Flags {
   readonly init?: boolean;
 }
 
+/** Clocks may differ by so much. */
+const FUTURE_SECONDS = 60;
+
 const HELP = `
 Patterns are those of .gitignore. One with a '/' before its end begins at each path that is taken in, or is the full
 path of something below it; '!' in front takes back what earlier ones say. Of those on the command line, and in the
@@ -109,6 +112,7 @@ export const snapshot: CommandModule = {
           throw localFailure(`storing in ${location} failed`, explained(error, context.output));
         });
         noteNothingIncluded(context, options, summary);
+        warnOfFuture(context, options);
         if (summary.partial) notePartial(context);
         printSummary(context, options, summary);
         return {
@@ -168,6 +172,17 @@ async function open(context: CommandContext, mayMake: boolean): Promise<Reposito
   return repository;
 }
 
+/** Until then it is the latest one, whatever is taken meanwhile. */
+function warnOfFuture({ output }: CommandContext, { time, zoneOffset }: ZonedTakeOptions): void {
+  if (time.seconds <= currentTime().seconds + FUTURE_SECONDS) return;
+  output.problem({
+    severity: 'warning',
+    about: 'repository',
+    reason: `the snapshot bears a time in the future: until ${isoTime(time, zoneOffset)} 'latest' means it`,
+    hint: 'Forget it, and take it again with another --time.',
+  });
+}
+
 /** A pattern that is anchored elsewhere than its author thought should not pass for a backup. */
 function noteNothingIncluded({ output }: CommandContext, { rules }: TakeOptions, summary: TakeSummary): void {
   const { files, others } = summary.statistics;
@@ -190,12 +205,14 @@ function printSummary({ output }: CommandContext, options: TakeOptions, summary:
   const bytes = `${sizeText(sourceBytes)}, ${part} ${sizeText(newBytes)} new`;
   const rows: [string, string][] = [
     ['Snapshot', snapshot === undefined ? `none, a dry run (${comparison})` : `${snapshot} (${comparison})`],
-    ['Root', root],
+    // Of a dry run it would name what nothing holds.
+    ...(options.dryRun ? [] : [['Root', root] as [string, string]]),
     [
       'Files',
       `${countText(newFiles)} new, ${countText(changedFiles)} changed, ${countText(unchangedFiles)} unchanged; ${countOf(folders, 'folder')}`,
     ],
-    ['Size', options.dryRun ? bytes : `${bytes}, stored as ${sizeText(storedBytes)}`],
+    // A dry run reads no content: it cannot tell what of it is stored already.
+    ['Size', options.dryRun ? sizeText(sourceBytes) : `${bytes}, stored as ${sizeText(storedBytes)}`],
     ['Time', spanText(statistics.milliseconds / 1000)],
   ];
   for (const line of labelled(rows)) output.line(line);

@@ -136,7 +136,8 @@ export class RestoreRun {
       this.links.setFlags();
       this.tree.release(root);
       // Whatever was met has ended one way or another, and with it its folder.
-      if (this.tree.open > 0) throw new CbrError('internal', 'not all that was to be restored was dealt with');
+      if (this.tree.open > 0)
+        throw new CbrError('internal', 'not all that was to be restored was dealt with');
     } finally {
       // What still runs must not outlive the folders it works in.
       await this.comparison.idle();
