@@ -125,7 +125,7 @@ describe('snapshot', () => {
     const its = await filled();
     const { code, problems } = await its.json(['snapshot', its.source, '--time', '2099-01-01']);
     expect(code).toBe(0);
-    expect(problems).toMatchObject([{ severity: 'warning', reason: expect.stringContaining('2099-01-01') }]);
+    expect(problems).toMatchObject([{ severity: 'warning', message: expect.stringContaining('2099-01-01') }]);
     const now = await its.json(['snapshot', its.source]);
     expect(now.problems).toEqual([]);
   });
