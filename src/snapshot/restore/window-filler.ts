@@ -16,8 +16,12 @@ export interface WindowLimits {
   readonly spreadParts: number;
 }
 
-/** A window is worth its overhead from so many bytes on, and is carried out then if the workers have nothing to do. */
+/**
+ * A window is worth its overhead from so many bytes on, and is carried out then if the workers have nothing to do. The first one
+ * begins early, the later ones are longer, up to so many: the fewer there are, the fewer blocks are needed by several.
+ */
 const HUNGRY_BYTES = 32 * 2 ** 20;
+const MOST_HUNGRY_BYTES = 256 * 2 ** 20;
 /** Windows carried out at the same time: the next one fills the gaps in which the last one waits for its last block. */
 const WINDOWS_UNDERWAY = 2;
 
@@ -25,6 +29,7 @@ const WINDOWS_UNDERWAY = 2;
 export class WindowFiller {
   private window: Window;
   private readonly underway: Promise<void>[] = [];
+  private hungryBytes = HUNGRY_BYTES;
 
   constructor(
     private readonly runner: Pick<WindowRunner, 'newWindow' | 'run' | 'isHungry' | 'defer'>,
@@ -51,7 +56,7 @@ export class WindowFiller {
       parts.length >= this.limits.parts ||
       entryBytes >= this.limits.entryBytes ||
       spreadParts >= this.limits.spreadParts ||
-      (bytes >= HUNGRY_BYTES && this.runner.isHungry)
+      (bytes >= this.hungryBytes && this.runner.isHungry)
     );
   }
 
@@ -68,6 +73,7 @@ export class WindowFiller {
     if (this.isEmpty) return;
     const { window } = this;
     this.window = this.runner.newWindow();
+    this.hungryBytes = Math.min(2 * this.hungryBytes, MOST_HUNGRY_BYTES);
     if (goesOn) this.runner.defer(window, this.window);
     const underway = this.runner.run(window);
     // Whoever awaits it sees a failure; until then it must not count as unhandled.

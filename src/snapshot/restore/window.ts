@@ -66,13 +66,15 @@ interface PlannedBlock {
   wanted: number;
   /** What the window held when the last piece was added. */
   touched: number;
-  /** It has waited for another window once. */
-  waited: boolean;
+  /** How often it has waited for another window. */
+  waits: number;
 }
 
 /** How to learn how long a block is. */
 export type SizeOf = (pack: number, block: number) => BlockSize;
 
+/** Of a snapshot that shares its blocks with others some are never needed wholly. */
+const MOST_WAITS = 4;
 /** So much of a window may wait for the next one: the workers need something to do meanwhile. */
 const WAITING_SHARE = 1 / 2;
 
@@ -159,7 +161,7 @@ export class Window {
     const key = pack * BLOCKS + block;
     let planned = this.blocks.get(key);
     if (planned === undefined) {
-      planned = { pack, block, pieces: [], wanted: 0, touched: 0, waited: false };
+      planned = { pack, block, pieces: [], wanted: 0, touched: 0, waits: 0 };
       this.blocks.set(key, planned);
     }
     return planned;
@@ -167,7 +169,7 @@ export class Window {
 
   /**
    * Moves the blocks of which more may be needed soon to the next window, which is empty: so they are fetched and opened once.
-   * Files of which some blocks stay are written in two parts. A block waits once only.
+   * Files of which some blocks stay are written in two parts. A block waits a few times only.
    */
   deferTo(next: Window, sizeOf: SizeOf): void {
     const waiting = this.unfinishedBlocks(sizeOf);
@@ -175,7 +177,7 @@ export class Window {
     const counts = new Map<number, number>();
     for (const [key, block] of waiting) {
       this.blocks.delete(key);
-      next.blocks.set(key, { ...block, touched: 0, waited: true });
+      next.blocks.set(key, { ...block, touched: 0, waits: block.waits + 1 });
       for (const { part } of block.pieces) counts.set(part, (counts.get(part) ?? 0) + 1);
     }
     const staying = new Set<number>();
@@ -199,7 +201,9 @@ export class Window {
   private unfinishedBlocks(sizeOf: SizeOf): readonly (readonly [key: number, block: PlannedBlock])[] {
     let room = this.bytes * WAITING_SHARE;
     return [...this.blocks]
-      .filter(([, { pack, block, wanted, waited }]) => !waited && wanted < sizeOf(pack, block).plain)
+      .filter(
+        ([, { pack, block, wanted, waits }]) => waits < MOST_WAITS && wanted < sizeOf(pack, block).plain,
+      )
       .sort(([, a], [, b]) => b.touched - a.touched)
       .filter(([, { wanted }]) => {
         room -= wanted;
