@@ -14,6 +14,8 @@ export interface PathRange {
 export interface PathPatterns {
   /** Sorted, and none within another. */
   readonly ranges: readonly PathRange[];
+  /** Where there are any, whatever matches has one of them in one of its names: ASCII, to find with less than a match. */
+  readonly words: readonly string[];
   /** Whether a pattern matches the path itself, raw and without '/' in front; `folder`: if it is one. */
   matches(path: string): 'yes' | 'folder' | 'no';
 }
@@ -31,6 +33,7 @@ export function compilePathPatterns(patterns: readonly string[], ignoreCase: boo
   const onlyFolders = texts.some((text) => /\/ *$/.test(text));
   return {
     ranges: disjoint(texts.map((text) => (ignoreCase ? ANYWHERE : rangeOf(text)))),
+    words: ignoreCase ? [] : wordsOf(texts),
     matches(path) {
       const text = matchable(path);
       if (list.lastMatch(text, false) !== undefined) return 'yes';
@@ -38,6 +41,21 @@ export function compilePathPatterns(patterns: readonly string[], ignoreCase: boo
     },
   };
 }
+
+/** The longest run of plain characters of each pattern; none when one of them has no long one. */
+function wordsOf(texts: readonly string[]): string[] {
+  const words = texts.map((text) => {
+    // What follows may not stand for itself.
+    const plain = text.replace(/[[\\].*/s, '');
+    return plain
+      .split(/[*?/ ]|[^ -~]/)
+      .reduce((longest, word) => (word.length > longest.length ? word : longest), '');
+  });
+  return words.some((word) => word.length < SHORTEST_WORD) ? [] : words;
+}
+
+/** Shorter ones are in too many paths. */
+const SHORTEST_WORD = 3;
 
 const ANYWHERE: PathRange = { text: '', isWhole: false };
 

@@ -5,8 +5,10 @@ import { compilePathPatterns } from '../../dist/fs/index.js';
 const raw = (text: string): string => toLatin1(Buffer.from(text, 'utf8'));
 
 function matching(pattern: string, paths: readonly string[], ignoreCase = false): string[] {
-  const { matches } = compilePathPatterns([pattern], ignoreCase);
-  return paths.filter((path) => matches(raw(path)) !== 'no');
+  const { matches, words } = compilePathPatterns([pattern], ignoreCase);
+  const found = paths.filter((path) => matches(raw(path)) !== 'no');
+  for (const word of words) for (const path of found) expect(path).toContain(word);
+  return found;
 }
 
 const PATHS = [
@@ -54,6 +56,18 @@ describe('patterns by which entries are looked for', () => {
   test('compare names of any bytes', () => {
     const { matches } = compilePathPatterns(['caf?', 'é*'], false);
     expect([raw('café'), 'caf\xe9', raw('été'), 'e'].map(matches)).toEqual(['yes', 'yes', 'yes', 'no']);
+  });
+
+  test('say a word that is in all that they match', () => {
+    const words = (...patterns: string[]) => compilePathPatterns(patterns, false).words;
+    expect(words('letter-??.odt', '*.jpeg')).toEqual(['letter-', '.jpeg']);
+    expect(words('/home/ann/**/notes/')).toEqual(['notes']);
+    // What follows a bracket or a backslash may not stand for itself; short words are in too many paths.
+    expect(words('abc[def]ghijk')).toEqual(['abc']);
+    expect(words('café-letter')).toEqual(['-letter']);
+    expect(words('!letter')).toEqual([]);
+    expect(words('letter', '*.c')).toEqual([]);
+    expect(compilePathPatterns(['letter'], true).words).toEqual([]);
   });
 
   test('say where what they match can stand', () => {

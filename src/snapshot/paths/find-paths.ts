@@ -53,10 +53,10 @@ function meantVersions(
   );
 }
 
-function* matching(index: PathIndex, { ranges, matches }: PathPatterns) {
+function* matching(index: PathIndex, { ranges, words, matches }: PathPatterns) {
   for (const { text, isWhole } of ranges) {
     const whole = isWhole ? index.path(text) : undefined;
-    const paths = isWhole ? (whole === undefined ? [] : [whole]) : index.paths(text);
+    const paths = isWhole ? (whole === undefined ? [] : [whole]) : index.paths(text, words);
     for (const path of paths) {
       const match = matches(path.path);
       if (match !== 'no') yield { path, match };

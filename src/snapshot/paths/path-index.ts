@@ -110,11 +110,18 @@ export class PathIndex {
     return this.freePaths.next++;
   }
 
-  /** The paths that begin with `prefix`, raw and without '/' in front, in the order of a walk. */
-  *paths(prefix: string): Iterable<IndexedPath> {
+  /**
+   * The paths that begin with `prefix`, raw and without '/' in front, in the order of a walk. With `words`, those that may have
+   * one of them in a name.
+   */
+  *paths(prefix: string, words: readonly string[] = []): Iterable<IndexedPath> {
     const start = rangeStart(prefix);
+    const wanted = words.map((word) => Buffer.from(word, 'latin1'));
+    const mayHaveWord = (key: Buffer): boolean =>
+      wanted.length === 0 || !isWholeKey(key) || wanted.some((word) => key.includes(word));
     for (const key of this.store.keys('paths', start.length === 0 ? FIRST : start)) {
-      if (!key.subarray(0, start.length).equals(start)) return;
+      if (start.length > 0 && !key.subarray(0, start.length).equals(start)) return;
+      if (!mayHaveWord(key)) continue;
       const path = isWholeKey(key) ? pathOfKey(key) : pathOfRow(this.rowOf(key));
       if (path.startsWith(prefix)) yield { path, key };
     }
