@@ -1,6 +1,6 @@
-import { closeSync, constants, openSync, readSync, writeSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readSync, writeSync } from 'node:fs';
 import { CHUNK_ID_BYTES, errnoOf, LIMITS, sameBytes } from '../../core/index.js';
-import { FileError, TargetFolder } from '../../fs/index.js';
+import { dataExtents, type Extent, FileError, TargetFolder } from '../../fs/index.js';
 import type { Blake3 } from '../../repo/index.js';
 import { FATAL } from './file-writer.js';
 import type { FeedInput } from './restore-tasks.js';
@@ -25,6 +25,7 @@ export class FileFeeder {
     const folder = TargetFolder.from(input.folder);
     const own = input.isContinued ? input.temporary.fd : undefined;
     const old = input.replaces ? open(folder, input.name) : undefined;
+    const written = own === undefined ? [] : dataExtents(own, fstatSync(own).size);
     try {
       let number = 0;
       let { offset } = input;
@@ -37,13 +38,41 @@ export class FileFeeder {
           const isPresent = holds(own) || (holds(old) && write(input, folder, chunk, offset));
           present[number] = isPresent ? 1 : 0;
           number++;
-        }
+        } else this.clear(input, folder, written, offset, offset - item);
         offset += Math.abs(item);
       }
     } finally {
       if (old !== undefined) closeSync(old);
     }
     return present;
+  }
+
+  /**
+   * Makes sure that an unfinished file has nothing but zeros where there is to be a hole: no chunk proves it, and who else may
+   * write into its folder could have put another file there. Throws FileError (target) when it cannot.
+   */
+  private clear(
+    { temporary, name }: FeedInput,
+    folder: TargetFolder,
+    written: readonly Extent[],
+    start: number,
+    end: number,
+  ): void {
+    for (const extent of written) {
+      for (let at = Math.max(start, extent.start); at < Math.min(end, extent.end); ) {
+        const part = this.chunk.subarray(0, Math.min(LIMITS.chunk, Math.min(end, extent.end) - at));
+        if (!readWhole(temporary.fd, part, at) || part.some((byte) => byte !== 0)) {
+          part.fill(0);
+          try {
+            for (let done = 0; done < part.byteLength; )
+              done += writeSync(temporary.fd, part, done, part.byteLength - done, at + done);
+          } catch (error) {
+            throw new FileError('target', 'write', folder.locate(name), error);
+          }
+        }
+        at += part.byteLength;
+      }
+    }
   }
 }
 
