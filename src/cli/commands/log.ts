@@ -14,6 +14,7 @@ import { EXIT } from '../exit-codes.js';
 import { withPathIndex } from '../path-index.js';
 import { ID_DIGITS, sourceText, versionFields, versionLine } from '../path-text.js';
 import { withRepository } from '../repository.js';
+import { shellWord } from '../shell-word.js';
 import { countOf } from '../sizes.js';
 import { declareSnapshotFilter, noneToSearch, snapshotFilterOf } from '../snapshot-choice.js';
 
@@ -81,8 +82,9 @@ function restoreHint(histories: readonly PathHistory[]): string | undefined {
   const last = histories.at(-1)!;
   const version = last.versions.findLast(({ state }) => state !== undefined);
   if (version === undefined) return undefined;
-  const what = displayPath(last.path).replaceAll("'", "'\\''");
-  return `Restore one: cbr restore '${version.last.id.slice(0, ID_DIGITS)}:${what}' --target FOLDER`;
+  const word = shellWord(last.path as RawPath);
+  if (word === undefined) return undefined;
+  return `Restore one: cbr restore ${version.last.id.slice(0, ID_DIGITS)}:${word} --target FOLDER`;
 }
 
 const MOST_SIMILAR = 5;

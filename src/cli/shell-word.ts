@@ -1,0 +1,21 @@
+import { isUtf8 } from 'node:buffer';
+import { displayPath, type RawPath } from '../fs/index.js';
+
+/**
+ * A path as a word for the shell, to be typed as it is shown. Undefined where no argument can name it, because its bytes are not
+ * UTF-8.
+ */
+export function shellWord(path: RawPath): string | undefined {
+  const bytes = Buffer.from(path, 'latin1');
+  if (!isUtf8(bytes)) return undefined;
+  const text = bytes.toString('utf8');
+  if (displayPath(path) === text) return `'${text.replaceAll("'", "'\\''")}'`;
+  // Bash, ksh and zsh know this one; what must not reach a terminal is written as the numbers of its bytes.
+  const escaped = Array.from(text, (letter) => {
+    if (/^[ -~]$/.test(letter)) return letter.replace(/['\\]/, '\\$&');
+    return Array.from(Buffer.from(letter, 'utf8'), (byte) => `\\x${byte.toString(16).padStart(2, '0')}`).join(
+      '',
+    );
+  });
+  return `$'${escaped.join('')}'`;
+}
