@@ -18,7 +18,7 @@ test('an id that begins several names them all; one that begins none says so; no
   expect(message).toContain(`${meant.length} snapshots begin with ${prefix}: `);
   for (const id of meant) {
     const day = String(ids.indexOf(id) + 1).padStart(2, '0');
-    expect(message).toContain(`${id.slice(0, 12)} (2024-01-${day} 00:00, dove, ${its.source})`);
+    expect(message).toContain(`${id.slice(0, 12)} (2024-01-${day} 00:00:00 +00:00, dove, ${its.source})`);
   }
   const unknown = await its.run(['ls', 'ffffffffffffffff']);
   expect(unknown).toMatchObject({ code: 1, stdout: '' });
