@@ -50,7 +50,7 @@ describe('kill -9', () => {
     await its.succeed(['snapshot', its.source]);
     const usual = performance.now() - started;
     let killed = 0;
-    for (let run = 1; run <= (isSoak ? 300 : 20); run++) {
+    for (let run = 1; run <= (isSoak ? 300 : 12); run++) {
       fill(its, run);
       const segments = its.objects('index');
       const packs = its.objects('packs');

@@ -148,7 +148,7 @@ test('any few objects damaged in any way are all named', async () => {
       const found = objectsOf(await copy.run(100));
       expect(found).toEqual(all.map(({ object }) => object).sort());
     }),
-    { numRuns: isSoak ? 1000 : 25 },
+    { numRuns: isSoak ? 1000 : 15 },
   );
 });
 

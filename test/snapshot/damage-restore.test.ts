@@ -159,7 +159,7 @@ describe('a damaged pack', () => {
           } else expect(restored.code).toBe('damaged');
         },
       ),
-      { numRuns: isSoak ? 500 : 10, endOnFailure: true },
+      { numRuns: isSoak ? 500 : 8, endOnFailure: true },
     );
   });
 

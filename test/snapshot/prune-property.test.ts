@@ -130,6 +130,6 @@ test('after any sequence of snapshots, forgets and prunes every kept snapshot is
         removeTree(its.root);
       }
     }),
-    { numRuns: isSoak ? 150 : 8, endOnFailure: true },
+    { numRuns: isSoak ? 150 : 6, endOnFailure: true },
   );
 });

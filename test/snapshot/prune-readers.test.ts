@@ -15,7 +15,7 @@ import { factsOf } from './tree-facts.js';
 /** Fewer than a page of a content list has. */
 const WINDOW_ITEMS = 60;
 /** Calls at which they are held, spread over all there are. */
-const HOLDS = isSoak ? 1000 : 5;
+const HOLDS = isSoak ? 1000 : 3;
 
 let original: Prunable;
 
