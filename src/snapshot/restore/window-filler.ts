@@ -21,7 +21,7 @@ export interface WindowLimits {
  * begins early, the later ones are longer, up to so many: the fewer there are, the fewer blocks are needed by several.
  */
 const HUNGRY_BYTES = 32 * 2 ** 20;
-const MOST_HUNGRY_BYTES = 256 * 2 ** 20;
+const MOST_HUNGRY_BYTES = 2 ** 30;
 /** Windows carried out at the same time: the next one fills the gaps in which the last one waits for its last block. */
 const WINDOWS_UNDERWAY = 2;
 
@@ -73,7 +73,7 @@ export class WindowFiller {
     if (this.isEmpty) return;
     const { window } = this;
     this.window = this.runner.newWindow();
-    this.hungryBytes = Math.min(2 * this.hungryBytes, MOST_HUNGRY_BYTES);
+    this.hungryBytes = Math.min(4 * this.hungryBytes, MOST_HUNGRY_BYTES);
     if (goesOn) this.runner.defer(window, this.window);
     const underway = this.runner.run(window);
     // Whoever awaits it sees a failure; until then it must not count as unhandled.
