@@ -82,9 +82,9 @@ function restoreHint(histories: readonly PathHistory[]): string | undefined {
   const last = histories.at(-1)!;
   const version = last.versions.findLast(({ state }) => state !== undefined);
   if (version === undefined) return undefined;
-  const word = shellWord(last.path as RawPath);
+  const word = shellWord(`${version.last.id.slice(0, ID_DIGITS)}:${last.path}`);
   if (word === undefined) return undefined;
-  return `Restore one: cbr restore ${version.last.id.slice(0, ID_DIGITS)}:${word} --target FOLDER`;
+  return `Restore one: cbr restore ${word} --target FOLDER`;
 }
 
 const MOST_SIMILAR = 5;
