@@ -18,7 +18,11 @@ export function unfinishedName(identity: Uint8Array): string {
 
 /** Whether there may be something to go on with. */
 export function hasUnfinished(folder: TargetFolder, name: string): boolean {
-  return lstatSync(folder.path(name), { throwIfNoEntry: false })?.isFile() === true;
+  try {
+    return lstatSync(folder.path(name), { throwIfNoEntry: false })?.isFile() === true;
+  } catch {
+    return false; // whoever writes there meets the reason
+  }
 }
 
 /**
@@ -32,7 +36,11 @@ export function openUnfinished(folder: TargetFolder, name: string, flags: number
   const wary = constants.O_RDWR | constants.O_NOFOLLOW | constants.O_NONBLOCK;
   try {
     const fd = openSync(folder.path(name), wary | constants.O_CREAT | constants.O_EXCL, PRIVATE);
-    markAlive(fd);
+    // Another restore that tidies up has just found it, and is going to remove it.
+    if (!markAlive(fd)) {
+      closeSync(fd);
+      return undefined;
+    }
     if (folder.passesAcl) removeInheritedAcl(fd);
     setFlagsBeforeContent(fd, flags);
     return { fd, temporaryName: name };

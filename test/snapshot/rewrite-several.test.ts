@@ -94,10 +94,16 @@ async function wholeAndPartial(names: readonly string[]): Promise<Scratch> {
   return its;
 }
 
-test('a whole one and a partial one of its sources become a whole one', async () => {
+test('a partial one and a later whole one of its sources become a whole one, an earlier one does not do', async () => {
   const its = await wholeAndPartial(['a']);
+  // What came between them nobody has.
+  await expect(mergeAll(its, true)).rejects.toMatchObject({ code: 'usage' });
+  await its.take({
+    paths: [join(its.source, 'a')],
+    time: { seconds: Math.ceil(Date.now() / 1000) + 7200, nanoseconds: 0 },
+  });
   const { isPartial: isToldPartial, forgotten } = await mergeAll(its, true);
-  expect([isToldPartial, forgotten.length]).toEqual([false, 2]);
+  expect([isToldPartial, forgotten.length]).toEqual([false, 3]);
   const [merged, ...others] = await its.snapshots();
   expect(others).toEqual([]);
   expect(isPartial(merged!.about)).toBe(false);

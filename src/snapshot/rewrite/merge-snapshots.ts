@@ -202,8 +202,12 @@ function unitedRecord(snapshots: readonly Snapshot[]): AboutSnapshot {
   return isUnionPartial(snapshots) ? withPartial(listed) : withoutPartial(listed);
 }
 
-/** What a partial one did not reach, a whole one has, if it is of the same sources; of others nobody has it. */
+/**
+ * What a partial one did not reach, a whole one has, if it is of the same sources and not older: the union bears the time of the newest
+ * one, and nobody has what came between an older whole one and that.
+ */
 function isUnionPartial(snapshots: readonly Snapshot[]): boolean {
+  if (isPartial(newestOf(snapshots).about)) return true;
   const abouts = snapshots.map(({ about }) => about);
   const whole = abouts.filter((each) => !isPartial(each));
   const had = outermost(whole.flatMap((each) => wholeSources(each)));
