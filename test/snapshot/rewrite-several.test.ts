@@ -1,4 +1,4 @@
-import { appendFileSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { SessionId } from '../../dist/core/index.js';
@@ -98,6 +98,8 @@ test('a partial one and a later whole one of its sources become a whole one, an 
   const its = await wholeAndPartial(['a']);
   // What came between them nobody has.
   await expect(mergeAll(its, true)).rejects.toMatchObject({ code: 'usage' });
+  // What the partial one alone has.
+  rmSync(join(its.source, 'a/0'));
   await its.take({
     paths: [join(its.source, 'a')],
     time: { seconds: Math.ceil(Date.now() / 1000) + 7200, nanoseconds: 0 },
