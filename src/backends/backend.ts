@@ -1,3 +1,5 @@
+import type { StoreFacts } from './store-facts.js';
+
 /**
  * The contract of a medium that keeps named, immutable objects. It knows names and bytes, nothing else. The clauses B1 to
  * B10 are judged by one conformance suite (test/backends), run against every backend and every wrapper:
@@ -100,6 +102,11 @@ export interface Backend extends ObjectReader {
   remove(kind: ObjectKind, name: string, options?: CallOptions): Promise<void>;
   /** Removes many objects; as `remove` for each, in any order. */
   removeMany(kind: ObjectKind, names: readonly string[], options?: CallOptions): Promise<void>;
+  /**
+   * Asks the store about itself, for media that can tell; what it refuses to tell is `unknown`. May write objects
+   * `parity/probe-<hex>`, which it removes if it may.
+   */
+  examine?(options?: CallOptions): Promise<StoreFacts>;
 }
 
 /** The path of an object below the root of a repository, the same on every medium: `packs/<2 hex>/<sha256>`, else `<kind>/<name>`. */

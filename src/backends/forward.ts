@@ -2,6 +2,7 @@ import type { Backend } from './backend.js';
 
 /** A backend that hands every call to `inner`: what wrappers start from. */
 export function forwardTo(inner: Backend): Backend {
+  const { examine } = inner;
   return {
     location: inner.location,
     concurrency: inner.concurrency,
@@ -14,6 +15,7 @@ export function forwardTo(inner: Backend): Backend {
     write: (...call) => inner.write(...call),
     remove: (...call) => inner.remove(...call),
     removeMany: (...call) => inner.removeMany(...call),
+    ...(examine === undefined ? {} : { examine: (...call) => examine.apply(inner, call) }),
     close: () => inner.close(),
   };
 }

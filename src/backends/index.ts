@@ -9,4 +9,5 @@ export { forEachParallel } from './parallel.js';
 export { readOnly } from './read-only.js';
 export * from './retry.js';
 export { newStagingPath, removeStaleTemporaries } from './staging.js';
+export type { ObjectLock, StoreFacts } from './store-facts.js';
 export * from './traffic.js';

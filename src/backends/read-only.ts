@@ -9,7 +9,8 @@ export function readOnly(inner: Backend): Backend {
       hint: 'run a command that writes without asking for read-only access',
     });
   };
-  const { room: _, ...others } = forwardTo(inner);
+  // A store is examined by writing to it.
+  const { room: _, examine: _examine, ...others } = forwardTo(inner);
   return {
     ...others,
     capabilities: Object.freeze({ ...inner.capabilities, writable: false }),

@@ -60,8 +60,10 @@ export function withRetry(inner: Backend, options: RetryOptions = {}): Backend {
     }
   }
 
+  const { examine } = inner;
   return {
     ...forwardTo(inner),
+    ...(examine === undefined ? {} : { examine: (call) => retried(call, () => examine.call(inner, call)) }),
     async *list(kind, call) {
       const yielded = new Set<string>();
       for (let number = 1; ; number++) {

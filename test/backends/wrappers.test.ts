@@ -5,6 +5,7 @@ import {
   type FaultPlan,
   MemoryBackend,
   readOnly,
+  type StoreFacts,
   withFaults,
   withRetry,
   withTraffic,
@@ -51,6 +52,20 @@ describe('read-only', () => {
     }
     expect(await namesOf(inner, 'index')).toEqual(['a']);
   });
+});
+
+test('what a store says of itself passes through every wrapper that may write', async () => {
+  const facts: StoreFacts = {
+    clockSkewSeconds: 2,
+    versioning: 'off',
+    objectLock: { state: 'on', mode: 'governance', days: 30 },
+    checksum: 'sha256',
+  };
+  const inner = Object.assign(new MemoryBackend(), { examine: async () => facts });
+  const backend = withRetry(withTraffic(withFaults(inner, () => undefined)));
+  expect(await backend.examine?.()).toEqual(facts);
+  expect(readOnly(inner).examine).toBeUndefined();
+  expect(withRetry(new MemoryBackend()).examine).toBeUndefined();
 });
 
 describe('traffic', () => {
