@@ -41,6 +41,8 @@ export interface ListedObject {
   readonly name: string;
   /** Stored length in bytes. */
   readonly size: number;
+  /** When it was written, on the store's own scale where it tells: good for sorting and for nothing else. */
+  readonly written?: number;
 }
 
 /** Bytes from `offset` on, `length` of them; with `suffix`, the last bytes of the object (all of it if it is shorter). */
@@ -63,8 +65,10 @@ export interface CallOptions {
 export interface Capabilities {
   /** Whether B3 is the store's own guarantee. */
   readonly createOnly: boolean;
-  /** Whether objects may be written and removed. */
+  /** Whether objects may be written. */
   readonly writable: boolean;
+  /** Whether objects may be removed: where they may not, sessions leave their heartbeats to the next prune. */
+  readonly removable: boolean;
 }
 
 /** What reads asks for only this. */

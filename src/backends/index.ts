@@ -1,3 +1,4 @@
+export { appendOnly } from './append-only.js';
 export * from './backend.js';
 export * from './faults.js';
 export { localFailure } from './local-errors.js';

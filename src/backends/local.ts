@@ -56,7 +56,7 @@ export class LocalBackend implements Backend {
     readonly location: string,
     writable: boolean,
   ) {
-    this.capabilities = Object.freeze({ createOnly: true, writable });
+    this.capabilities = Object.freeze({ createOnly: true, writable, removable: writable });
     this.stagingFolder = join(location, 'tmp');
     this.publisher = new Publisher(location);
     this.room = localRoom(location);
@@ -68,7 +68,7 @@ export class LocalBackend implements Backend {
     for (const part of await this.namesIn(kind, kind, options)) {
       if (slice.isOver) await slice.next();
       const found = this.statIn(kind, part);
-      if (found?.isFile() && kind !== 'packs') yield { name: part, size: found.size };
+      if (found?.isFile() && kind !== 'packs') yield { name: part, size: found.size, written: found.mtimeMs };
       if (!found?.isDirectory()) continue;
       const folder = `${kind}/${part}`;
       for (const inner of await this.namesIn(kind, folder, options)) {
@@ -76,7 +76,7 @@ export class LocalBackend implements Backend {
         const name = kind === 'packs' ? inner : `${part}/${inner}`;
         if (!isObjectName(name) || objectPath(kind, name) !== `${folder}/${inner}`) continue;
         const object = this.statIn(folder, inner);
-        if (object?.isFile()) yield { name, size: object.size };
+        if (object?.isFile()) yield { name, size: object.size, written: object.mtimeMs };
       }
     }
   }

@@ -5,32 +5,42 @@ import { localFailure } from './local-errors.js';
 import { checkedObjectPath } from './object-name.js';
 import { resolveRange } from './object-range.js';
 
+interface Stored {
+  readonly bytes: Uint8Array;
+  /** Counts the writes: there is no clock here. */
+  readonly written: number;
+}
+
 /** Objects in memory, for tests and simulations: no timers, no randomness, lists in the order of writing. */
 export class MemoryBackend implements Backend {
   readonly concurrency = 8;
-  readonly capabilities = Object.freeze({ createOnly: true, writable: true });
-  private readonly kinds = new Map<ObjectKind, Map<string, Uint8Array>>();
+  readonly capabilities = Object.freeze({ createOnly: true, writable: true, removable: true });
+  private readonly kinds = new Map<ObjectKind, Map<string, Stored>>();
+
+  private writes = 0;
 
   constructor(readonly location = 'memory:') {}
 
-  private objects(kind: ObjectKind): Map<string, Uint8Array> {
+  private objects(kind: ObjectKind): Map<string, Stored> {
     const found = this.kinds.get(kind);
     if (found !== undefined) return found;
-    const made = new Map<string, Uint8Array>();
+    const made = new Map<string, Stored>();
     this.kinds.set(kind, made);
     return made;
   }
 
   private found(kind: ObjectKind, name: string): Uint8Array {
     const object = checkedObjectPath(kind, name);
-    const bytes = this.objects(kind).get(name);
-    if (bytes === undefined) throw new ObjectNotFoundError(object);
-    return bytes;
+    const stored = this.objects(kind).get(name);
+    if (stored === undefined) throw new ObjectNotFoundError(object);
+    return stored.bytes;
   }
 
   async *list(kind: ObjectKind, options: CallOptions = {}): AsyncGenerator<ListedObject> {
     options.signal?.throwIfAborted();
-    for (const [name, bytes] of [...this.objects(kind)]) yield { name, size: bytes.byteLength };
+    for (const [name, { bytes, written }] of [...this.objects(kind)]) {
+      yield { name, size: bytes.byteLength, written };
+    }
   }
 
   async stat(kind: ObjectKind, name: string, options: CallOptions = {}): Promise<ListedObject> {
@@ -62,7 +72,7 @@ export class MemoryBackend implements Backend {
     options.signal?.throwIfAborted();
     const objects = this.objects(kind);
     if (objects.has(name)) throw new ObjectExistsError(object);
-    objects.set(name, bytes);
+    objects.set(name, { bytes, written: ++this.writes });
     if (!(data instanceof Uint8Array)) await rm(data.path, { force: true });
   }
 

@@ -13,7 +13,7 @@ export function readOnly(inner: Backend): Backend {
   const { room: _, examine: _examine, ...others } = forwardTo(inner);
   return {
     ...others,
-    capabilities: Object.freeze({ ...inner.capabilities, writable: false }),
+    capabilities: Object.freeze({ ...inner.capabilities, writable: false, removable: false }),
     write: refuse,
     remove: refuse,
     removeMany: refuse,

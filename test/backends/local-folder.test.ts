@@ -15,7 +15,7 @@ describe('the folder of a local repository', () => {
     expect((await stat(root)).mode & 0o7777).toBe(0o700);
     await made.write('config', '0', Buffer.from('config'));
     const opened = await openLocalBackend(root);
-    expect(opened.capabilities).toEqual({ createOnly: true, writable: true });
+    expect(opened.capabilities).toEqual({ createOnly: true, writable: true, removable: true });
     expect(await namesOf(opened, 'config')).toEqual(['0']);
   });
 

@@ -198,7 +198,7 @@ describe('local disk, what the system may do', () => {
     await fs.rmdir(join(root, 'tmp'));
     execFileSync('mount', ['-o', 'remount,ro', root]);
     const backend = await openLocalBackend(root);
-    expect(backend.capabilities).toEqual({ createOnly: true, writable: false });
+    expect(backend.capabilities).toEqual({ createOnly: true, writable: false, removable: false });
     expect(await namesOf(backend, 'index')).toEqual(['a']);
     for (const call of [
       () => backend.write('index', 'b', Buffer.from('bytes')),

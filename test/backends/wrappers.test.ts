@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import {
+  appendOnly,
   type Backend,
   createLocalBackend,
   type FaultPlan,
@@ -35,6 +36,10 @@ for (const [name, make] of media) {
     const writer = await make(folder);
     return { reader: readOnly(writer), writer };
   });
+  readingConformance(`${name} append-only`, async (folder) => {
+    const writer = await make(folder);
+    return { reader: appendOnly(writer), writer: appendOnly(writer) };
+  });
 }
 
 describe('read-only', () => {
@@ -66,6 +71,24 @@ test('what a store says of itself passes through every wrapper that may write', 
   expect(await backend.examine?.()).toEqual(facts);
   expect(readOnly(inner).examine).toBeUndefined();
   expect(withRetry(new MemoryBackend()).examine).toBeUndefined();
+});
+
+describe('append-only', () => {
+  test('objects are added, and neither changed nor removed', async () => {
+    const inner = new MemoryBackend();
+    await inner.write('index', 'a', Buffer.from('bytes'));
+    const backend = appendOnly(inner);
+    expect(backend.capabilities).toEqual({ createOnly: true, writable: true, removable: false });
+    await backend.write('index', 'b', Buffer.from('more'));
+    expect(await rejection(backend.write('index', 'a', Buffer.from('other')))).toMatchObject({
+      code: 'object-exists',
+    });
+    for (const call of [() => backend.remove('index', 'a'), () => backend.removeMany('index', ['a'])]) {
+      expect(await rejection(call())).toMatchObject({ code: 'read-only', hint: expect.any(String) });
+    }
+    expect(await namesOf(inner, 'index')).toEqual(['a', 'b']);
+    expect(Buffer.from(await inner.read('index', 'a')).toString()).toBe('bytes');
+  });
 });
 
 describe('traffic', () => {

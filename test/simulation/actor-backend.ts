@@ -15,7 +15,7 @@ export function actorBackend(
   return {
     location: 'simulated:',
     concurrency: 4,
-    capabilities: { createOnly: true, writable: true },
+    capabilities: { createOnly: true, writable: true, removable: true },
     stagingFolder,
     async *list(kind: ObjectKind): AsyncGenerator<ListedObject> {
       for (let after: string | undefined; ; ) {
