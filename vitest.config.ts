@@ -2,16 +2,24 @@ import { defineConfig } from 'vitest/config';
 
 const soak = process.env.CBR_SOAK === '1';
 const minute = 60_000;
+const stores = 'test/stores/**/*.test.ts';
 
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
+    maxWorkers: 2,
+    reporters: ['default', './test/summary-reporter.ts'],
     // Processes, not threads: tests change the working directory, load native libraries and get killed.
     pool: 'forks',
-    maxWorkers: 2,
     server: { deps: { external: [/\/dist\//] } },
     testTimeout: soak ? 30 * minute : minute,
     hookTimeout: soak ? 30 * minute : minute,
-    reporters: ['default', './test/summary-reporter.ts'],
+    projects: [
+      { extends: true, test: { name: 'cbr', include: ['test/**/*.test.ts'], exclude: [stores] } },
+      // Of its own, so that the servers run only where they are needed.
+      {
+        extends: true,
+        test: { name: 'stores', include: [stores], globalSetup: ['test/servers/stores-setup.ts'] },
+      },
+    ],
   },
 });

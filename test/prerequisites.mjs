@@ -5,8 +5,10 @@
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { MOTO_FOLDER, motoFault, PYTHON } from './servers/moto.mjs';
+import { unpackDebs } from './servers/unpack-debs.mjs';
 
-/** Debian package -> the programs that the tests use from it. */
+/** Debian package -> the programs that the tests use from it, or files by their whole path. */
 const NEEDED = {
   rsync: ['rsync'],
   git: ['git'],
@@ -16,13 +18,39 @@ const NEEDED = {
   acl: ['getfacl', 'setfacl'],
   e2fsprogs: ['lsattr', 'chattr'],
   mount: ['mount', 'umount'],
-  'util-linux': ['unshare'],
+  'util-linux': ['unshare', 'setpriv'],
   tar: ['tar'],
   'libarchive-tools': ['bsdtar'],
   unzip: ['unzip'],
   zstd: ['zstd'],
-  python3: ['python3'],
+  python3: ['python3', PYTHON],
+  'ceph-mon': ['ceph-mon'],
+  'ceph-osd': ['ceph-osd'],
+  'ceph-base': ['monmaptool'],
+  'ceph-common': ['ceph', 'ceph-authtool'],
+  radosgw: ['radosgw', 'radosgw-admin'],
+  ...modules({
+    flask: 'flask',
+    'flask-cors': 'flask_cors',
+    boto3: 'boto3',
+    responses: 'responses',
+    xmltodict: 'xmltodict.py',
+    yaml: 'yaml',
+    jinja2: 'jinja2',
+    cryptography: 'cryptography',
+  }),
 };
+
+/**
+ * The modules of Debian's Python that moto needs, by the packages `python3-<name>`.
+ * @param {Record<string, string>} names
+ */
+function modules(names) {
+  const folder = '/usr/lib/python3/dist-packages';
+  return Object.fromEntries(
+    Object.entries(names).map(([name, module]) => [`python3-${name}`, [`${folder}/${module}`]]),
+  );
+}
 
 const folders = [
   ...(process.env.PATH ?? '').split(delimiter),
@@ -34,14 +62,21 @@ const folders = [
 
 /** @param {string} program */
 function isInstalled(program) {
-  return folders.some((folder) => {
-    try {
-      accessSync(join(folder, program), constants.X_OK);
-      return true;
-    } catch {
-      return false;
-    }
-  });
+  if (program.startsWith('/')) return isThere(program, constants.R_OK);
+  return folders.some((folder) => isThere(join(folder, program), constants.X_OK));
+}
+
+/**
+ * @param {string} path
+ * @param {number} mode
+ */
+function isThere(path, mode) {
+  try {
+    accessSync(path, mode);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function missingPrograms() {
@@ -75,6 +110,21 @@ if (missing.length > 0) {
   console.error(`On Debian or Ubuntu: sudo apt-get install -y --no-install-recommends ${packages}`);
   console.error(
     `Elsewhere install the packages of the same names. On systems other than Linux the tests do not run.`,
+  );
+  process.exitCode = 1;
+}
+
+// Not among the above: Debian 12 has only a version that is too old. It is unpacked into this checkout, for anybody.
+let fault = missing.length > 0 ? undefined : motoFault();
+if (fault !== undefined && isInstalled('apt-get') && isInstalled('dpkg-deb')) {
+  console.log('The tests need moto 5 (python3-moto of Debian sid): unpacking it into .cache/moto.');
+  const failure = unpackDebs(MOTO_FOLDER, 'sid', ['python3-moto']);
+  fault = failure ?? motoFault();
+}
+if (fault !== undefined) {
+  console.error(`The tests need moto 5, an S3 server in Python, and cannot start it: ${fault}`);
+  console.error(
+    `Install python3-moto (5 or newer) of Debian, or: ${PYTHON} -m pip install 'moto[s3,server]>=5'`,
   );
   process.exitCode = 1;
 }
