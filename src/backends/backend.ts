@@ -62,6 +62,13 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
 }
 
+export interface WriteOptions extends CallOptions {
+  /** The SHA-256 of the bytes, hexadecimal, if the caller knows it: a store may verify it and refuse what differs. */
+  readonly sha256?: string;
+  /** Only restores read it: a store may keep it where reading costs more. */
+  readonly isCold?: boolean;
+}
+
 export interface Capabilities {
   /** Whether B3 is the store's own guarantee. */
   readonly createOnly: boolean;
@@ -102,7 +109,7 @@ export interface Backend extends ObjectReader {
   readonly room?: Room;
   /** A folder in which files staged for `write` are adopted without copying. */
   readonly stagingFolder?: string;
-  write(kind: ObjectKind, name: string, data: Uint8Array | StagedFile, options?: CallOptions): Promise<void>;
+  write(kind: ObjectKind, name: string, data: Uint8Array | StagedFile, options?: WriteOptions): Promise<void>;
   remove(kind: ObjectKind, name: string, options?: CallOptions): Promise<void>;
   /** Removes many objects; as `remove` for each, in any order. */
   removeMany(kind: ObjectKind, names: readonly string[], options?: CallOptions): Promise<void>;

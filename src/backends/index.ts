@@ -9,6 +9,8 @@ export type { Operation } from './operation.js';
 export { forEachParallel } from './parallel.js';
 export { readOnly } from './read-only.js';
 export * from './retry.js';
+export type { S3Location } from './s3/s3-location.js';
 export { newStagingPath, removeStaleTemporaries } from './staging.js';
 export type { ObjectLock, StoreFacts } from './store-facts.js';
+export * from './store-options.js';
 export * from './traffic.js';

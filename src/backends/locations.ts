@@ -3,31 +3,54 @@ import { fileURLToPath } from 'node:url';
 import { CbrError, messageOf } from '../core/index.js';
 import type { Backend } from './backend.js';
 import { checkNewLocalBackend, createLocalBackend, openLocalBackend } from './local-folder.js';
+import type { S3Settings } from './s3/open-s3.js';
+import { parseS3Location, type S3Location } from './s3/s3-location.js';
+import type { StoreOptions } from './store-options.js';
 
-/** Where a repository lies. `path` is absolute. */
-export type Location = { readonly kind: 'local'; readonly path: string };
+/** A repository in a folder. `path` is absolute. */
+export interface LocalLocation {
+  readonly kind: 'local';
+  readonly path: string;
+  /** In one form for each place: it names what this machine keeps of the repository. */
+  readonly text: string;
+}
+
+/** Where a repository lies. */
+export type Location = LocalLocation | S3Location;
+
+/** How a medium is to be used. */
+export interface MediumOptions {
+  /** What the environment says, and what the command line says: the location itself comes in between. */
+  readonly inherited?: StoreOptions;
+  readonly typed?: StoreOptions;
+  /** A folder for what is staged on its way to a medium that is no file system. */
+  readonly stagingFolder: string;
+  /** Takes whole sentences: what was made, what failed and is repeated. */
+  readonly report?: (message: string, weight: 'notice' | 'verbose') => void;
+}
 
 /**
- * Reads what a user names as a repository: a path, or an absolute `file:` url. Rejects with CbrError 'usage' what is
+ * Reads what a user names as a repository: a path, an absolute `file:` url, or what `parseS3Location` takes. Rejects with CbrError 'usage' what is
  * neither; a path that looks like a url is written with `./` in front.
  */
 export function parseLocation(text: string): Location {
   if (text === '') throw unusable(text, 'it is empty', 'name the folder of the repository');
   if (text.includes('\0')) throw unusable(text, 'it holds a NUL character', 'name a folder');
   const scheme = /^([A-Za-z][A-Za-z0-9+.-]+):/.exec(text)?.[1]?.toLowerCase();
-  if (scheme === undefined) return { kind: 'local', path: resolve(text) };
+  if (scheme === undefined) return localLocation(resolve(text));
+  if (scheme === 's3') return parseS3Location(text);
   if (scheme !== 'file') {
     throw unusable(
       text,
       `${scheme}: is not supported by this version`,
-      `use a folder; for a folder that is really named so write ./${text}`,
+      `use a folder, or s3:https://HOST/BUCKET/PREFIX; for a folder that is really named so write ./${text}`,
     );
   }
   if (!text.startsWith('/', 'file:'.length)) {
     throw unusable(text, 'a file: url needs an absolute path', 'write file:///path/to/repository');
   }
   try {
-    return { kind: 'local', path: fileURLToPath(text) };
+    return localLocation(fileURLToPath(text));
   } catch (error) {
     throw unusable(text, messageOf(error), 'write file:///path/to/repository');
   }
@@ -37,17 +60,47 @@ function unusable(text: string, reason: string, hint: string): CbrError {
   return new CbrError('usage', `${JSON.stringify(text)} is no location of a repository: ${reason}`, { hint });
 }
 
-/** Opens the repository's medium; rejects as `openLocalBackend`. */
-export async function openBackend(location: Location): Promise<Backend> {
-  return openLocalBackend(location.path);
+function localLocation(path: string): LocalLocation {
+  return { kind: 'local', path, text: path };
 }
 
-/** Whether a medium can be made there, without making it; rejects as `checkNewLocalBackend`. */
-export async function checkNewBackend(location: Location): Promise<void> {
-  return checkNewLocalBackend(location.path);
+/** Opens the repository's medium; rejects as `openLocalBackend` and `openS3Backend`. */
+export async function openBackend(location: Location, options: MediumOptions): Promise<Backend> {
+  if (location.kind === 'local') return openLocalBackend(location.path);
+  const { openS3Backend } = await loadS3();
+  return openS3Backend(location, storeOptions(location, options), s3Settings(options));
 }
 
-/** Makes the repository's medium; rejects as `createLocalBackend`. */
-export async function createBackend(location: Location): Promise<Backend> {
-  return createLocalBackend(location.path);
+/** Whether a medium can be made there, without making it; rejects as `checkNewLocalBackend` and `checkNewS3Backend`. */
+export async function checkNewBackend(location: Location, options: MediumOptions): Promise<void> {
+  if (location.kind === 'local') return checkNewLocalBackend(location.path);
+  const { checkNewS3Backend } = await loadS3();
+  return checkNewS3Backend(location, storeOptions(location, options), s3Settings(options));
+}
+
+/** Makes the repository's medium, also the bucket; rejects as `createLocalBackend` and `openS3Backend`. */
+export async function createBackend(location: Location, options: MediumOptions): Promise<Backend> {
+  if (location.kind === 'local') return createLocalBackend(location.path);
+  const { makeBucket, openS3Backend } = await loadS3();
+  const its = storeOptions(location, options);
+  if (await makeBucket(location, its, s3Settings(options))) {
+    options.report?.(`Made the bucket ${location.bucket}.`, 'notice');
+  }
+  return openS3Backend(location, its, s3Settings(options));
+}
+
+/** Loading what speaks S3 takes a quarter of a second, which others need not pay. */
+async function loadS3(): Promise<typeof import('./s3/open-s3.js')> {
+  return import('./s3/open-s3.js');
+}
+
+function storeOptions(location: S3Location, { inherited, typed }: MediumOptions): StoreOptions {
+  return { ...inherited, ...location.options, ...typed };
+}
+
+function s3Settings({ stagingFolder, report }: MediumOptions): S3Settings {
+  return {
+    stagingFolder,
+    ...(report === undefined ? {} : { report: (message: string) => report(message, 'verbose') }),
+  };
 }

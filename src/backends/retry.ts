@@ -1,6 +1,6 @@
 import { access, rm } from 'node:fs/promises';
 import { setTimeout } from 'node:timers/promises';
-import { BackendError, errnoOf, ObjectExistsError } from '../core/index.js';
+import { BackendError, errnoOf, messageOf, ObjectExistsError } from '../core/index.js';
 import type { Backend, CallOptions, ObjectKind, StagedFile } from './backend.js';
 import { forwardTo } from './forward.js';
 import { hasContent, storedSize } from './same-content.js';
@@ -8,6 +8,14 @@ import { hasContent, storedSize } from './same-content.js';
 export interface RetryOptions {
   /** How often a call is made at most. */
   readonly attempts?: number;
+  /** No attempt begins later than so many milliseconds after the first one of a call. */
+  readonly limitMs?: number;
+  /** As `limitMs`, until any call has succeeded: a medium that was never there is not waited for as long. */
+  readonly firstLimitMs?: number;
+  /** Milliseconds on a monotonic clock. */
+  readonly clock?: () => number;
+  /** Told what failed and is going to be repeated. */
+  readonly report?: (message: string) => void;
   /** The pause before the second attempt, in milliseconds; each further one doubles it. */
   readonly firstPauseMs?: number;
   readonly longestPauseMs?: number;
@@ -20,6 +28,10 @@ export interface RetryOptions {
 /** Six attempts with pauses of 0.25 to 4 s: outlasts a restarting server, and a lost one is told within ten seconds. */
 const DEFAULTS: Required<RetryOptions> = Object.freeze({
   attempts: 6,
+  limitMs: Number.POSITIVE_INFINITY,
+  firstLimitMs: Number.POSITIVE_INFINITY,
+  clock: () => performance.now(),
+  report: () => undefined,
   firstPauseMs: 250,
   longestPauseMs: 8000,
   sleep: async (ms: number, signal?: AbortSignal) => {
@@ -38,24 +50,39 @@ function isRetryable(error: unknown): boolean {
  */
 export function withRetry(inner: Backend, options: RetryOptions = {}): Backend {
   const policy = { ...DEFAULTS, ...options };
+  let hasAnswered = false;
 
-  /** Waits before attempt `number + 1`, or throws `error` when there shall be none. */
-  async function pauseAfter(number: number, error: unknown, call: CallOptions | undefined): Promise<void> {
-    if (!isRetryable(error) || number >= policy.attempts) throw error;
-    const pause = Math.min(policy.longestPauseMs, policy.firstPauseMs * 2 ** (number - 1));
-    try {
-      await policy.sleep(pause * (1 - policy.random() / 2), call?.signal);
-    } finally {
-      call?.signal?.throwIfAborted();
-    }
+  /** Counts the attempts of one call. */
+  function attempts(call: CallOptions | undefined): { pauseAfter(error: unknown): Promise<void> } {
+    const start = policy.clock();
+    let number = 0;
+    return {
+      /** Waits before the next attempt, or throws `error` when there shall be none. */
+      pauseAfter: async (error) => {
+        number++;
+        const longest = Math.min(policy.longestPauseMs, policy.firstPauseMs * 2 ** (number - 1));
+        const pause = longest * (1 - policy.random() / 2);
+        const limit = hasAnswered ? policy.limitMs : Math.min(policy.limitMs, policy.firstLimitMs);
+        if (!isRetryable(error) || number >= policy.attempts) throw error;
+        if (policy.clock() - start + pause > limit) throw error;
+        policy.report(`${messageOf(error)}. Trying again.`);
+        try {
+          await policy.sleep(pause, call?.signal);
+        } finally {
+          call?.signal?.throwIfAborted();
+        }
+      },
+    };
   }
 
   async function retried<T>(call: CallOptions | undefined, run: () => Promise<T>): Promise<T> {
-    for (let number = 1; ; number++) {
+    for (const its = attempts(call); ; ) {
       try {
-        return await run();
+        const result = await run();
+        hasAnswered = true;
+        return result;
       } catch (error) {
-        await pauseAfter(number, error, call);
+        await its.pauseAfter(error);
       }
     }
   }
@@ -66,16 +93,18 @@ export function withRetry(inner: Backend, options: RetryOptions = {}): Backend {
     ...(examine === undefined ? {} : { examine: (call) => retried(call, () => examine.call(inner, call)) }),
     async *list(kind, call) {
       const yielded = new Set<string>();
-      for (let number = 1; ; number++) {
+      for (const its = attempts(call); ; ) {
         try {
           for await (const object of inner.list(kind, call)) {
+            hasAnswered = true;
             if (yielded.has(object.name)) continue;
             yielded.add(object.name);
             yield object;
           }
+          hasAnswered = true;
           return;
         } catch (error) {
-          await pauseAfter(number, error, call);
+          await its.pauseAfter(error);
         }
       }
     },

@@ -1,6 +1,13 @@
 import { availableParallelism, homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 import type { Command } from 'commander';
+import {
+  type MediumOptions,
+  parseStoreOption,
+  STORE_OPTION_WORDS,
+  type StoreOptions,
+  storeVariable,
+} from '../backends/index.js';
 import { CbrError } from '../core/index.js';
 import { wholeNumber } from './parse-number.js';
 import type { PasswordSource } from './password.js';
@@ -24,7 +31,11 @@ export interface GlobalOptions {
   readonly threads: number;
   /** Algorithms without native code, as on a machine without a compiler. */
   readonly portable: boolean;
+  /** How an object store is to be used: what the environment says, and what the command line says. */
+  readonly medium: Medium;
 }
+
+type Medium = Required<Pick<MediumOptions, 'inherited' | 'typed'>>;
 
 const MOST_THREADS = 64;
 
@@ -39,12 +50,20 @@ interface GivenOptions {
   readonly progress?: boolean;
   readonly cacheDir?: string;
   readonly threads?: number;
+  readonly caFile?: string;
+  readonly storageClass?: string;
+  readonly sse?: string;
+  readonly limitUpload?: string;
+  readonly limitDownload?: string;
 }
 
 export function declareGlobalOptions(command: Command): void {
   command
     .optionsGroup('Global options:')
-    .option('-r, --repo <location>', 'the folder of the repository (or CBR_REPO)')
+    .option(
+      '-r, --repo <location>',
+      'the repository: a folder, or s3:https://HOST/BUCKET/PREFIX (or CBR_REPO)',
+    )
     .option('--password-file <file>', 'read the password from a file (or CBR_PASSWORD_FILE)')
     .option('--password-command <command>', 'take the password from what a shell command prints')
     .option('--json', 'print one JSON object per line')
@@ -57,6 +76,14 @@ export function declareGlobalOptions(command: Command): void {
       `worker threads, 1 to ${MOST_THREADS} (default: one for each processor)`,
       wholeNumber(1, MOST_THREADS),
     )
+    .option('--limit-upload <size>', 'bytes a second to an object store at most (or CBR_LIMIT_UPLOAD)')
+    .option('--limit-download <size>', 'bytes a second from an object store at most (or CBR_LIMIT_DOWNLOAD)')
+    .option(
+      '--storage-class <class>',
+      'class of packs with content in an object store (or CBR_STORAGE_CLASS)',
+    )
+    .option('--sse <kind>', 'have an object store encrypt: AES256, aws:kms or aws:kms:KEY (or CBR_SSE)')
+    .option('--ca-file <file>', 'certificates (PEM) to trust beside the usual ones (or CBR_CA_FILE)')
     .helpOption('-h, --help', 'show this help');
 }
 
@@ -88,7 +115,27 @@ export function resolveOptions(commands: readonly Command[], env: NodeJS.Process
     cacheRoot: resolve(options.cacheDir || env.CBR_CACHE_DIR || defaultCacheRoot(env)),
     threads: options.threads ?? Math.min(availableParallelism(), MOST_THREADS),
     portable: env.CBR_PORTABLE === '1',
+    medium: Object.freeze({ inherited: inheritedOptions(env), typed: typedOptions(options) }),
   });
+}
+
+function inheritedOptions(env: NodeJS.ProcessEnv): StoreOptions {
+  let found: StoreOptions = {};
+  for (const [word, name] of STORE_OPTION_WORDS) {
+    const variable = storeVariable(word);
+    const text = env[variable];
+    if (text) found = { ...found, ...parseStoreOption(name, text, variable) };
+  }
+  return found;
+}
+
+function typedOptions(options: GivenOptions): StoreOptions {
+  let found: StoreOptions = {};
+  for (const [word, name] of STORE_OPTION_WORDS) {
+    const text = (options as Readonly<Record<string, unknown>>)[name];
+    if (typeof text === 'string') found = { ...found, ...parseStoreOption(name, text, `--${word}`) };
+  }
+  return found;
 }
 
 function passwordSource(options: GivenOptions, env: NodeJS.ProcessEnv): PasswordSource {

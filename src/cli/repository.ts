@@ -27,6 +27,7 @@ export function openOptions(context: CommandContext, purpose: PasswordPurpose): 
     portable: options.portable,
     host: hostname(),
     now: () => Date.now(),
+    medium: options.medium,
     wrapBackend: (medium) => {
       const counted = withTraffic(medium);
       output.follow(counted.traffic);

@@ -1,3 +1,4 @@
+export * from './byte-count.js';
 export * from './bytes.js';
 export * from './errors.js';
 export * from './ids.js';

@@ -5,6 +5,7 @@ import {
   type Backend,
   checkNewBackend,
   createBackend,
+  type MediumOptions,
   openBackend,
   parseLocation,
 } from '../backends/index.js';
@@ -48,6 +49,8 @@ export interface OpenOptions {
   /** Milliseconds since 1970. */
   readonly now: () => number;
   readonly report: Report;
+  /** How the medium is to be used, beside what its location says. */
+  readonly medium?: Pick<MediumOptions, 'inherited' | 'typed'>;
   /** Puts wrappers around the medium: fault injection, traffic counts. */
   readonly wrapBackend?: (medium: Backend) => Backend;
 }
@@ -88,7 +91,10 @@ export interface Repository {
 
 /** Opens a repository. Rejects with `no-repository`, `wrong-password`, DamagedError, `newer-format`. */
 export async function openRepository(options: OpenOptions): Promise<Repository> {
-  const backend = wrapped(await openBackend(parseLocation(options.location)), options);
+  const backend = wrapped(
+    await openBackend(parseLocation(options.location), mediumOptions(options)),
+    options,
+  );
   try {
     const found = await readConfigs(backend);
     const algorithms = await loadAlgorithms(options.portable);
@@ -130,10 +136,10 @@ export async function initRepository(options: OpenOptions, parameters: InitParam
   const master = parameters.encrypted ? randomBytes(32) : undefined;
   const keys = keysFrom(master === undefined ? { repositoryId } : { repositoryId, master }, algorithms);
   const location = parseLocation(options.location);
-  await checkNewBackend(location);
+  await checkNewBackend(location, mediumOptions(options));
   // Whoever breaks off while asked leaves nothing behind.
   const password = master === undefined ? undefined : await options.password();
-  const backend = wrapped(await createBackend(location), options);
+  const backend = wrapped(await createBackend(location, mediumOptions(options)), options);
   try {
     let slot: KeySlot | undefined;
     // The key first: a repository exists from the moment it has a config, and must be readable then.
@@ -153,6 +159,10 @@ export async function initRepository(options: OpenOptions, parameters: InitParam
     await backend.close();
     throw error;
   }
+}
+
+function mediumOptions({ medium, cacheRoot, report }: OpenOptions): MediumOptions {
+  return { ...medium, stagingFolder: join(cacheRoot, 'staging'), report };
 }
 
 function wrapped(medium: Backend, { wrapBackend }: OpenOptions): Backend {

@@ -22,7 +22,7 @@ export const cacheClear: CommandModule = {
     let removed = 0;
     let bytes = 0;
     let busy = 0;
-    const only = options.isLocationTyped ? parseLocation(options.location!).path : undefined;
+    const only = options.isLocationTyped ? parseLocation(options.location!).text : undefined;
     for (const { folder, location, size } of listCaches(options.cacheRoot, identity)) {
       if (only !== undefined && location !== only) continue;
       if (await clearCache(folder, identity, Date.now())) {

@@ -29,7 +29,7 @@ export const cacheList: CommandModule = {
   },
 
   async run({ options, output }: CommandContext): Promise<Outcome> {
-    const current = options.location === undefined ? undefined : parseLocation(options.location).path;
+    const current = options.location === undefined ? undefined : parseLocation(options.location).text;
     const caches = listCaches(options.cacheRoot, ownIdentity(hostname()));
     const rows = caches.map(({ repositoryId, location, size, rowStores, lastUsed }) => [
       location === current ? '*' : '',

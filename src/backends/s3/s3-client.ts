@@ -1,0 +1,74 @@
+import { readFile } from 'node:fs/promises';
+import { Agent as HttpAgent } from 'node:http';
+import { Agent as HttpsAgent } from 'node:https';
+import { rootCertificates } from 'node:tls';
+import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
+import { CbrError, messageOf } from '../../core/index.js';
+import type { StoreOptions } from '../store-options.js';
+import type { S3Location } from './s3-location.js';
+
+/** Whoever does not even accept a connection for so long is away. */
+const CONNECT_MS = 10_000;
+
+/** Compatible stores ignore it, but every signature names one. */
+const ANY_REGION = 'us-east-1';
+
+/**
+ * The SDK's client for a location: credentials from the SDK's own chain; no retries, ours know which writes are ambiguous;
+ * checksums only where they are required, because compatible stores refuse the newer ones. Rejects with `usage` when the
+ * certificates cannot be read.
+ */
+export async function s3Client(
+  location: S3Location,
+  options: StoreOptions,
+  connections: number,
+): Promise<S3Client> {
+  const { endpoint } = location;
+  const agent = { keepAlive: true, maxSockets: connections };
+  const authority = await trusted(options.caFile);
+  const config: S3ClientConfig = {
+    maxAttempts: 1,
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
+    // It would make each large write wait for one answer more.
+    expectContinueHeader: false,
+    requestHandler: {
+      connectionTimeout: CONNECT_MS,
+      // A request may wait long for a free connection: that is no reason to warn.
+      socketAcquisitionWarningTimeout: 2 ** 31 - 1,
+      httpAgent: new HttpAgent(agent),
+      httpsAgent: new HttpsAgent({ ...agent, ...authority }),
+    },
+    ...(options.profile === undefined ? {} : { profile: options.profile }),
+    ...(endpoint === undefined ? {} : { endpoint, forcePathStyle: options.style !== 'virtual' }),
+    // AWS itself says where a bucket is.
+    ...(endpoint === undefined
+      ? { followRegionRedirects: true, forcePathStyle: options.style === 'path' }
+      : {}),
+    region: options.region ?? usualRegion,
+  };
+  return new S3Client(config);
+}
+
+/** What the environment or the configuration files of AWS say. */
+async function usualRegion(): Promise<string> {
+  const asked = new S3Client({});
+  try {
+    return await asked.config.region();
+  } catch {
+    return ANY_REGION;
+  } finally {
+    asked.destroy();
+  }
+}
+
+async function trusted(caFile: string | undefined): Promise<{ ca?: string[] }> {
+  if (caFile === undefined) return {};
+  try {
+    return { ca: [...rootCertificates, await readFile(caFile, 'utf8')] };
+  } catch (error) {
+    throw new CbrError('usage', `cannot read the certificates in ${caFile}: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,63 @@
+import type { S3Client } from '@aws-sdk/client-s3';
+import { BackendError } from '../../core/index.js';
+import type { CallOptions } from '../backend.js';
+import { storeFailure } from './s3-errors.js';
+import type { S3Location } from './s3-location.js';
+
+/** A request of which nothing moved for so long is given up: the store, or something on the way, has forgotten it. */
+const STALL_MS = 60_000;
+
+/** What a request under way is given. */
+export interface Underway {
+  /** Aborted by the caller's signal, and when nothing has moved for too long. */
+  readonly signal: AbortSignal;
+  /** Says that something has moved. */
+  moved(): void;
+}
+
+/** Sends requests for one bucket: what all of them have in common. */
+export class S3Requests {
+  constructor(
+    readonly client: S3Client,
+    readonly location: S3Location,
+    private readonly stallMs = STALL_MS,
+  ) {}
+
+  /**
+   * Runs one request with its body. Not at all when the call is aborted already; rejects with the signal's reason when it is
+   * aborted meanwhile, with what `storeFailure` makes of a failure otherwise.
+   */
+  async run<T>(
+    what: string,
+    { signal }: CallOptions,
+    request: (underway: Underway) => Promise<T>,
+  ): Promise<T> {
+    signal?.throwIfAborted();
+    const stopping = new AbortController();
+    const onAbort = (): void => stopping.abort(signal?.reason);
+    signal?.addEventListener('abort', onAbort, { once: true });
+    let isStalled = false;
+    const giveUp = (): void => {
+      isStalled = true;
+      stopping.abort();
+    };
+    const timer = setTimeout(giveUp, this.stallMs);
+    const moved = (): void => {
+      timer.refresh();
+    };
+    try {
+      return await request({ signal: stopping.signal, moved });
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (isStalled) {
+        throw new BackendError(`${what}: the store has been silent for ${this.stallMs / 1000} s`, true, {
+          cause: error,
+        });
+      }
+      throw storeFailure(what, error);
+    } finally {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', onAbort);
+    }
+  }
+}

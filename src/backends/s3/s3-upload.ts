@@ -1,0 +1,182 @@
+import { createHash } from 'node:crypto';
+import {
+  AbortMultipartUploadCommand,
+  type CompletedPart,
+  CompleteMultipartUploadCommand,
+  CreateMultipartUploadCommand,
+  PutObjectCommand,
+  type PutObjectCommandInput,
+  type S3Client,
+  UploadPartCommand,
+} from '@aws-sdk/client-s3';
+import { BackendError } from '../../core/index.js';
+import type { WriteOptions } from '../backend.js';
+import { forEachParallel } from '../parallel.js';
+import { bodyOf, type Content } from './s3-body.js';
+import type { S3Requests, Underway } from './s3-request.js';
+import type { Throttle } from './s3-throttle.js';
+
+/** Up to here one request is enough. */
+const SINGLE_BYTES = 256 * 1024 * 1024;
+/** Ten thousand of them, the most there may be, are far more than a pack may have. */
+const PART_BYTES = 64 * 1024 * 1024;
+const PARALLEL_PARTS = 3;
+/** A body of up to this is handed over whole. */
+const WHOLE_BYTES = 256 * 1024;
+
+/** How objects are stored: what is the same for all requests that write. */
+export type WriteHeaders = Pick<
+  PutObjectCommandInput,
+  'StorageClass' | 'ServerSideEncryption' | 'SSEKMSKeyId'
+>;
+
+/** The name and nothing else: the failure of a write whose name is taken is not ambiguous. */
+export function isTaken(error: unknown): boolean {
+  return (
+    error instanceof BackendError &&
+    (error.cause as { name?: unknown } | undefined)?.name === 'PreconditionFailed'
+  );
+}
+
+/** Writes objects of one bucket, create-only. */
+export class S3Uploads {
+  constructor(
+    private readonly requests: S3Requests,
+    private readonly throttle: Throttle,
+  ) {}
+
+  /** Rejects as `isTaken` tells when there is an object of that key. */
+  async create(
+    what: string,
+    key: string,
+    content: Content,
+    headers: WriteHeaders,
+    options: WriteOptions,
+  ): Promise<void> {
+    if (content.size > SINGLE_BYTES) return this.createInParts(what, key, content, headers, options);
+    const sha256 = options.sha256 ?? (await sha256Of(content, 0, content.size));
+    await this.requests.run(what, options, (underway) =>
+      this.send(content, 0, content.size, underway, (Body, ContentLength, client, signal) => {
+        const command = new PutObjectCommand({
+          ...this.address(key),
+          ...headers,
+          Body,
+          ContentLength,
+          IfNoneMatch: '*',
+          ChecksumSHA256: Buffer.from(sha256, 'hex').toString('base64'),
+        });
+        declareDigest(command, sha256);
+        return client.send(command, { abortSignal: signal });
+      }),
+    );
+  }
+
+  private async createInParts(
+    what: string,
+    key: string,
+    content: Content,
+    headers: WriteHeaders,
+    options: WriteOptions,
+  ): Promise<void> {
+    const { requests } = this;
+    const address = this.address(key);
+    const { UploadId } = await requests.run(what, options, ({ signal }) =>
+      requests.client.send(new CreateMultipartUploadCommand({ ...address, ...headers }), {
+        abortSignal: signal,
+      }),
+    );
+    try {
+      const starts = Array.from({ length: Math.ceil(content.size / PART_BYTES) }, (_, i) => i * PART_BYTES);
+      const parts: CompletedPart[] = [];
+      await forEachParallel(starts, PARALLEL_PARTS, async (start) => {
+        const PartNumber = start / PART_BYTES + 1;
+        const end = Math.min(content.size, start + PART_BYTES);
+        const sha256 = await sha256Of(content, start, end);
+        const { ETag } = await requests.run(what, options, (underway) =>
+          this.send(content, start, end, underway, (Body, ContentLength, client, signal) => {
+            const command = new UploadPartCommand({ ...address, UploadId, PartNumber, Body, ContentLength });
+            declareDigest(command, sha256);
+            return client.send(command, { abortSignal: signal });
+          }),
+        );
+        parts[PartNumber - 1] = { PartNumber, ETag };
+      });
+      await requests.run(what, options, ({ signal }) =>
+        requests.client.send(
+          new CompleteMultipartUploadCommand({
+            ...address,
+            UploadId,
+            IfNoneMatch: '*',
+            MultipartUpload: { Parts: parts },
+          }),
+          { abortSignal: signal },
+        ),
+      );
+    } catch (error) {
+      // What is left would be paid for; a store that cannot be reached keeps it, as docs/s3.md says.
+      await requests
+        .run(what, {}, ({ signal }) =>
+          requests.client.send(new AbortMultipartUploadCommand({ ...address, UploadId }), {
+            abortSignal: signal,
+          }),
+        )
+        .catch(() => undefined);
+      throw error;
+    }
+  }
+
+  private address(key: string): { Bucket: string; Key: string } {
+    return { Bucket: this.requests.location.bucket, Key: key };
+  }
+
+  /** Gives `request` the body; a failure to read it is the failure of the request. */
+  private async send<T>(
+    content: Content,
+    start: number,
+    end: number,
+    underway: Underway,
+    request: (
+      body: NonNullable<PutObjectCommandInput['Body']>,
+      length: number,
+      client: S3Client,
+      signal: AbortSignal,
+    ) => Promise<T>,
+  ): Promise<T> {
+    const { client } = this.requests;
+    const length = end - start;
+    if (length <= WHOLE_BYTES) {
+      await this.throttle.pass(length, underway.signal);
+      return request(await content.piece(start, length), length, client, underway.signal);
+    }
+    const body = bodyOf(content, start, end, this.throttle, underway);
+    const broken = new AbortController();
+    body.on('error', (error) => broken.abort(error));
+    try {
+      return await request(body, length, client, AbortSignal.any([underway.signal, broken.signal]));
+    } catch (error) {
+      throw broken.signal.aborted && !underway.signal.aborted ? broken.signal.reason : error;
+    } finally {
+      body.destroy();
+    }
+  }
+}
+
+/** The signature covers the digest, and the store refuses bytes that do not have it. */
+function declareDigest(command: PutObjectCommand | UploadPartCommand, sha256: string): void {
+  const stack = command.middlewareStack as PutObjectCommand['middlewareStack'];
+  stack.add(
+    (next) => (args) => {
+      (args.request as { headers: Record<string, string> }).headers['x-amz-content-sha256'] = sha256;
+      return next(args);
+    },
+    { step: 'build', name: 'declareDigest' },
+  );
+}
+
+async function sha256Of(content: Content, start: number, end: number): Promise<string> {
+  const hash = createHash('sha256');
+  for (let at = start; at < end; at += WHOLE_BYTES) {
+    hash.update(await content.piece(at, Math.min(WHOLE_BYTES, end - at)));
+  }
+  return hash.digest('hex');
+}
