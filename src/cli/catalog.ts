@@ -93,6 +93,11 @@ export const CATALOG: readonly CatalogEntry[] = [
     load: async () => (await import('./commands/check.js')).check,
   },
   {
+    name: 'scrub',
+    summary: 'verify every object of the repository by its own digest, without a password',
+    load: async () => (await import('./commands/scrub.js')).scrub,
+  },
+  {
     name: 'stats',
     summary: 'show what the repository holds and how much room it takes',
     load: async () => (await import('./commands/stats.js')).stats,

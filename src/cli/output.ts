@@ -207,6 +207,8 @@ const CURRENT: Readonly<Partial<Record<Progress['phase'], string>>> = {
   check: 'object',
   prune: 'step',
   measure: 'snapshot',
+  scrub: 'object',
+  mirror: 'object',
 };
 
 /** The names of docs/json.md. */

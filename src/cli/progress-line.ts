@@ -19,6 +19,8 @@ const PHASES: Readonly<Record<Progress['phase'], string>> = {
   prune: 'pruning',
   measure: 'measuring',
   index: 'indexing',
+  scrub: 'verifying',
+  mirror: 'copying',
 };
 
 interface Part {
@@ -35,6 +37,9 @@ function bar(share: number, width: number): string {
 /** Phases of which neither files nor bytes are counted. */
 const UNCOUNTED: readonly Progress['phase'][] = ['prune', 'measure', 'index'];
 
+/** Phases that go through objects of the repository instead of files. */
+const OF_OBJECTS: readonly Progress['phase'][] = ['scrub', 'mirror'];
+
 function partsOf(progress: Progress, columns: number): Part[] {
   const { share, bytesPerSecond, secondsLeft, newBytes } = progress;
   const isCounted = !UNCOUNTED.includes(progress.phase);
@@ -43,7 +48,9 @@ function partsOf(progress: Progress, columns: number): Part[] {
       ? { text: PHASES[progress.phase], rank: 1 }
       : { text: `${Math.floor(share * 100)}%`.padStart(4), rank: 0 },
     share === undefined ? undefined : { text: bar(share, columns < 100 ? 10 : 20), rank: 5 },
-    isCounted ? { text: countOf(progress.files, 'file'), rank: 4 } : undefined,
+    isCounted
+      ? { text: countOf(progress.files, OF_OBJECTS.includes(progress.phase) ? 'object' : 'file'), rank: 4 }
+      : undefined,
     isCounted ? { text: sizeText(progress.bytes), rank: 1 } : undefined,
     bytesPerSecond === undefined || !isCounted
       ? undefined

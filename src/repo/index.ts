@@ -46,6 +46,7 @@ export * from './record-store.js';
 export * from './records.js';
 export * from './repository.js';
 export * from './running-session.js';
+export * from './scrub/scrub.js';
 export * from './segment-codec.js';
 export * from './session.js';
 export * from './stored-block.js';

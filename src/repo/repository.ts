@@ -55,6 +55,9 @@ export interface OpenOptions {
   readonly wrapBackend?: (medium: Backend) => Backend;
 }
 
+/** What it takes to reach a medium. */
+export type StoreOptions = Pick<OpenOptions, 'location' | 'cacheRoot' | 'medium' | 'report' | 'wrapBackend'>;
+
 /** Takes whole sentences for the user; `verbose` ones are for those who asked for them. */
 export type Report = (message: string, weight: 'notice' | 'verbose') => void;
 
@@ -89,12 +92,14 @@ export interface Repository {
   close(): Promise<void>;
 }
 
+/** The medium of a repository alone, for what needs no key; who opens it closes it. Rejects as `openBackend` does. */
+export async function openStore(options: StoreOptions): Promise<Backend> {
+  return wrapped(await openBackend(parseLocation(options.location), mediumOptions(options)), options);
+}
+
 /** Opens a repository. Rejects with `no-repository`, `wrong-password`, DamagedError, `newer-format`. */
 export async function openRepository(options: OpenOptions): Promise<Repository> {
-  const backend = wrapped(
-    await openBackend(parseLocation(options.location), mediumOptions(options)),
-    options,
-  );
+  const backend = await openStore(options);
   try {
     const found = await readConfigs(backend);
     const algorithms = await loadAlgorithms(options.portable);
@@ -161,11 +166,11 @@ export async function initRepository(options: OpenOptions, parameters: InitParam
   }
 }
 
-function mediumOptions({ medium, cacheRoot, report }: OpenOptions): MediumOptions {
+function mediumOptions({ medium, cacheRoot, report }: StoreOptions): MediumOptions {
   return { ...medium, stagingFolder: join(cacheRoot, 'staging'), report };
 }
 
-function wrapped(medium: Backend, { wrapBackend }: OpenOptions): Backend {
+function wrapped(medium: Backend, { wrapBackend }: StoreOptions): Backend {
   return wrapBackend === undefined ? medium : wrapBackend(medium);
 }
 

@@ -14,8 +14,10 @@ export interface ProgressEvent {
     | 'check'
     | 'prune'
     | 'measure'
-    | 'index';
-  /** Of a prune: the parts of a step that are done; of a measurement and of the path index: the snapshots. */
+    | 'index'
+    | 'scrub'
+    | 'mirror';
+  /** Of a prune: the parts of a step that are done; of a measurement and of the path index: the snapshots; of a scrub and a mirror: objects. */
   readonly files: number;
   /** Undefined while it is not known. */
   readonly totalFiles?: number;
