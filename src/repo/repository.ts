@@ -56,7 +56,7 @@ export interface OpenOptions {
 }
 
 /** What it takes to reach a medium. */
-export type StoreOptions = Pick<OpenOptions, 'location' | 'cacheRoot' | 'medium' | 'report' | 'wrapBackend'>;
+export type StoreAccess = Pick<OpenOptions, 'location' | 'cacheRoot' | 'medium' | 'report' | 'wrapBackend'>;
 
 /** Takes whole sentences for the user; `verbose` ones are for those who asked for them. */
 export type Report = (message: string, weight: 'notice' | 'verbose') => void;
@@ -93,7 +93,7 @@ export interface Repository {
 }
 
 /** The medium of a repository alone, for what needs no key; who opens it closes it. Rejects as `openBackend` does. */
-export async function openStore(options: StoreOptions): Promise<Backend> {
+export async function openStore(options: StoreAccess): Promise<Backend> {
   return wrapped(await openBackend(parseLocation(options.location), mediumOptions(options)), options);
 }
 
@@ -166,11 +166,11 @@ export async function initRepository(options: OpenOptions, parameters: InitParam
   }
 }
 
-function mediumOptions({ medium, cacheRoot, report }: StoreOptions): MediumOptions {
+function mediumOptions({ medium, cacheRoot, report }: StoreAccess): MediumOptions {
   return { ...medium, stagingFolder: join(cacheRoot, 'staging'), report };
 }
 
-function wrapped(medium: Backend, { wrapBackend }: StoreOptions): Backend {
+function wrapped(medium: Backend, { wrapBackend }: StoreAccess): Backend {
   return wrapBackend === undefined ? medium : wrapBackend(medium);
 }
 

@@ -75,9 +75,10 @@ export class S3Backend implements Backend {
           { abortSignal: signal },
         ),
       );
-      for (const { Key = '', Size } of page.Contents ?? []) {
+      for (const { Key = '', Size, LastModified } of page.Contents ?? []) {
         const name = nameOf(prefix, kind, Key);
-        if (name !== undefined && Size !== undefined) yield { name, size: Size };
+        const written = LastModified === undefined ? {} : { written: LastModified.getTime() };
+        if (name !== undefined && Size !== undefined) yield { name, size: Size, ...written };
       }
       options.signal?.throwIfAborted();
       token = page.IsTruncated === true ? page.NextContinuationToken : undefined;
