@@ -44,9 +44,14 @@ export function checkConfig(config: ConfigRecord): void {
   }
 }
 
-export async function createConfig(backend: Backend, config: ConfigRecord, keys: Keys): Promise<void> {
+export async function createConfig(
+  backend: Backend,
+  config: ConfigRecord,
+  keys: Keys,
+  number = 1,
+): Promise<void> {
   checkConfig(config);
-  await backend.write('config', '1', encodeConfig(config, 1, keys));
+  await backend.write('config', String(number), encodeConfig(config, number, keys));
 }
 
 /** The stored form of `config/<number>`. */

@@ -51,4 +51,6 @@ export * from './segment-codec.js';
 export * from './session.js';
 export * from './stored-block.js';
 export * from './stored-policies.js';
+export * from './stored-probe.js';
+export * from './try-store.js';
 export * from './view.js';

@@ -5,6 +5,7 @@ import {
   type Backend,
   checkNewBackend,
   createBackend,
+  lookingFirst,
   type MediumOptions,
   openBackend,
   parseLocation,
@@ -35,6 +36,8 @@ import { checkModePin } from './mode-pin.js';
 import type { RecordContext } from './record-store.js';
 import type { ConfigRecord } from './records.js';
 import { hasOutcome } from './session.js';
+import { waitingMsOf } from './stored-probe.js';
+import { tryNewStore } from './try-store.js';
 import { listNames, type RecordMemory, type RepositoryView, readView } from './view.js';
 
 export interface OpenOptions {
@@ -69,6 +72,8 @@ export interface InitParameters {
   readonly packBytes: number;
   readonly compression: number;
   readonly pad: boolean;
+  /** For how long a prune waits before it removes, where the store makes it wait. */
+  readonly waitingSeconds?: number;
 }
 
 /** A repository whose key is open. */
@@ -85,6 +90,11 @@ export interface Repository {
   /** This process, under the name of its host. */
   readonly identity: ProcessIdentity;
   readonly portable: boolean;
+  /**
+   * On a store that silently overwrites: milliseconds that a removal waits, and half of which no writer may sleep
+   * (docs/protocol.md, "Without create-only"). Absent where the store writes a name once.
+   */
+  readonly waitingMs?: number;
   readonly now: () => number;
   readonly report: Report;
   /** Opens a database of its own beside the cache; who opens it closes it, before the repository. */
@@ -146,13 +156,15 @@ export async function initRepository(options: OpenOptions, parameters: InitParam
   const password = master === undefined ? undefined : await options.password();
   const backend = wrapped(await createBackend(location, mediumOptions(options)), options);
   try {
+    const isLocal = location.kind === 'local';
+    const tried = await tryNewStore(config, backend, isLocal, parameters.waitingSeconds, options.report);
     let slot: KeySlot | undefined;
     // The key first: a repository exists from the moment it has a config, and must be readable then.
     if (master !== undefined && password !== undefined) {
       const about = { label: options.host, created: config.created };
       slot = await createKeySlot(backend, repositoryId, master, password, about, algorithms);
     }
-    await createConfig(backend, config, keys).catch(async (error: unknown) => {
+    await createConfig(backend, tried, keys).catch(async (error: unknown) => {
       // Somebody else's config came first: a key that opens nothing must not stay beside theirs.
       if (slot !== undefined) await backend.remove('keys', slot.id).catch(() => undefined);
       throw error;
@@ -229,8 +241,9 @@ function repositoryOf(
     zstd: algorithms.zstd,
     compression: { zstd: algorithms.zstd, level: config.compression, pad: config.pad },
   };
+  const waitingMs = waitingMsOf(config, backend);
   return {
-    backend,
+    ...(waitingMs === undefined ? { backend } : { backend: lookingFirst(backend), waitingMs }),
     config,
     configNumber: number,
     keys,

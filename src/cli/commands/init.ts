@@ -6,6 +6,7 @@ import { EXIT } from '../exit-codes.js';
 import { wholeNumber } from '../parse-number.js';
 import { closingAfter, makeRepository } from '../repository.js';
 import { parseSize } from '../sizes.js';
+import { parseWaitingPeriod, waitingText } from '../waiting-period.js';
 
 interface Flags {
   readonly encryption: boolean;
@@ -14,6 +15,7 @@ interface Flags {
   readonly packSize: number;
   readonly compression: number;
   readonly pad?: boolean;
+  readonly waitingPeriod?: number;
 }
 
 /** What a repository gets when nothing else was asked for. */
@@ -42,6 +44,11 @@ export const init: CommandModule = {
     command
       .option('--compression <level>', 'zstd level, 0 for none, up to 22', wholeNumber(0, 22), compression)
       .option('--pad', 'round stored sizes up, so that they tell less about the content')
+      .option(
+        '--waiting-period <duration>',
+        'on a store that overwrites silently, how long a prune waits before it removes; 1h or more (default: 24h)',
+        parseWaitingPeriod,
+      )
       .addHelpText('after', '\nExample:\n  $ cbr init -r /media/backup/cbr --password-file ~/.cbr-password');
   },
 
@@ -54,11 +61,13 @@ export const init: CommandModule = {
       packBytes: flags.packSize,
       compression: flags.compression,
       pad: flags.pad ?? false,
+      ...(flags.waitingPeriod === undefined ? {} : { waitingSeconds: flags.waitingPeriod }),
     });
-    return closingAfter(repository, context, async ({ backend, config }) => {
+    return closingAfter(repository, context, async ({ backend, config, waitingMs }) => {
       const id = toHex(config.repository);
       const { output } = context;
       output.line(`Made the repository ${id.slice(0, 8)} in ${backend.location}.`);
+      if (waitingMs !== undefined) output.line(waitingText(waitingMs));
       output.line(config.encrypted ? PASSWORD_WARNING : 'It is not encrypted: everybody can read it.');
       const summary = {
         repository: id,
@@ -70,6 +79,8 @@ export const init: CommandModule = {
         packSize: config.packBytes,
         compression: config.compression,
         pad: config.pad,
+        createOnly: waitingMs === undefined,
+        ...(waitingMs === undefined ? {} : { waitingPeriod: waitingMs / 1000 }),
       };
       return { exitCode: EXIT.done, summary };
     });

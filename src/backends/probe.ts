@@ -1,0 +1,191 @@
+import { randomBytes } from 'node:crypto';
+import { CbrError, DamagedError, ObjectExistsError, ObjectNotFoundError, sameBytes } from '../core/index.js';
+import type { Backend, ByteRange, CallOptions } from './backend.js';
+import type { StoreFacts } from './store-facts.js';
+
+/** What a store was seen to do: of a thing that could not be tried nothing is known. */
+export type Verdict = 'fine' | 'missing' | 'unknown';
+
+/** What of the contract a probe tries on the real store. */
+export const PROBED = [
+  'create-only',
+  'read-after-write',
+  'list-after-write',
+  'ranged-reads',
+  'sizes',
+  'removal',
+] as const;
+export type Probed = (typeof PROBED)[number];
+
+export interface ProbeResult {
+  readonly verdicts: Readonly<Record<Probed, Verdict>>;
+  /** What the store or the key said where something was not fine. */
+  readonly reasons: Readonly<Partial<Record<Probed, string>>>;
+  /** What the store says of itself; undefined for media that cannot tell. */
+  readonly facts: StoreFacts | undefined;
+}
+
+export interface ProbeOptions extends CallOptions {
+  /** How often two writers race for one name. */
+  readonly rounds?: number;
+}
+
+/** Objects that a probe writes are of the kind `parity`, which nobody reads. */
+const PROBE_NAME = /^probe-[0-9a-f]+$/;
+
+/** Of the content: long enough for ranges at its start, in its middle and at its end. */
+const CONTENT_BYTES = 4096;
+
+/** One race can be won by chance. */
+const ROUNDS = 4;
+
+/**
+ * Tries a store: what it does counts, not what it says. Writes a few small objects `parity/probe-<hex>` and removes them if
+ * it may. Rejects when it cannot even write, or the store fails in a way that another try may get past.
+ */
+export async function probeBackend(backend: Backend, options: ProbeOptions = {}): Promise<ProbeResult> {
+  return new Probe(backend, options).run();
+}
+
+/** What probes left behind that were broken off, or whose key may not remove. */
+export async function leftProbes(backend: Pick<Backend, 'list'>): Promise<string[]> {
+  const names: string[] = [];
+  for await (const { name } of backend.list('parity')) if (PROBE_NAME.test(name)) names.push(name);
+  return names;
+}
+
+class Probe {
+  private readonly call: CallOptions;
+  private readonly rounds: number;
+  private readonly written: string[] = [];
+  private readonly reasons: Partial<Record<Probed, string>> = {};
+
+  constructor(
+    private readonly backend: Backend,
+    { rounds = ROUNDS, signal }: ProbeOptions,
+  ) {
+    this.call = signal === undefined ? {} : { signal };
+    this.rounds = rounds;
+  }
+
+  async run(): Promise<ProbeResult> {
+    const { backend, call } = this;
+    const name = this.newName();
+    const content = randomBytes(CONTENT_BYTES);
+    try {
+      await backend.write('parity', name, content, call);
+      const verdicts: Record<Probed, Verdict> = {
+        'read-after-write': await this.tried('read-after-write', () => this.holds(name, content)),
+        'list-after-write': await this.tried('list-after-write', () => this.isListed(name, content)),
+        'ranged-reads': await this.tried('ranged-reads', () => this.readsRanges(name, content)),
+        sizes: await this.tried('sizes', () => this.tellsSizes(name, content)),
+        // From here on the object may hold something else.
+        'create-only': await this.tried('create-only', () => this.isCreateOnly(name, content)),
+        removal: await this.tried('removal', () => this.removes(name)),
+      };
+      const facts = await backend.examine?.(call);
+      return { verdicts, reasons: this.reasons, facts };
+    } finally {
+      // What cannot be removed is left to a prune.
+      await backend.removeMany('parity', this.written).catch(() => undefined);
+    }
+  }
+
+  private newName(): string {
+    const name = `probe-${randomBytes(8).toString('hex')}`;
+    this.written.push(name);
+    return name;
+  }
+
+  /** Whatever the store refuses for good is missing; what may succeed later says nothing about it. */
+  private async tried(thing: Probed, isFine: () => Promise<boolean>): Promise<Verdict> {
+    try {
+      return (await isFine()) ? 'fine' : 'missing';
+    } catch (error) {
+      this.call.signal?.throwIfAborted();
+      if (!(error instanceof CbrError) || (error as { retryable?: boolean }).retryable === true) throw error;
+      this.reasons[thing] = error.message;
+      // Absent or torn is an answer; a refusal is one only where removing is concerned.
+      const isAnswer = error instanceof ObjectNotFoundError || error instanceof DamagedError;
+      return isAnswer || thing === 'removal' ? 'missing' : 'unknown';
+    }
+  }
+
+  /** A second write is refused and changes nothing, and of two at the same time one wins. */
+  private async isCreateOnly(name: string, content: Uint8Array): Promise<boolean> {
+    if (!(await this.isRefused(name, randomBytes(CONTENT_BYTES)))) return false;
+    if (!(await this.holds(name, content))) return false;
+    for (let round = 0; round < this.rounds; round++) if (!(await this.isRaceWonOnce())) return false;
+    return true;
+  }
+
+  private async isRefused(name: string, content: Uint8Array): Promise<boolean> {
+    try {
+      await this.backend.write('parity', name, content, this.call);
+      return false;
+    } catch (error) {
+      if (error instanceof ObjectExistsError) return true;
+      throw error;
+    }
+  }
+
+  private async isRaceWonOnce(): Promise<boolean> {
+    const name = this.newName();
+    const contents = [randomBytes(CONTENT_BYTES), randomBytes(CONTENT_BYTES)];
+    const settled = await Promise.allSettled(contents.map((content) => this.isRefused(name, content)));
+    const failed = settled.find((each) => each.status === 'rejected');
+    if (failed !== undefined) throw failed.reason;
+    const winners = contents.filter(
+      (_, i) => (settled[i] as PromiseFulfilledResult<boolean>).value === false,
+    );
+    return winners.length === 1 && this.holds(name, winners[0]!);
+  }
+
+  private async holds(name: string, content: Uint8Array): Promise<boolean> {
+    return sameBytes(await this.backend.read('parity', name, undefined, this.call), content);
+  }
+
+  private async listed(name: string): Promise<number[]> {
+    const sizes: number[] = [];
+    for await (const object of this.backend.list('parity', this.call)) {
+      if (object.name === name) sizes.push(object.size);
+    }
+    return sizes;
+  }
+
+  private async isListed(name: string, { byteLength }: Uint8Array): Promise<boolean> {
+    const sizes = await this.listed(name);
+    return sizes.length === 1 && sizes[0] === byteLength;
+  }
+
+  private async readsRanges(name: string, content: Uint8Array): Promise<boolean> {
+    const end = content.byteLength;
+    const parts: readonly (readonly [ByteRange, number, number])[] = [
+      [{ offset: 0, length: 100 }, 0, 100],
+      [{ offset: 1000, length: 1 }, 1000, 1001],
+      [{ offset: 1001, length: 2000 }, 1001, 3001],
+      [{ suffix: 16 }, end - 16, end],
+    ];
+    for (const [range, from, to] of parts) {
+      const read = await this.backend.read('parity', name, range, this.call);
+      if (!sameBytes(read, content.subarray(from, to))) return false;
+    }
+    return true;
+  }
+
+  private async tellsSizes(name: string, { byteLength }: Uint8Array): Promise<boolean> {
+    return (await this.backend.stat('parity', name, this.call)).size === byteLength;
+  }
+
+  private async removes(name: string): Promise<boolean> {
+    await this.backend.remove('parity', name, this.call);
+    if ((await this.listed(name)).length > 0) return false;
+    try {
+      await this.backend.stat('parity', name, this.call);
+      return false;
+    } catch (error) {
+      if (error instanceof ObjectNotFoundError) return true;
+      throw error;
+    }
+  }
+}
