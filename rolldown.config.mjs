@@ -8,7 +8,7 @@ import { readFileSync } from 'node:fs';
 const { dependencies, optionalDependencies } = JSON.parse(
   readFileSync(new URL('package.json', import.meta.url), 'utf8'),
 );
-const packages = Object.keys({ ...dependencies, ...optionalDependencies });
+const packages = Object.keys({ ...dependencies, ...optionalDependencies }).filter((each) => !each.startsWith('@aws-sdk'));
 
 function bundle(name, source) {
   return {

@@ -37,6 +37,8 @@ async function main(args: readonly string[]): Promise<void> {
     process.stdout.write(`cbr ${about.version}\n`);
     return;
   }
+  // What the client of the object stores says about its future versions is for those who build cbr.
+  process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true';
   const { runCommandLine } = await import('./command-line.js');
   // Nothing is left to wait for, but worker threads and database handles may not know it.
   process.exit(await runCommandLine(args));

@@ -10,6 +10,11 @@ import type { S3Location } from './s3-location.js';
 /** Whoever does not even accept a connection for so long is away. */
 const CONNECT_MS = 10_000;
 
+/** What fails comes out as an error: the client must not write beside it. */
+const SILENT = { trace: ignore, debug: ignore, info: ignore, warn: ignore, error: ignore };
+
+function ignore(): void {}
+
 /** Compatible stores ignore it, but every signature names one. */
 const ANY_REGION = 'us-east-1';
 
@@ -28,6 +33,7 @@ export async function s3Client(
   const authority = await trusted(options.caFile);
   const config: S3ClientConfig = {
     maxAttempts: 1,
+    logger: SILENT,
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
     // It would make each large write wait for one answer more.
