@@ -25,6 +25,8 @@ export interface MediumOptions {
   readonly typed?: StoreOptions;
   /** A folder for what is staged on its way to a medium that is no file system. */
   readonly stagingFolder: string;
+  /** Milliseconds since 1970; without it nobody knows how far the store's clock is off. */
+  readonly now?: () => number;
   /** Takes whole sentences: what was made, what failed and is repeated. */
   readonly report?: (message: string, weight: 'notice' | 'verbose') => void;
 }
@@ -98,9 +100,10 @@ function storeOptions(location: S3Location, { inherited, typed }: MediumOptions)
   return { ...inherited, ...location.options, ...typed };
 }
 
-function s3Settings({ stagingFolder, report }: MediumOptions): S3Settings {
+function s3Settings({ stagingFolder, now, report }: MediumOptions): S3Settings {
   return {
     stagingFolder,
+    ...(now === undefined ? {} : { now }),
     ...(report === undefined ? {} : { report: (message: string) => report(message, 'verbose') }),
   };
 }

@@ -59,7 +59,10 @@ export interface OpenOptions {
 }
 
 /** What it takes to reach a medium. */
-export type StoreAccess = Pick<OpenOptions, 'location' | 'cacheRoot' | 'medium' | 'report' | 'wrapBackend'>;
+export type StoreAccess = Pick<
+  OpenOptions,
+  'location' | 'cacheRoot' | 'medium' | 'now' | 'report' | 'wrapBackend'
+>;
 
 /** Takes whole sentences for the user; `verbose` ones are for those who asked for them. */
 export type Report = (message: string, weight: 'notice' | 'verbose') => void;
@@ -178,8 +181,8 @@ export async function initRepository(options: OpenOptions, parameters: InitParam
   }
 }
 
-function mediumOptions({ medium, cacheRoot, report }: StoreAccess): MediumOptions {
-  return { ...medium, stagingFolder: join(cacheRoot, 'staging'), report };
+function mediumOptions({ medium, cacheRoot, now, report }: StoreAccess): MediumOptions {
+  return { ...medium, stagingFolder: join(cacheRoot, 'staging'), now, report };
 }
 
 function wrapped(medium: Backend, { wrapBackend }: StoreAccess): Backend {

@@ -19,6 +19,8 @@ const FIRST_RETRY_SECONDS = 10;
 
 export interface S3Settings {
   readonly stagingFolder: string;
+  /** Milliseconds since 1970. */
+  readonly now?: () => number;
   /** Told when a request has failed and will be repeated. */
   readonly report?: (message: string) => void;
   /** For tests: when a request of which nothing moves is given up, in milliseconds. */
@@ -38,6 +40,7 @@ export async function openS3Backend(
     ...options,
     concurrency: connections,
     stagingFolder: settings.stagingFolder,
+    ...(settings.now === undefined ? {} : { now: settings.now }),
   });
   return withRetry(medium, {
     attempts: Number.POSITIVE_INFINITY,

@@ -22,9 +22,11 @@ import { checkedObjectPath } from '../object-name.js';
 import { resolveRange } from '../object-range.js';
 import { forEachParallel } from '../parallel.js';
 import { hasContent } from '../same-content.js';
+import type { StoreFacts } from '../store-facts.js';
 import type { StoreOptions } from '../store-options.js';
 import { bytesOf, type Content, contentOf, contentOfFile } from './s3-body.js';
 import { beyondEnd, codeOf, statusOf, storeFailure } from './s3-errors.js';
+import { examineStore } from './s3-examine.js';
 import { keyOf, nameOf } from './s3-names.js';
 import type { S3Requests } from './s3-request.js';
 import { Throttle } from './s3-throttle.js';
@@ -35,6 +37,8 @@ const REMOVED_AT_ONCE = 1000;
 
 export interface S3BackendOptions extends StoreOptions {
   readonly concurrency: number;
+  /** Milliseconds since 1970, to compare the store's clock with. */
+  readonly now?: () => number;
   /** A folder for what is staged before it is sent. */
   readonly stagingFolder: string;
 }
@@ -212,6 +216,10 @@ export class S3Backend implements Backend {
         Object.assign(new Error(Message), { name: Code }),
       );
     });
+  }
+
+  examine(options: CallOptions = {}): Promise<StoreFacts> {
+    return examineStore(this.requests, this.options.now, options);
   }
 
   async close(): Promise<void> {

@@ -4,6 +4,7 @@ import {
   type CompletedPart,
   CompleteMultipartUploadCommand,
   CreateMultipartUploadCommand,
+  HeadObjectCommand,
   PutObjectCommand,
   type PutObjectCommandInput,
   type S3Client,
@@ -13,6 +14,7 @@ import { BackendError } from '../../core/index.js';
 import type { WriteOptions } from '../backend.js';
 import { forEachParallel } from '../parallel.js';
 import { bodyOf, type Content } from './s3-body.js';
+import { statusOf } from './s3-errors.js';
 import type { S3Requests, Underway } from './s3-request.js';
 import type { Throttle } from './s3-throttle.js';
 
@@ -101,6 +103,8 @@ export class S3Uploads {
         );
         parts[PartNumber - 1] = { PartNumber, ETag };
       });
+      // Some stores know the condition for whole objects only.
+      await this.requireAbsent(what, address, options);
       await requests.run(what, options, ({ signal }) =>
         requests.client.send(
           new CompleteMultipartUploadCommand({
@@ -123,6 +127,22 @@ export class S3Uploads {
         .catch(() => undefined);
       throw error;
     }
+  }
+
+  private async requireAbsent(
+    what: string,
+    address: { Bucket: string; Key: string },
+    options: WriteOptions,
+  ): Promise<void> {
+    await this.requests.run(what, options, async ({ signal }) => {
+      try {
+        await this.requests.client.send(new HeadObjectCommand(address), { abortSignal: signal });
+      } catch (error) {
+        if (statusOf(error) === 404) return;
+        throw error;
+      }
+      throw Object.assign(new Error('there is an object of that name'), { name: 'PreconditionFailed' });
+    });
   }
 
   private address(key: string): { Bucket: string; Key: string } {
