@@ -27,5 +27,6 @@ export default [
   bundle('restore-worker', 'snapshot/restore/restore-worker'),
   bundle('check-worker', 'snapshot/check/check-worker'),
   bundle('prune-worker', 'snapshot/prune/prune-worker'),
+  bundle('copy-worker', 'snapshot/copy/copy-worker'),
   bundle('walk', 'repo/cache/walk'),
 ];

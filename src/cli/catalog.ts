@@ -83,6 +83,11 @@ export const CATALOG: readonly CatalogEntry[] = [
     load: async () => (await import('./commands/merge.js')).merge,
   },
   {
+    name: 'copy',
+    summary: 'copy snapshots to another repository',
+    load: async () => (await import('./commands/copy.js')).copy,
+  },
+  {
     name: 'prune',
     summary: 'free the room of what no snapshot needs any more',
     load: async () => (await import('./commands/prune.js')).prune,

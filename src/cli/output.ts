@@ -46,6 +46,7 @@ export class Output {
   private lastProgress = Number.NEGATIVE_INFINITY;
   private done: Fields = {};
   private traffic: Traffic | undefined;
+  private targetTraffic: Traffic | undefined;
 
   constructor(private readonly settings: OutputSettings) {
     const clearBar = (): void => this.bar?.clear();
@@ -149,6 +150,11 @@ export class Output {
     this.traffic = traffic;
   }
 
+  /** As `follow`, for the repository that a copy goes to. */
+  followTarget(traffic: Traffic): void {
+    this.targetTraffic = traffic;
+  }
+
   /** What is done already, for the summary of a run that an error stops later. */
   hasDone(fields: Fields): void {
     this.done = fields;
@@ -179,10 +185,14 @@ export class Output {
         warnings: this.counts.warning + this.counts.note,
         ...fields,
         ...(this.traffic === undefined ? {} : { traffic: trafficFields(this.traffic) }),
+        ...(this.targetTraffic === undefined ? {} : { targetTraffic: trafficFields(this.targetTraffic) }),
       });
     }
     this.stdout.flush();
-    if (this.traffic !== undefined && this.isVerbose && !this.isOver) this.remark(trafficText(this.traffic));
+    if (this.isVerbose && !this.isOver) {
+      if (this.traffic !== undefined) this.remark(trafficText(this.traffic));
+      if (this.targetTraffic !== undefined) this.remark(`Target: ${trafficText(this.targetTraffic)}`);
+    }
     let code = exitCode;
     if (this.stdout.failure !== undefined && !this.stdout.isClosed) {
       this.stderr.line(`cbr: cannot write to standard output: ${messageOf(this.stdout.failure)}`);
@@ -207,6 +217,7 @@ const CURRENT: Readonly<Partial<Record<Progress['phase'], string>>> = {
   check: 'object',
   prune: 'step',
   measure: 'snapshot',
+  copy: 'snapshot',
   scrub: 'object',
   mirror: 'object',
 };

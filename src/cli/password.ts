@@ -21,8 +21,11 @@ export function besideStandardInput(source: PasswordSource): PasswordSource {
   });
 }
 
-/** The password to open with, the first one of a new repository, or another one; those two are asked for twice. */
-export type PasswordPurpose = 'open' | 'init' | 'new';
+/**
+ * The password to open with, the first one of a new repository, or another one (those two are asked for twice); of the
+ * repository that a copy goes to, and of the one that parameters come from.
+ */
+export type PasswordPurpose = 'open' | 'init' | 'new' | 'to' | 'from';
 
 const MOST_BYTES = 64 * 1024;
 const NEWLINE = 0x0a;
@@ -32,6 +35,8 @@ const QUESTIONS: Readonly<Record<PasswordPurpose, string>> = {
   open: 'Password: ',
   init: 'New password: ',
   new: 'New password: ',
+  to: 'Password of the target: ',
+  from: 'Password of the other repository: ',
 };
 
 const OPTIONS =
@@ -41,12 +46,25 @@ const WAYS: Readonly<Record<PasswordPurpose, string>> = {
   open: OPTIONS,
   init: OPTIONS,
   new: 'Use --new-password-file, --new-password-command or CBR_NEW_PASSWORD_FILE, or run cbr on a terminal.',
+  to: 'Use --to-password-file, --to-password-command, CBR_TO_PASSWORD_FILE or CBR_TO_PASSWORD, or run cbr on a terminal.',
+  from: 'Use --from-password-file, --from-password-command, CBR_FROM_PASSWORD_FILE or CBR_FROM_PASSWORD.',
+};
+
+/** Of which password it is said that there is none. */
+const NAMES: Readonly<Record<PasswordPurpose, string>> = {
+  open: 'password',
+  init: 'password',
+  new: 'new password',
+  to: 'password of the target',
+  from: 'password of the other repository',
 };
 
 const EMPTY: Readonly<Record<PasswordPurpose, string>> = {
   open: 'Check where it comes from: the file, the command or the variable.',
   init: 'A repository without one: cbr init --no-encryption.',
   new: 'Choose one that is not.',
+  to: 'Check where it comes from: the file, the command or the variable.',
+  from: 'Check where it comes from: the file, the command or the variable.',
 };
 
 /**
@@ -136,7 +154,7 @@ function printedBy(command: string, stdinIsTaken: boolean, signal: AbortSignal):
 async function asked(purpose: PasswordPurpose, stdinIsTaken: boolean, signal: AbortSignal): Promise<string> {
   const terminal = openTerminal(stdinIsTaken);
   if (terminal === undefined) {
-    throw new CbrError('usage', `no ${purpose === 'new' ? 'new ' : ''}password was given`, {
+    throw new CbrError('usage', `no ${NAMES[purpose]} was given`, {
       hint: WAYS[purpose],
     });
   }
@@ -149,7 +167,7 @@ async function asked(purpose: PasswordPurpose, stdinIsTaken: boolean, signal: Ab
 
 async function askedOn(terminal: Terminal, purpose: PasswordPurpose, signal: AbortSignal): Promise<string> {
   const password = await askHidden(QUESTIONS[purpose], terminal, signal);
-  if (purpose === 'open' || password === '') return password;
+  if ((purpose !== 'init' && purpose !== 'new') || password === '') return password;
   if ((await askHidden('Again: ', terminal, signal)) !== password) {
     throw new CbrError('usage', 'the two passwords differ', { hint: 'Nothing was changed: try again.' });
   }

@@ -18,6 +18,7 @@ const PHASES: Readonly<Record<Progress['phase'], string>> = {
   check: 'checking',
   prune: 'pruning',
   measure: 'measuring',
+  copy: 'copying',
   index: 'indexing',
   scrub: 'verifying',
   mirror: 'copying',
@@ -34,7 +35,8 @@ function bar(share: number, width: number): string {
   return `[${'#'.repeat(full)}${'-'.repeat(width - full)}]`;
 }
 
-/** Phases of which neither files nor bytes are counted. */
+/** Phases of which no files are counted, and those of which no bytes are either. */
+const WITHOUT_FILES: readonly Progress['phase'][] = ['prune', 'measure', 'index', 'copy'];
 const UNCOUNTED: readonly Progress['phase'][] = ['prune', 'measure', 'index'];
 
 /** Phases that go through objects of the repository instead of files. */
@@ -48,9 +50,9 @@ function partsOf(progress: Progress, columns: number): Part[] {
       ? { text: PHASES[progress.phase], rank: 1 }
       : { text: `${Math.floor(share * 100)}%`.padStart(4), rank: 0 },
     share === undefined ? undefined : { text: bar(share, columns < 100 ? 10 : 20), rank: 5 },
-    isCounted
-      ? { text: countOf(progress.files, OF_OBJECTS.includes(progress.phase) ? 'object' : 'file'), rank: 4 }
-      : undefined,
+    WITHOUT_FILES.includes(progress.phase)
+      ? undefined
+      : { text: countOf(progress.files, OF_OBJECTS.includes(progress.phase) ? 'object' : 'file'), rank: 4 },
     isCounted ? { text: sizeText(progress.bytes), rank: 1 } : undefined,
     bytesPerSecond === undefined || !isCounted
       ? undefined

@@ -1,5 +1,5 @@
 import { hostname } from 'node:os';
-import { withTraffic } from '../backends/index.js';
+import { readOnly, type Traffic, withTraffic } from '../backends/index.js';
 import { CbrError } from '../core/index.js';
 import {
   type InitParameters,
@@ -9,7 +9,7 @@ import {
   type Repository,
 } from '../repo/index.js';
 import type { CommandContext } from './command.js';
-import { type PasswordPurpose, readPassword } from './password.js';
+import { type PasswordPurpose, type PasswordSource, readPassword } from './password.js';
 
 /** The location that was given. Rejects with `usage` when there is none. */
 export function requireLocation({ options }: CommandContext): string {
@@ -17,12 +17,35 @@ export function requireLocation({ options }: CommandContext): string {
   throw new CbrError('usage', 'no repository was given', { hint: 'Use -r FOLDER, or set CBR_REPO.' });
 }
 
+/** Another repository than that of -r. */
+export interface OtherRepository {
+  readonly location: string;
+  readonly password: PasswordSource;
+  readonly purpose: PasswordPurpose;
+  /** Takes what passes between this run and it. */
+  readonly follow: (traffic: Traffic) => void;
+}
+
 /** What the library needs to open or make the repository of this run. */
 export function openOptions(context: CommandContext, purpose: PasswordPurpose): OpenOptions {
-  const { options, output, signal } = context;
-  return {
+  const { options, output } = context;
+  const follow = (traffic: Traffic): void => output.follow(traffic);
+  return optionsFor(context, {
     location: requireLocation(context),
-    password: () => readPassword(options.password, purpose, signal),
+    password: options.password,
+    purpose,
+    follow,
+  });
+}
+
+/** As `openOptions`, for another repository. */
+export function optionsFor(
+  { options, output, signal }: CommandContext,
+  { location, password, purpose, follow }: OtherRepository,
+): OpenOptions {
+  return {
+    location,
+    password: () => readPassword(password, purpose, signal),
     cacheRoot: options.cacheRoot,
     portable: options.portable,
     host: hostname(),
@@ -30,7 +53,7 @@ export function openOptions(context: CommandContext, purpose: PasswordPurpose): 
     medium: options.medium,
     wrapBackend: (medium) => {
       const counted = withTraffic(medium);
-      output.follow(counted.traffic);
+      follow(counted.traffic);
       return counted;
     },
     report: (reason, weight) => {
@@ -67,6 +90,17 @@ export async function withRepository<T>(
   use: (repository: Repository) => Promise<T>,
 ): Promise<T> {
   return closingAfter(await openRepository(openOptions(context, 'open')), context, use);
+}
+
+/** As `withRepository` for one that nothing is written to, whatever happens. */
+export async function withReadOnly<T>(
+  context: CommandContext,
+  use: (repository: Repository) => Promise<T>,
+): Promise<T> {
+  const options = openOptions(context, 'open');
+  const wrapBackend: OpenOptions['wrapBackend'] = (medium) =>
+    readOnly(options.wrapBackend?.(medium) ?? medium);
+  return closingAfter(await openRepository({ ...options, wrapBackend }), context, use);
 }
 
 /** As `withRepository` for one that is open already. */

@@ -3,6 +3,7 @@ export type { Blake3 } from './algorithms/blake3.js';
 export { judgePack } from './bad-packs.js';
 export { type BlockHeader, openBlock, type PackSeal } from './block.js';
 export {
+  type CachedPack,
   type CacheListing,
   clearCache,
   type DirectoryPut,
@@ -15,6 +16,13 @@ export {
 } from './cache/index.js';
 export * from './chunk-reader.js';
 export * from './config.js';
+export {
+  BlockCopier,
+  type BlockCopierOptions,
+  type BlockToStore,
+  type OpenedBlock,
+} from './copy/block-copier.js';
+export { isDamage } from './damage.js';
 export { type FoundChunk, findChunk } from './find-chunk.js';
 export * from './forget.js';
 export { areStatesSound, isStateCurrent, setStateGeneration } from './index-generation.js';
@@ -30,6 +38,7 @@ export * from './pack-reader.js';
 export * from './pack-store.js';
 export type { PackTable } from './pack-table.js';
 export * from './pack-writer.js';
+export { type FoundParameters, readParameters } from './parameters.js';
 export {
   type BlockSealer,
   type BlocksToSeal,
@@ -38,10 +47,12 @@ export {
   blockWriterSettings,
   discardPacks,
 } from './prune/block-sealer.js';
+export { ChunkUsage, type PackRank } from './prune/chunk-usage.js';
 export { prune } from './prune/prune.js';
 export * from './prune/prune-options.js';
 export { type PruneStatus, pruneStatus } from './prune/prune-status.js';
 export type { PruneWorkers } from './prune/prune-workers.js';
+export { usedBlocks } from './prune/used-blocks.js';
 export * from './record-store.js';
 export * from './records.js';
 export * from './repository.js';

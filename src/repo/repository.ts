@@ -71,6 +71,9 @@ export type Report = (message: string, weight: 'notice' | 'verbose') => void;
 export interface InitParameters {
   readonly encrypted: boolean;
   readonly chunkBytes: number;
+  /** Where they are not a quarter of the above, and four times as much. */
+  readonly chunkMin?: number;
+  readonly chunkMax?: number;
   readonly blockBytes: number;
   readonly packBytes: number;
   readonly compression: number;
@@ -134,14 +137,14 @@ export async function openRepository(options: OpenOptions): Promise<Repository> 
 
 /** Makes a repository and opens it. Rejects with `repository-exists`, `not-a-repository`, `usage`. */
 export async function initRepository(options: OpenOptions, parameters: InitParameters): Promise<Repository> {
-  const { chunkBytes } = parameters;
+  const { chunkBytes, chunkMin = Math.floor(chunkBytes / 4), chunkMax = 4 * chunkBytes } = parameters;
   const config: ConfigRecord = {
     repository: randomBytes(16),
     created: Math.floor(options.now() / 1000),
     encrypted: parameters.encrypted,
-    chunkMin: Math.floor(chunkBytes / 4),
+    chunkMin,
     chunkTarget: chunkBytes,
-    chunkMax: 4 * chunkBytes,
+    chunkMax,
     blockBytes: parameters.blockBytes,
     packBytes: parameters.packBytes,
     compression: parameters.compression,

@@ -55,12 +55,16 @@ export class ContentListBuilder {
 
   finish(): Content {
     if (!this.paged && this.items.length <= MAX_INLINE_ITEMS) return { kind: 'items', items: this.items };
+    return { kind: 'list', root: this.finishList() };
+  }
+
+  /** As `finish`, in pages however few items there are; at least one. */
+  finishList(): ChunkReference {
     if (this.items.length > 0) this.closeItems();
     for (let level = 0; ; level++) {
       const pages = this.levels[level]!;
       const isTop = this.levels.length === level + 1;
-      if (isTop && pages.length === 1)
-        return { kind: 'list', root: { id: pages[0]!.id, length: pages[0]!.length } };
+      if (isTop && pages.length === 1) return { id: pages[0]!.id, length: pages[0]!.length };
       if (pages.length > 0) this.closeLevel(level);
     }
   }

@@ -14,10 +14,14 @@ export interface ProgressEvent {
     | 'check'
     | 'prune'
     | 'measure'
+    | 'copy'
     | 'index'
     | 'scrub'
     | 'mirror';
-  /** Of a prune: the parts of a step that are done; of a measurement and of the path index: the snapshots; of a scrub and a mirror: objects. */
+  /**
+   * Of a prune: the parts of a step that are done; of a measurement, of the path index and of a copy: the snapshots; of a scrub and
+   * a mirror: objects.
+   */
   readonly files: number;
   /** Undefined while it is not known. */
   readonly totalFiles?: number;

@@ -3,6 +3,8 @@ export { checkRepository } from './check/check-repository.js';
 export type { Finding } from './check/findings.js';
 
 export { compareTrees, type EntryPair } from './compare-trees.js';
+export type { CopiedSnapshot, CopyOptions, CopySummary } from './copy/copy-options.js';
+export { copySnapshots, cutsDiffer } from './copy/copy-snapshots.js';
 export type { Aspect, Change, ChangeKind } from './diff/change.js';
 export { diffLive, type LiveOptions, liveRoots } from './diff/diff-live.js';
 export {
@@ -91,7 +93,7 @@ export { type Rewriter, rewriter } from './rewrite/rewrite-snapshot.js';
 export type { SnapshotChoice } from './select-latest.js';
 export { parseSnapshotPath, selectSnapshot } from './select-snapshot.js';
 export * from './session-status.js';
-export { isPartial, rewrittenFrom } from './snapshot-extensions.js';
+export { copyOf, isPartial, rewrittenFrom, type SnapshotOrigin } from './snapshot-extensions.js';
 export { filterSnapshots, filterText, type SnapshotFilter } from './snapshot-filter.js';
 export * from './snapshot-record.js';
 export type { Footprint } from './stats/chunk-owners.js';

@@ -6,6 +6,7 @@ import type { AboutSnapshot } from './snapshot-record.js';
 const PARTIAL = 'partial';
 const REWRITTEN_FROM = 'rewritten-from';
 const LISTED_IN = 'listed-in';
+const COPY_OF = 'copy-of';
 const ID_BYTES = 16;
 
 /** Bytes that the value of an extension holds. */
@@ -42,6 +43,39 @@ export function rewrittenFrom(about: Pick<AboutSnapshot, 'extensions'>): readonl
 /** At most MOST_REWRITTEN ids. */
 export function withRewrittenFrom(about: AboutSnapshot, ids: readonly SessionId[]): AboutSnapshot {
   return withExtension(about, REWRITTEN_FROM, Buffer.from(ids.join(''), 'hex'));
+}
+
+/** A snapshot of some repository. */
+export interface SnapshotOrigin {
+  /** The id of the repository: 32 hexadecimal digits. */
+  readonly repository: string;
+  readonly snapshot: SessionId;
+}
+
+const ORIGIN_BYTES = 2 * ID_BYTES;
+
+/**
+ * Of a copy: itself as it was copied (what was made from it since by rewriting has another id), the snapshot that it is a copy
+ * of, and what that was a copy of. Of others nothing.
+ */
+export function copyOf(about: Pick<AboutSnapshot, 'extensions'>): readonly SnapshotOrigin[] {
+  const value = extensionOf(about, COPY_OF) ?? new Uint8Array();
+  const digits = toHex(value);
+  const count = Math.floor(value.byteLength / ORIGIN_BYTES);
+  return Array.from({ length: count }, (_, i) => {
+    const at = 2 * ORIGIN_BYTES * i;
+    const middle = at + 2 * ID_BYTES;
+    return {
+      repository: digits.slice(at, middle),
+      snapshot: digits.slice(middle, middle + 2 * ID_BYTES) as SessionId,
+    };
+  });
+}
+
+/** Of more than fit, the last ones are left out. */
+export function withCopyOf(about: AboutSnapshot, origins: readonly SnapshotOrigin[]): AboutSnapshot {
+  const value = Buffer.from(origins.map(({ repository, snapshot }) => repository + snapshot).join(''), 'hex');
+  return withExtension(about, COPY_OF, value.subarray(0, VALUE_BYTES));
 }
 
 /** Of its paths, the folders that stand for a long list: only some of what is in them was named, and nobody knows what. */

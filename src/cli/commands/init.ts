@@ -2,7 +2,9 @@ import { type Command, Option } from 'commander';
 import { KIB, MIB, toHex } from '../../core/index.js';
 import { FORMAT_VERSION, type InitParameters } from '../../repo/index.js';
 import type { CommandContext, CommandModule, Outcome } from '../command.js';
+import { copiedParameters } from '../copied-parameters.js';
 import { EXIT } from '../exit-codes.js';
+import { declareOtherPassword } from '../other-password.js';
 import { wholeNumber } from '../parse-number.js';
 import { closingAfter, makeRepository } from '../repository.js';
 import { parseSize } from '../sizes.js';
@@ -16,7 +18,17 @@ interface Flags {
   readonly compression: number;
   readonly pad?: boolean;
   readonly waitingPeriod?: number;
+  readonly copyParametersFrom?: string;
 }
+
+const HELP = `
+--copy-parameters-from makes a repository that cuts content where another one does, so that what is copied between the two
+(cbr copy) and what is taken into each of them deduplicates. Its other sizes, compression and padding are taken over, too,
+unless they are given. They are no secret: without its password they are read and not verified.
+
+Examples:
+  $ cbr init -r /media/backup/cbr --password-file ~/.cbr-password
+  $ cbr init -r /mnt/second/cbr --copy-parameters-from /media/backup/cbr`;
 
 /** What a repository gets when nothing else was asked for. */
 export const DEFAULT_PARAMETERS: InitParameters = Object.freeze({
@@ -49,12 +61,17 @@ export const init: CommandModule = {
         'on a store that overwrites silently, how long a prune waits before it removes; 1h or more (default: 24h)',
         parseWaitingPeriod,
       )
-      .addHelpText('after', '\nExample:\n  $ cbr init -r /media/backup/cbr --password-file ~/.cbr-password');
+      .option(
+        '--copy-parameters-from <location>',
+        'take over how another repository cuts and stores content',
+      );
+    declareOtherPassword(command, 'from', 'that repository');
+    command.addHelpText('after', HELP);
   },
 
   async run(context: CommandContext, command: Command): Promise<Outcome> {
     const flags = command.opts<Flags>();
-    const repository = await makeRepository(context, {
+    const given: InitParameters = {
       encrypted: flags.encryption,
       chunkBytes: flags.chunkSize,
       blockBytes: flags.blockSize,
@@ -62,7 +79,10 @@ export const init: CommandModule = {
       compression: flags.compression,
       pad: flags.pad ?? false,
       ...(flags.waitingPeriod === undefined ? {} : { waitingSeconds: flags.waitingPeriod }),
-    });
+    };
+    const from = flags.copyParametersFrom;
+    const parameters = from === undefined ? given : await copiedParameters(context, command, from, given);
+    const repository = await makeRepository(context, parameters);
     return closingAfter(repository, context, async ({ backend, config, waitingMs }) => {
       const id = toHex(config.repository);
       const { output } = context;

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { displayPath } from '../../fs/index.js';
 import { type GroupCommon, type GroupField, groupSnapshots } from '../../policy/index.js';
 import {
+  copyOf,
   filterSnapshots,
   isPartial,
   listSnapshots,
@@ -117,10 +118,17 @@ function groupFields({ paths, ...common }: GroupCommon): Readonly<Record<string,
   return { ...common, ...(paths === undefined ? {} : rawListField('paths', paths as readonly string[])) };
 }
 
-/** Below the row of one that was rewritten or merged. */
+/** Below the row of one that was rewritten, merged or copied. */
 function originText({ about }: Snapshot, digits: number): string {
   const from = rewrittenFrom(about).map((id) => id.slice(0, digits));
-  return from.length === 0 ? '' : `\n${' '.repeat(digits)}  made from ${from.join(', ')}`;
+  const [, origin] = copyOf(about);
+  const below = [
+    ...(from.length === 0 ? [] : [`made from ${from.join(', ')}`]),
+    ...(origin === undefined
+      ? []
+      : [`copy of ${origin.snapshot.slice(0, digits)} in repository ${origin.repository.slice(0, 8)}`]),
+  ];
+  return below.map((line) => `\n${' '.repeat(digits)}  ${line}`).join('');
 }
 
 function countLine(shown: number, all: number): string {
@@ -145,7 +153,7 @@ function itemFields(snapshot: Snapshot, now: number): Readonly<Record<string, un
     partial: isPartial(about),
     root: Buffer.from(root.id, 'latin1').toString('hex'),
     parent: parentOf(about),
-    ...rewrittenFields(about),
+    ...originFields(about),
     files: statistics.files + statistics.others,
     folders: statistics.folders,
     bytes: statistics.sourceBytes,
@@ -155,7 +163,11 @@ function itemFields(snapshot: Snapshot, now: number): Readonly<Record<string, un
   };
 }
 
-function rewrittenFields(about: Snapshot['about']): Readonly<Record<string, unknown>> {
+function originFields(about: Snapshot['about']): Readonly<Record<string, unknown>> {
   const from = rewrittenFrom(about);
-  return from.length === 0 ? {} : { rewrittenFrom: from };
+  const [, origin] = copyOf(about);
+  return {
+    ...(from.length === 0 ? {} : { rewrittenFrom: from }),
+    ...(origin === undefined ? {} : { copyOf: origin }),
+  };
 }

@@ -21,11 +21,14 @@ export interface BlocksToSeal {
   readonly blocks: readonly BlockToSeal[];
 }
 
-export interface BlockToSeal {
-  readonly block: number;
+export interface BlockToSeal extends BlockChunks {
   /** Where its stored bytes begin in what was read, and their number. */
   readonly offset: number;
   readonly stored: number;
+}
+
+export interface BlockChunks {
+  readonly block: number;
   /** Of all its chunks: ids of 32 bytes, and plain lengths. */
   readonly ids: Uint8Array;
   readonly lengths: Uint32Array;
@@ -55,6 +58,8 @@ export interface BlockWriterOptions {
   readonly packBytes: number;
   /** Where packs are staged. */
   readonly stagingFolder: string;
+  /** A block of more plain bytes is not taken over as it is; 0: none is. Without it there is no limit. */
+  readonly adoptMost?: number;
 }
 
 /** A block below this part of a usual one is better compressed with others than taken over as it is. */
@@ -96,6 +101,12 @@ export class BlockWriters {
     return this.handOver();
   }
 
+  /** As `seal`, for a block that was opened and verified; `object` is what it came from. */
+  sealPayload(kind: PackKind, block: BlockChunks, payload: Uint8Array, object: string): FinishedPack[] {
+    this.sealBlock(kind, block, payload, object);
+    return this.handOver();
+  }
+
   private handOver(): FinishedPack[] {
     const { ready } = this;
     this.ready = [];
@@ -109,13 +120,16 @@ export class BlockWriters {
   /** A block that is needed whole keeps its compressed bytes and is only sealed anew; of others the chunks are taken out. */
   private sealBlock(
     kind: PackKind,
-    { block, ids, lengths, wanted }: BlockToSeal,
+    { block, ids, lengths, wanted }: BlockChunks,
     payload: Uint8Array,
     object: string,
   ): void {
     const writer = this.writers[kind];
     const plainBytes = lengths.reduce((total, length) => total + length, 0);
-    if (wanted.length === lengths.length && plainBytes >= this.blockBytes(kind) / SMALL_PART) {
+    const isUsual =
+      plainBytes >= this.blockBytes(kind) / SMALL_PART &&
+      plainBytes <= (this.options.adoptMost ?? Number.POSITIVE_INFINITY);
+    if (wanted.length === lengths.length && isUsual) {
       const adopted = { chunkLengths: Array.from(lengths), plainBytes };
       this.keep(writer.adopt(payload, ids, adopted));
       return;

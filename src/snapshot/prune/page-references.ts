@@ -15,7 +15,8 @@ export interface NamedByTree {
   page(below: ChunkReference, level: number): void;
   tree(root: ChunkReference): void;
   attribute(value: ChunkReference): void;
-  list(root: ChunkReference): void;
+  /** `size`: that of the file. */
+  list(root: ChunkReference, size: number): void;
   content(item: ContentItem): void;
 }
 
@@ -73,7 +74,7 @@ function readEntryReferences(reader: MessagePackReader, named: NamedByTree): voi
         hasContent = true;
         break;
       case FIELD.list:
-        named.list(readReference(reader));
+        named.list(readReference(reader), size);
         hasContent = true;
         hasList = true;
         break;
