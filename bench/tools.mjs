@@ -112,7 +112,7 @@ const MAKERS = { restic, borg };
 export const PEER_NAMES = Object.keys(MAKERS);
 
 /** Where a peer is: $RESTIC or $BORG, the PATH, /opt/peers. @param {string} name */
-function locate(name) {
+export function locate(name) {
   const candidates = [
     process.env[name.toUpperCase()],
     ...(process.env.PATH ?? '').split(delimiter).map((folder) => join(folder, name)),
