@@ -84,6 +84,8 @@ export interface ObjectReader {
   readonly location: string;
   /** Useful number of calls at the same time. */
   readonly concurrency: number;
+  /** Each call costs a round trip to another machine: few large ones, many at the same time, are best. */
+  readonly isRemote?: boolean;
   readonly capabilities: Capabilities;
   list(kind: ObjectKind, options?: CallOptions): AsyncIterable<ListedObject>;
   /** Rejects with ObjectNotFoundError if there is no such object. */

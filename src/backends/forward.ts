@@ -6,6 +6,7 @@ export function forwardTo(inner: Backend): Backend {
   return {
     location: inner.location,
     concurrency: inner.concurrency,
+    ...(inner.isRemote === undefined ? {} : { isRemote: inner.isRemote }),
     capabilities: inner.capabilities,
     ...(inner.stagingFolder === undefined ? {} : { stagingFolder: inner.stagingFolder }),
     ...(inner.room === undefined ? {} : { room: inner.room }),

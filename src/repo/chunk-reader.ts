@@ -217,6 +217,16 @@ export class ChunkReader {
     return (await this.packHeader(pack)).header;
   }
 
+  /** Takes over the header of a pack from its first bytes, if it is not known and they have it. */
+  offerHeader(pack: string, start: Uint8Array): void {
+    if (this.packs.has(pack)) return;
+    try {
+      this.packs.set(pack, Promise.resolve(openPackHeader(start, this.keys, `packs/${pack}`)));
+    } catch {
+      // Whoever needs it reads it again, and finds what is wrong.
+    }
+  }
+
   private packHeader(pack: PackSummary): Promise<OpenedPack> {
     let opened = this.packs.get(pack.name);
     if (opened === undefined) {

@@ -47,6 +47,7 @@ export interface S3BackendOptions extends StoreOptions {
 export class S3Backend implements Backend {
   readonly location: string;
   readonly concurrency: number;
+  readonly isRemote = true;
   readonly capabilities = Object.freeze({ createOnly: true, writable: true, removable: true });
   readonly stagingFolder: string;
   private readonly uploads: S3Uploads;

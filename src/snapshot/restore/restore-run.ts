@@ -12,6 +12,7 @@ import type { ChunkReader, Repository } from '../../repo/index.js';
 import type { ReadTreeChunk } from '../content-list.js';
 import type { Entry } from '../entry.js';
 import { encodeEntry } from '../tree.js';
+import { blockFetcher } from './block-fetcher.js';
 import { ContentComparison } from './content-comparison.js';
 import type { DeletionPlan } from './deletion-plan.js';
 import type { EntryEnd } from './entry-end.js';
@@ -73,11 +74,9 @@ export class RestoreRun {
     private readonly target: TargetFolder,
     deletions: DeletionPlan,
   ) {
-    const { backend, cache } = repository;
+    const { cache } = repository;
     const { threads, signal, rule } = options;
     const metadata = new MetadataWriter(new Owners(), this.problems, options.metadata);
-    const readPack = (name: string, offset: number, length: number): Promise<Uint8Array> =>
-      backend.read('packs', name, { offset, length });
     const fileEnded = (file: FileUnderway, end: EntryEnd): void => this.fileEnded(file, end);
     const ended = ({ entry, node }: PlacedEntry, end: EntryEnd): void =>
       this.ended(entry.linkGroup, node, end);
@@ -87,7 +86,8 @@ export class RestoreRun {
     this.tree = new TargetTree(metadata, rule, report, this.taken);
     this.attributes = new InlineAttributes(read, report);
     this.links = new HardLinks(target, report, metadata, rule, this.taken, asideFor);
-    const parts = { workers, cache, reader, readPack, report, threads, signal, ended: fileEnded };
+    const blocks = blockFetcher(repository, reader);
+    const parts = { workers, cache, reader, blocks, report, threads, signal, ended: fileEnded };
     this.runner = new WindowRunner(parts);
     this.filler = new WindowFiller(this.runner, {
       bytes: WINDOW_BYTES,

@@ -3,6 +3,7 @@ import { Limiter } from '../../engine/index.js';
 import { createTemporary, FileError, leaveUnfinished, openUnfinished } from '../../fs/index.js';
 import type { ChunkReader, RepositoryCache } from '../../repo/index.js';
 import { abandon } from './abandon.js';
+import type { BlockFetcher } from './block-fetcher.js';
 import type { EntryEnd } from './entry-end.js';
 import { packItems } from './file-parts.js';
 import type { FileUnderway } from './file-underway.js';
@@ -19,7 +20,7 @@ export interface WindowRunnerParts {
   readonly workers: RestoreWorkers;
   readonly cache: RepositoryCache;
   readonly reader: ChunkReader;
-  readonly readPack: (name: string, offset: number, length: number) => Promise<Uint8Array>;
+  readonly blocks: BlockFetcher;
   readonly report: RestoreReport;
   readonly threads: number;
   readonly signal: AbortSignal;
@@ -142,6 +143,7 @@ export class WindowRunner {
     const reads = window.reads(this.sizeOf, most);
     for (const part of window.parts) if (mustStayOpen(part)) this.openTemporary(part.file);
     const running = new Limiter(threads + 2);
+    if (most !== SINGLE_BLOCKS) this.its.blocks.expect(reads);
     let left = reads.length;
     this.readsLeft += left;
     try {
@@ -232,17 +234,18 @@ export class WindowRunner {
 
   private async carryOut(read: PlannedRead, parts: readonly FilePart[], isSingle: boolean): Promise<void> {
     const wanted = read.pieces.filter(({ part }) => isWanted(parts[part]!));
-    if (wanted.length === 0) return;
+    if (wanted.length === 0) {
+      this.its.blocks.dismiss(read);
+      return;
+    }
     const numbers = [...new Set(wanted.map(({ part }) => part))];
     const involved = numbers.map((number) => parts[number]!);
     const pack = this.its.cache.pack(read.pack);
     try {
       if (pack === undefined) throw new CbrError('damaged', 'the pack is gone');
       const blocks = pack.blocks.slice(read.firstBlock, read.firstBlock + read.blocks);
-      const { offset } = this.its.reader.block(pack, read.firstBlock);
-      const length = blocks.reduce((sum, { stored }) => sum + stored, 0);
+      const stored = await this.its.blocks.fetch(read, isSingle);
       const header = await this.its.reader.headerBytes(pack);
-      const stored = await this.its.readPack(pack.name, offset, length);
       const input: BlocksInput = {
         pack: pack.name,
         header,
@@ -290,8 +293,7 @@ export class WindowRunner {
     for (const [block, ordinal] of wrongChunks) {
       this.doubts.failed(isSingle, pack, firstBlock + block, ordinal);
     }
-    const known = badBlocks.length > 0 ? this.its.cache.pack(pack) : undefined;
-    if (known !== undefined) this.its.reader.forgetHeader(known);
+    if (badBlocks.length > 0) this.its.blocks.distrust(pack);
   }
 
   private async writeEmpty(parts: readonly FilePart[]): Promise<void> {

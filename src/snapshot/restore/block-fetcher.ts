@@ -1,0 +1,61 @@
+import { CbrError } from '../../core/index.js';
+import type { ChunkReader, Repository, RepositoryCache } from '../../repo/index.js';
+import { BlockSupply, type Span } from './block-supply.js';
+import type { PlannedRead } from './window.js';
+
+/** For the packs of a repository. */
+export function blockFetcher({ backend, cache }: Repository, reader: ChunkReader): BlockFetcher {
+  const read = ({ pack, offset, length }: Span): Promise<Uint8Array> =>
+    backend.read('packs', pack, { offset, length });
+  const headerCame = (pack: string, start: Uint8Array): void => reader.offerHeader(pack, start);
+  const { concurrency } = backend;
+  const supply = backend.isRemote ? new BlockSupply({ read, concurrency, headerCame }) : undefined;
+  return new BlockFetcher(cache, reader, read, supply);
+}
+
+/** Fetches the stored blocks of planned reads: ahead where there is a supply, each when it is needed otherwise. */
+export class BlockFetcher {
+  constructor(
+    private readonly cache: RepositoryCache,
+    private readonly reader: ChunkReader,
+    private readonly read: (span: Span) => Promise<Uint8Array>,
+    private readonly supply: BlockSupply | undefined,
+  ) {}
+
+  /** What will be fetched or dismissed soon, in this order. */
+  expect(reads: readonly PlannedRead[]): void {
+    this.supply?.expect(reads.flatMap((read) => this.spanOf(read) ?? []));
+  }
+
+  /** The bytes belong to the caller. `again`: the bytes that came before were wrong. Rejects (damaged) when the pack is gone. */
+  async fetch(read: PlannedRead, again: boolean): Promise<Uint8Array> {
+    const span = this.spanOf(read);
+    if (span === undefined) throw new CbrError('damaged', 'the pack is gone');
+    if (this.supply === undefined || again) return this.read(span);
+    return this.supply.take(span);
+  }
+
+  /** Nobody wants it any more. */
+  dismiss(read: PlannedRead): void {
+    const span = this.spanOf(read);
+    if (span !== undefined) this.supply?.dismiss(span);
+  }
+
+  /** What came of a pack is wrong: nothing of it that is at hand counts. */
+  distrust(pack: number): void {
+    const found = this.cache.pack(pack);
+    if (found === undefined) return;
+    this.reader.forgetHeader(found);
+    this.supply?.forget(found.name);
+  }
+
+  private spanOf({ pack, firstBlock, blocks }: PlannedRead): Span | undefined {
+    const found = this.cache.pack(pack);
+    if (found === undefined) return undefined;
+    const { offset } = this.reader.block(found, firstBlock);
+    const length = found.blocks
+      .slice(firstBlock, firstBlock + blocks)
+      .reduce((sum, { stored }) => sum + stored, 0);
+    return { pack: found.name, offset, length };
+  }
+}
