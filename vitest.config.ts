@@ -18,7 +18,13 @@ export default defineConfig({
       // Of its own, so that the servers run only where they are needed.
       {
         extends: true,
-        test: { name: 'stores', include: [stores], globalSetup: ['test/servers/stores-setup.ts'] },
+        test: {
+          name: 'stores',
+          include: [stores],
+          globalSetup: ['test/servers/stores-setup.ts'],
+          // As the program does for itself.
+          env: { AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true' },
+        },
       },
     ],
   },

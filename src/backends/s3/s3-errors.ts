@@ -143,9 +143,8 @@ export function storeFailure(what: string, error: unknown): CbrError {
 function verdictOn({ name, status, errno }: Failure): Verdict {
   const named = BY_NAME[name];
   if (named !== undefined) return named;
-  if (errno !== undefined && status === undefined) {
-    return BY_ERRNO[errno] ?? { retryable: !OF_FILES.has(errno) };
-  }
+  // Also when the head of an answer has come: without the body, which broke off, its status is only half of it.
+  if (errno !== undefined) return BY_ERRNO[errno] ?? { retryable: !OF_FILES.has(errno) };
   if (status === undefined) return { retryable: true };
   // An answer that cannot be read, although all was well, has lost something on its way.
   if (status < 300 || status >= 500) return BY_STATUS[status] ?? { retryable: true };
