@@ -8,7 +8,8 @@ import { EXIT } from './exit-codes.js';
 import { percentage } from './parse-number.js';
 import { displayText } from './raw-names.js';
 import { countOf, parseSize, sizeText } from './sizes.js';
-import { timeText } from './times.js';
+import { fromMilliseconds, isoTime, timeText } from './times.js';
+import { periodText, removableText } from './waiting-period.js';
 
 /** One prune, for the commands that end with one. */
 
@@ -92,13 +93,15 @@ export async function runPrune(
     },
   };
   const summary = await pruneRepository(repository, request, options.threads);
-  for (const line of summaryLines(summary)) output.line(line);
+  for (const line of summaryLines(summary, repository.waitingMs)) output.line(line);
   for (const session of summary.pending) {
     output.problem({
       severity: 'note',
       about: 'repository',
       code: 'pending',
-      reason: `${sessionText(session)} has to end first; the next prune goes on, or this one waits with --wait`,
+      reason: `${sessionText(session)} has to end first; the next prune goes on${
+        repository.waitingMs === undefined ? ', or this one waits with --wait' : ''
+      }`,
     });
   }
   return { exitCode: EXIT.done, summary: summaryFields(summary) };
@@ -112,7 +115,23 @@ export function sessionText({ session, host, pid, started }: PendingSession): st
   return `session ${session.slice(0, 8)}${about === '' ? '' : ` (${about})`}`;
 }
 
-function summaryLines(summary: PruneSummary): string[] {
+function summaryLines(summary: PruneSummary, waitingMs: number | undefined): string[] {
+  const { removableAt, condemned } = summary;
+  if (waitingMs === undefined || summary.state === 'planned') return doneLines(summary);
+  const what = `${countOf(condemned.packs, 'pack')} (${sizeText(condemned.bytes)})`;
+  const later =
+    removableAt === undefined
+      ? []
+      : [
+          `${what} can go at the earliest ${removableText(removableAt)}: prune again then. ` +
+            `The store overwrites silently, so what is to go waits ${periodText(waitingMs)}.`,
+        ];
+  return summary.state === 'swept'
+    ? [...doneLines(summary), ...later]
+    : ['Nothing was removed yet.', ...later];
+}
+
+function doneLines(summary: PruneSummary): string[] {
   const { state, packsRemoved, packsRewritten, bytesFreed, bytesAdded, bytesKept, bytesUnused } = summary;
   const removed = countOf(packsRemoved, 'pack');
   const rewritten = countOf(packsRewritten, 'pack');
@@ -148,6 +167,9 @@ function summaryFields(summary: PruneSummary): Readonly<Record<string, unknown>>
     epoch,
     pending: pending.map(({ session, host, pid, started }) => ({ session, host, pid, started })),
     snapshots,
+    ...(summary.removableAt === undefined
+      ? {}
+      : { removableAt: isoTime(fromMilliseconds(summary.removableAt)) }),
     condemned: summary.condemned,
     packs: { removed: summary.packsRemoved, rewritten: summary.packsRewritten, added: summary.packsAdded },
     segments: { removed: summary.segmentsRemoved, added: summary.segmentsAdded },

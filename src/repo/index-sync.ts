@@ -15,7 +15,7 @@ import type { Author, IndexSegment } from './index-segment.js';
 import type { KnownChunks } from './pack-store.js';
 import type { RecordContext } from './record-store.js';
 import { decodeSegment } from './segment-codec.js';
-import { type RepositoryView, segmentCounts, segmentMayCount } from './view.js';
+import { neverCounts, type RepositoryView, segmentCounts, segmentMayCount } from './view.js';
 
 /** Brings the chunk index in LMDB in line with the counting index segments of a view. */
 
@@ -38,6 +38,15 @@ export interface SyncReport {
 
 /** Which segments the chunk index takes in. */
 export type Counting = (name: ObjectDigest, author: Author) => boolean;
+
+/**
+ * What readers use, who verify every chunk. `isWaiting`, on a store that silently overwrites: also what never counts, for it may
+ * have counted for somebody (docs/protocol.md, V3).
+ */
+export function readable(view: RepositoryView, isWaiting: boolean): Counting {
+  return (name, author) =>
+    segmentMayCount(name, author, view) || (isWaiting && neverCounts(name, author, view));
+}
 
 export interface SyncContext {
   readonly backend: ObjectReader;
@@ -88,7 +97,7 @@ export async function readSegment(
 export async function syncIndex(
   its: SyncContext,
   view: RepositoryView,
-  counts: Counting = (name, author) => segmentMayCount(name, author, view),
+  counts: Counting = readable(view, false),
 ): Promise<SyncReport> {
   const found = { damaged: [] as CbrError[], uncounted: new Map<ObjectDigest, Author>(), gone: 0 };
   const { damaged, uncounted } = found;

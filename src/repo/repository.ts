@@ -29,7 +29,7 @@ import {
   type FoundConfigs,
   readConfigs,
 } from './config.js';
-import { type SyncReport, syncIndex } from './index-sync.js';
+import { readable, type SyncReport, syncIndex } from './index-sync.js';
 import { createKeySlot, type KeySlot, openKeySlots } from './key-slots.js';
 import { type Keys, keysFrom } from './keys.js';
 import { checkModePin } from './mode-pin.js';
@@ -308,10 +308,10 @@ export interface LoadedRepository {
 }
 
 export async function loadRepository(repository: Repository): Promise<LoadedRepository> {
-  const { backend, records, cache } = repository;
+  const { backend, records, cache, waitingMs } = repository;
   for (let readings = 1; ; readings++) {
     const view = await readView(backend, records, recordMemory(cache));
-    const sync = await syncIndex({ backend, records, cache }, view);
+    const sync = await syncIndex({ backend, records, cache }, view, readable(view, waitingMs !== undefined));
     if (readings === MOST_READINGS || !(await isOutdated(repository, view, sync))) return { view, sync };
   }
 }

@@ -2,7 +2,13 @@ import { removeStaleTemporaries } from '../backends/index.js';
 import { isAlive, type SessionId } from '../core/index.js';
 import { segmentsOfSession } from './index-sync.js';
 import type { Repository } from './repository.js';
-import { fenceSession, listSessions, registerSession, type WriterSession } from './session.js';
+import {
+  fenceSession,
+  listSessions,
+  registerSession,
+  type SessionContext,
+  type WriterSession,
+} from './session.js';
 
 /** A heartbeat so often; observers wait for several before they hold a session for dead. */
 export const HEARTBEAT_MS = 10_000;
@@ -15,6 +21,12 @@ export interface RunningSession extends WriterSession {
   stop(): void;
 }
 
+/** What a session is kept with; on a store that silently overwrites it watches its own sleep. */
+export function sessionContext({ backend, records, waitingMs, now }: Repository): SessionContext {
+  if (waitingMs === undefined) return { backend, records };
+  return { backend, records, awake: { waitingMs, now, clock: () => performance.now() } };
+}
+
 /** Ends the sessions of this host whose process is provably gone, so that what they stored counts (rule 9). */
 export async function endDeadSessions(repository: Repository): Promise<SessionId[]> {
   const { backend, records, cache, identity } = repository;
@@ -22,7 +34,7 @@ export async function endDeadSessions(repository: Repository): Promise<SessionId
   for (const found of await listSessions({ backend, records })) {
     if (found.record === undefined || isAlive(found.record, identity) !== 'dead') continue;
     const segments = (id: SessionId) => segmentsOfSession({ backend, records, cache }, id);
-    await fenceSession({ backend, records }, found.id, segments);
+    await fenceSession(sessionContext(repository), found.id, segments);
     ended.push(found.id);
   }
   return ended;
@@ -30,11 +42,11 @@ export async function endDeadSessions(repository: Repository): Promise<SessionId
 
 /** Registers this process as a writer and keeps its heart beating until `stop`. */
 export async function beginSession(repository: Repository): Promise<RunningSession> {
-  const { backend, records, identity, now } = repository;
+  const { backend, identity, now } = repository;
   await endDeadSessions(repository);
   if (backend.stagingFolder !== undefined)
     await removeStaleTemporaries(backend.stagingFolder, STALE_MS, now());
-  const session = await registerSession({ backend, records }, identity, Math.floor(now() / 1000));
+  const session = await registerSession(sessionContext(repository), identity, Math.floor(now() / 1000));
   let beating = Promise.resolve();
   const timer = setInterval(() => {
     // A beat that fails says nothing about the snapshot: the session may be fenced, which its commit will find.

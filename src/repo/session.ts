@@ -20,12 +20,54 @@ import {
   sessionRecord,
 } from './records.js';
 import { listNames } from './view.js';
+import { fenceExtensions } from './waiting-records.js';
 
 /** The writer's side of docs/protocol.md: register, beat, commit or fence, end. */
 
 export interface SessionContext {
   readonly backend: Backend;
   readonly records: RecordContext;
+  /** On a store that silently overwrites. */
+  readonly awake?: Wakefulness;
+}
+
+/**
+ * How a writer notices that it has slept, on a store where a fence does not keep its commit out (docs/protocol.md, "Without
+ * create-only"). Both clocks, since one stands still in a machine that sleeps, and the other can be set.
+ */
+export interface Wakefulness {
+  /** Milliseconds: others hold a session for dead that has been silent for so long. */
+  readonly waitingMs: number;
+  /** Milliseconds since 1970. */
+  now(): number;
+  /** Milliseconds, never going back. */
+  clock(): number;
+}
+
+/** Of the waiting period: a writer that was silent for longer does not commit. The rest is for the commit to arrive. */
+const AWAKE_PART = 0.5;
+
+class Sleep {
+  private last: { readonly now: number; readonly clock: number };
+
+  constructor(private readonly awake: Wakefulness) {
+    this.last = this.moment();
+  }
+
+  moment(): { readonly now: number; readonly clock: number } {
+    return { now: this.awake.now(), clock: this.awake.clock() };
+  }
+
+  /** A sign of life that was begun at that moment is durable. */
+  seen(moment: { readonly now: number; readonly clock: number }): void {
+    this.last = moment;
+  }
+
+  get isTooLong(): boolean {
+    const { now, clock } = this.moment();
+    const silent = Math.max(Math.abs(now - this.last.now), clock - this.last.clock);
+    return silent >= AWAKE_PART * this.awake.waitingMs;
+  }
 }
 
 /** A registered session found in the repository. */
@@ -58,7 +100,8 @@ export async function registerSession(
   nowSeconds: number,
 ): Promise<WriterSession> {
   const id = sessionId(randomBytes(16));
-  const { backend, records } = its;
+  const { backend, records, awake } = its;
+  const sleep = awake === undefined ? undefined : new Sleep(awake);
   const record: SessionRecord = { ...identity, started: nowSeconds, program: PROGRAM };
   await createRecord(backend, 'sessions', `${id}/0`, sessionRecord, record, records);
   let beats = 0;
@@ -74,10 +117,12 @@ export async function registerSession(
     beat: async () => {
       if (over) return;
       const next = beats + 1;
+      const begun = sleep?.moment();
       await createRecord(backend, 'sessions', `${id}/${next}`, heartbeatRecord, { number: next }, records);
       // At once: if removing the one before fails, the next beat must not try this number again.
       const last = beats;
       beats = next;
+      if (begun !== undefined) sleep?.seen(begun);
       // Number 0 stays from start to end, so that a listing in pages cannot miss a session whose beats move.
       if (last > 0) await backend.remove('sessions', `${id}/${last}`);
       // The session may have ended while this beat was under way; then nobody else would clear it.
@@ -85,25 +130,65 @@ export async function registerSession(
     },
     commit: async (outcome) => {
       try {
+        // Here nothing would keep the commit out: not the fence of somebody who held this session for dead.
+        if (sleep !== undefined && (sleep.isTooLong || !(await isRegistered(backend, id)))) {
+          await finish({ outcome: 'fence', segments: outcome.segments, seen: [], ...endedNow(awake) });
+          throw fenced(id, undefined);
+        }
         await finish({ outcome: 'commit', ...outcome });
+        if (sleep !== undefined && !(await hasCommitted(its, id))) throw fenced(id, undefined);
       } catch (error) {
-        if (!(error instanceof ObjectExistsError)) throw error;
+        over = true;
+        if (!(error instanceof ObjectExistsError) && !isFenced(error)) throw error;
         await removeSession(backend, id);
-        throw new CbrError('fenced', `session ${id} was ended from outside before it could commit`, {
-          cause: error,
-          hint: 'Run the snapshot again: this machine seemed dead to another one. Nothing was lost.',
-        });
+        throw isFenced(error) ? error : fenced(id, error);
       }
     },
     abort: async (segments) => {
       try {
-        await finish({ outcome: 'fence', segments: digests(segments), seen: [] });
+        const fence: OutcomeRecord = { outcome: 'fence', segments: digests(segments), seen: [] };
+        await finish({ ...fence, ...endedNow(awake) });
       } catch (error) {
         if (!(error instanceof ObjectExistsError)) throw error;
         await removeSession(backend, id);
       }
     },
   };
+}
+
+function fenced(id: SessionId, cause: unknown): CbrError {
+  return new CbrError('fenced', `session ${id} was ended from outside before it could commit`, {
+    ...(cause === undefined ? {} : { cause }),
+    hint: 'Run the snapshot again: this machine seemed dead to another one. Nothing was lost.',
+  });
+}
+
+function isFenced(error: unknown): boolean {
+  return error instanceof CbrError && error.code === 'fenced';
+}
+
+async function isRegistered(backend: Backend, id: SessionId): Promise<boolean> {
+  try {
+    await backend.stat('sessions', `${id}/0`);
+    return true;
+  } catch (error) {
+    if (error instanceof ObjectNotFoundError) return false;
+    throw error;
+  }
+}
+
+/** Whether the outcome of a session that has just committed is its commit, or was: it may be forgotten by now. */
+async function hasCommitted({ backend, records }: SessionContext, id: SessionId): Promise<boolean> {
+  try {
+    return (await readRecord(backend, 'snapshots', id, outcomeRecord, records)).outcome === 'commit';
+  } catch (error) {
+    if (!(error instanceof ObjectNotFoundError)) throw error;
+    return hasOutcome(backend, id);
+  }
+}
+
+function endedNow(awake: Pick<Wakefulness, 'now'> | undefined): Pick<OutcomeRecord, 'extensions'> {
+  return awake === undefined ? {} : { extensions: fenceExtensions(Math.ceil(awake.now() / 1000)) };
 }
 
 function digests(names: readonly ObjectDigest[]): Buffer[] {
@@ -177,9 +262,21 @@ export type SegmentsOf = (id: SessionId) => Promise<readonly ObjectDigest[]>;
  * Gives a session held for dead an outcome (rules 9 and 20): a fence with the segments it wrote, unless it has one. Safe if
  * the guess was wrong: exactly one of fence and commit exists.
  */
-export async function createFence(its: SessionContext, id: SessionId, segmentsOf: SegmentsOf): Promise<void> {
+export async function createFence(
+  its: SessionContext,
+  id: SessionId,
+  segmentsOf: SegmentsOf,
+  /** Milliseconds since 1970: since when the session is silent. */
+  endedAt = its.awake?.now(),
+): Promise<void> {
   if (await hasOutcome(its.backend, id)) return;
-  const fence: OutcomeRecord = { outcome: 'fence', segments: digests(await segmentsOf(id)), seen: [] };
+  const ended = endedNow(endedAt === undefined ? undefined : { now: () => endedAt });
+  const fence: OutcomeRecord = {
+    outcome: 'fence',
+    segments: digests(await segmentsOf(id)),
+    seen: [],
+    ...ended,
+  };
   try {
     await createRecord(its.backend, 'snapshots', id, outcomeRecord, fence, its.records);
   } catch (error) {

@@ -174,6 +174,13 @@ export function segmentCounts(name: ObjectDigest, author: Author, view: Reposito
   return outcome.outcome === 'commit' || lists(outcome.segments);
 }
 
+/** Whether a segment will never count: its author is decided, and not in its favour. */
+export function neverCounts(name: ObjectDigest, author: Author, view: RepositoryView): boolean {
+  if (segmentCounts(name, author, view)) return false;
+  if (author.kind === 'prune') return view.leases.has(author.epoch + 1);
+  return view.outcomes.has(author.session);
+}
+
 /**
  * Whether a segment counts or may count: because the record that decides it is there and cannot be opened, or is not there
  * although it must have been: the outcome of a session when snapshots have vanished, the record that follows an epoch when

@@ -7,6 +7,8 @@ import { declarePruneLimits, type PruneFlags, runPrune, sessionText } from '../p
 import { displayText } from '../raw-names.js';
 import { withRepository } from '../repository.js';
 import { countOf, sizeText } from '../sizes.js';
+import { fromMilliseconds, isoTime } from '../times.js';
+import { removableText } from '../waiting-period.js';
 
 interface Flags extends PruneFlags {
   readonly status?: boolean;
@@ -41,7 +43,9 @@ Examples:
       if (flags.status !== true) return runPrune(context, repository, flags);
       const status = await pruneStatus(repository, (process) => isAlive(process, repository.identity));
       for (const line of statusLines(status)) context.output.line(line);
-      return { exitCode: EXIT.done, summary: { ...status } };
+      const { removableAt, ...others } = status;
+      const at = removableAt === undefined ? {} : { removableAt: isoTime(fromMilliseconds(removableAt)) };
+      return { exitCode: EXIT.done, summary: { ...others, ...at } };
     });
   },
 };
@@ -81,7 +85,7 @@ const SESSION_STATES: Readonly<Record<State, string>> = {
   unknown: 'is running, or was killed on another machine: what is condemned stays until it has ended',
 };
 
-function statusLines({ running, marks, sessions }: PruneStatus): string[] {
+function statusLines({ running, marks, sessions, removableAt }: PruneStatus): string[] {
   const lines: string[] = [];
   if (running !== undefined) {
     const { process, epoch, state } = running;
@@ -99,6 +103,10 @@ function statusLines({ running, marks, sessions }: PruneStatus): string[] {
     lines.push(`${text.charAt(0).toUpperCase()}${text.slice(1)}`);
   }
   const isFree = [running, ...sessions].every((each) => each === undefined || each.state === 'dead');
-  if (marks.length > 0 && isFree) lines.push('A prune can now remove what is condemned.');
+  if (removableAt !== undefined)
+    lines.push(
+      `The store overwrites silently: a prune can remove the first of it ${removableText(removableAt)}.`,
+    );
+  else if (marks.length > 0 && isFree) lines.push('A prune can now remove what is condemned.');
   return lines.length > 0 ? lines : ['Nothing is under way, and nothing waits.'];
 }

@@ -1,10 +1,12 @@
 import {
   CbrError,
   DamagedError,
+  encode,
   type ObjectDigest,
   ObjectExistsError,
   ObjectNotFoundError,
   PROGRAM,
+  sameBytes,
 } from '../../core/index.js';
 import { ifDamaged } from '../damage.js';
 import { readSegment } from '../index-sync.js';
@@ -24,7 +26,7 @@ export interface PruneLease {
    * CLOSE: from now on exactly these segments of the epoch count. Rejects (busy) when the epoch was taken over: then nothing
    * may be removed any more.
    */
-  close(segments: Iterable<ObjectDigest>): Promise<void>;
+  close(segments: Iterable<ObjectDigest>, extensions?: LeaseRecord['extensions']): Promise<void>;
   readonly isClosed: boolean;
   /** Ends the signs of life, closed or not. */
   stop(): Promise<void>;
@@ -136,7 +138,7 @@ async function createLease(
   epoch: number,
   segments: readonly ObjectDigest[],
 ): Promise<PruneLease | undefined> {
-  const { backend, records, identity, now } = run.repository;
+  const { backend, records, identity, now, waitingMs } = run.repository;
   const holder: SessionRecord = { ...identity, started: Math.floor(now() / 1000), program: PROGRAM };
   const record: LeaseRecord = { role: 'holder', holder, segments: digestBytes(segments) };
   try {
@@ -145,6 +147,11 @@ async function createLease(
     if (error instanceof ObjectExistsError) return undefined;
     throw error;
   }
+  if (waitingMs !== undefined) {
+    const { timing, signal } = run.options;
+    await timing.sleep(SETTLING_POLLS * timing.pollMs, signal);
+    if (!isSame(await readLease(run.repository, epoch), record)) return undefined;
+  }
   const heart = startHeart(run, epoch);
   let isClosed = false;
   return {
@@ -152,20 +159,24 @@ async function createLease(
     get isClosed() {
       return isClosed;
     },
-    close: async (own) => {
-      const closing: LeaseRecord = { role: 'closing', segments: digestBytes(own) };
+    close: async (own, extensions) => {
+      const closing: LeaseRecord = {
+        role: 'closing',
+        segments: digestBytes(own),
+        ...(extensions === undefined ? {} : { extensions }),
+      };
       try {
         await createRecord(backend, 'leases', `prune/${epoch + 1}`, leaseRecord, closing, records);
       } catch (error) {
         if (!(error instanceof ObjectExistsError)) throw error;
         // Only the holder of an epoch closes it: the answer to its own write was lost.
-        const isOwn = (await readLease(run.repository, epoch + 1)).role === 'closing';
-        if (!isOwn)
-          throw new CbrError('busy', 'another prune took over, because this one seemed dead to it', {
-            cause: error,
-            hint: 'Nothing was lost, and the other one goes on. Nothing is to be done.',
-          });
+        // On a store that silently overwrites two may hold it.
+        const found = await readLease(run.repository, epoch + 1);
+        const isOwn = waitingMs === undefined ? found.role === 'closing' : isSame(found, closing);
+        if (!isOwn) throw takenOver(error);
       }
+      if (waitingMs !== undefined && !isSame(await readLease(run.repository, epoch + 1), closing))
+        throw takenOver(undefined);
       isClosed = true;
     },
     stop: async () => {
@@ -173,6 +184,20 @@ async function createLease(
       await removeBeats(run.repository, epoch).catch(() => undefined);
     },
   };
+}
+
+/** Of two who take the lease at the same time the later one counts, on a store that silently overwrites. */
+const SETTLING_POLLS = 4;
+
+function isSame(a: LeaseRecord, b: LeaseRecord): boolean {
+  return sameBytes(encode(leaseRecord, a), encode(leaseRecord, b));
+}
+
+function takenOver(cause: unknown): CbrError {
+  return new CbrError('busy', 'another prune took over, because this one seemed dead to it', {
+    ...(cause === undefined ? {} : { cause }),
+    hint: 'Nothing was lost, and the other one goes on. Nothing is to be done.',
+  });
 }
 
 interface Heart {

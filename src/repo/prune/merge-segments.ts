@@ -31,11 +31,13 @@ export function segmentsToDrop(
   segments: ReadonlyMap<ObjectDigest, CachedSegment>,
   sizes: ReadonlyMap<ObjectDigest, number>,
   swept: Iterable<CachedPack>,
+  untouched: ReadonlySet<ObjectDigest> = new Set(),
 ): ObjectDigest[] {
   const touched = new Set([...swept].flatMap((pack) => pack.segments));
   const forced: ObjectDigest[] = [];
   const small: ObjectDigest[] = [];
   for (const [name, { number }] of segments) {
+    if (untouched.has(name)) continue;
     if (touched.has(number)) forced.push(name);
     else if ((sizes.get(name) ?? SMALL_BYTES) < SMALL_BYTES) small.push(name);
   }
@@ -51,10 +53,12 @@ export async function mergeSegments(
   epoch: number,
   sizes: ReadonlyMap<ObjectDigest, number>,
   swept: ReadonlySet<ObjectDigest>,
+  /** Packs that merged segments do not name either, and segments that are left as they are. */
+  also: { readonly leftOut?: ReadonlySet<ObjectDigest>; readonly untouched?: ReadonlySet<ObjectDigest> } = {},
 ): Promise<MergedSegments> {
   const { cache, backend, records } = run.repository;
   const sweptPacks = [...swept].map((name) => cache.packNamed(name)).filter((pack) => pack !== undefined);
-  const dropped = segmentsToDrop(cache.segments(), sizes, sweptPacks);
+  const dropped = segmentsToDrop(cache.segments(), sizes, sweptPacks, also.untouched);
   const written: ObjectDigest[] = [];
   let bytesWritten = 0;
   const write = async (segment: IndexSegment): Promise<void> => {
@@ -63,12 +67,13 @@ export async function mergeSegments(
     bytesWritten += bytes.byteLength;
     written.push(name);
   };
+  const stays = (pack: ObjectDigest): boolean => !swept.has(pack) && also.leftOut?.has(pack) !== true;
   const rows = new MergedRows({ kind: 'prune', epoch });
   for (const name of dropped) {
     stopIfAborted(run);
     const segment = await wholeSegment(run, name);
     // Also rows of a pack that is not listed just now: nothing is known of why.
-    for (const full of rows.add(segment, (pack) => !swept.has(pack))) await write(full);
+    for (const full of rows.add(segment, stays)) await write(full);
   }
   for (let rest = rows.finish(); rest !== undefined; rest = rows.finish()) await write(rest);
   return { dropped, written, bytesWritten };

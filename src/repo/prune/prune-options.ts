@@ -76,8 +76,13 @@ export interface PendingSession {
 }
 
 export interface PruneSummary {
-  /** swept: all is done. pending: what is condemned stays until the sessions named here have ended. planned: a dry run. */
-  readonly state: 'swept' | 'pending' | 'planned';
+  /**
+   * swept: all is done. pending: what is condemned stays until the sessions named here have ended. waiting: nothing was removed,
+   * since what is condemned stays for the waiting period of its store. planned: a dry run.
+   */
+  readonly state: 'swept' | 'pending' | 'waiting' | 'planned';
+  /** On a store that silently overwrites, where something waits: when a prune can remove the first of it, in milliseconds since 1970. */
+  readonly removableAt?: number;
   readonly epoch: number | undefined;
   readonly pending: readonly PendingSession[];
   readonly snapshots: number;

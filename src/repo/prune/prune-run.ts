@@ -17,7 +17,10 @@ export interface PruneRun {
 }
 
 export function newPruneRun(repository: Repository, walk: WalkTrees, options: PruneOptions): PruneRun {
-  const silence = new SilenceObserver(repository.cache, repository.now, options.timing);
+  const { timeToLiveMs } = options.timing;
+  // Where a fence keeps nobody out a wrong guess would cost data: nobody is held for dead before the waiting period is over.
+  const timing = { ...options.timing, timeToLiveMs: Math.max(timeToLiveMs, repository.waitingMs ?? 0) };
+  const silence = new SilenceObserver(repository.cache, repository.now, timing);
   let started: PruneWorkers | undefined;
   const workers = (): PruneWorkers | undefined => {
     started ??= options.startWorkers?.(repository);

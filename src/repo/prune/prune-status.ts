@@ -5,6 +5,7 @@ import { readView } from '../view.js';
 import { type LeaseHolder, readLeaseState } from './lease.js';
 import type { PendingSession } from './prune-options.js';
 import { described } from './settle-sessions.js';
+import { readWaitingEpochs } from './waiting-epochs.js';
 
 /** What this machine can prove of a process. */
 type ProcessState = 'alive' | 'dead' | 'unknown';
@@ -21,6 +22,8 @@ export interface PruneStatus {
     | undefined;
   /** Packs that are condemned and still there, each once: by the first epoch that condemned them. Bytes are stored ones. */
   readonly marks: readonly CondemnedBy[];
+  /** On a store that silently overwrites, where something waits: when a prune can remove the first of it, in milliseconds since 1970. */
+  readonly removableAt?: number;
   /** Sessions without an outcome, oldest first: a prune waits for them, and ends those that are dead. */
   readonly sessions: readonly (PendingSession & { readonly state: ProcessState })[];
 }
@@ -35,7 +38,7 @@ export async function pruneStatus(
   repository: Repository,
   examine: (process: ProcessIdentity) => ProcessState,
 ): Promise<PruneStatus> {
-  const { backend, records, cache } = repository;
+  const { backend, records, cache, waitingMs } = repository;
   const packs = new Map<string, number>();
   const view = await readView(backend, records, recordMemory(cache), async () => {
     for await (const { name, size } of backend.list('packs')) packs.set(name, size);
@@ -47,7 +50,12 @@ export async function pruneStatus(
     const { record } = session;
     sessions.push({ ...described(session), state: record === undefined ? 'unknown' : examine(record) });
   }
+  const waits = waitingMs === undefined ? [] : await readWaitingEpochs(repository, view);
+  const begins = waits.filter((epoch) => epoch.packs.length > 0).map(({ at }) => at);
   return {
+    ...(waitingMs === undefined || begins.length === 0
+      ? {}
+      : { removableAt: Math.min(...begins) + waitingMs }),
     running: held === undefined ? undefined : holderOf(held, examine),
     marks: condemnedBy(view.marks, packs),
     sessions: sessions.sort(

@@ -106,6 +106,43 @@ export function sweptSummary(
   };
 }
 
+/** What a prune on a store that silently overwrites has done and left. */
+export interface WaitingParts {
+  readonly planned: Planned;
+  readonly copied: Copied;
+  readonly epoch: number;
+  /** Because of them something stays whose waiting period is over. */
+  readonly pending: readonly PendingSession[];
+  readonly merged: MergedSegments;
+  readonly removed: SomePacks;
+  /** What is marked, and stays. */
+  readonly condemned: SomePacks;
+  readonly staying: Staying;
+  readonly removableAt: number | undefined;
+}
+
+export function waitingSummary(parts: WaitingParts): PruneSummary {
+  const { planned, copied, epoch, pending, merged, removed, condemned, staying, removableAt } = parts;
+  const summary = withCopies(planned, [copied]);
+  const isWaiting = condemned.packs > 0 && removed.packs === 0;
+  return {
+    ...summary,
+    state: !isWaiting ? 'swept' : pending.length > 0 ? 'pending' : 'waiting',
+    epoch,
+    pending,
+    condemned,
+    packsRemoved: removed.packs,
+    packsRewritten: 0,
+    bytesFreed: removed.bytes,
+    bytesAdded: summary.bytesAdded + merged.bytesWritten,
+    bytesKept: staying.bytes + condemned.bytes,
+    bytesUnused: staying.waste + condemned.bytes,
+    segmentsRemoved: 0,
+    segmentsAdded: summary.segmentsAdded + merged.written.length,
+    ...(removableAt === undefined ? {} : { removableAt }),
+  };
+}
+
 function sum(values: Iterable<number>): number {
   let total = 0;
   for (const value of values) total += value;

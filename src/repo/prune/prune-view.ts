@@ -3,7 +3,7 @@ import { type SyncReport, syncIndex } from '../index-sync.js';
 import type { OutcomeRecord } from '../records.js';
 import { isOutdated, recordMemory, undecidedAuthors } from '../repository.js';
 import { hasOutcome } from '../session.js';
-import { type RepositoryView, readView, segmentCounts } from '../view.js';
+import { neverCounts, type RepositoryView, readView, segmentCounts } from '../view.js';
 import type { PruneRun } from './prune-run.js';
 import { seenByForgotten } from './seen-by-forgotten.js';
 import { fenceVanished, unregistered } from './settle-sessions.js';
@@ -28,7 +28,9 @@ export async function readPruneView(
   run: PruneRun,
   own: { readonly epoch: number; readonly segments: ReadonlySet<ObjectDigest> } | undefined,
 ): Promise<PruneView> {
-  const { backend, records, cache } = run.repository;
+  const { backend, records, cache, waitingMs } = run.repository;
+  // What counted for somebody once may be the only place of something there (docs/protocol.md, V3).
+  const isWaiting = waitingMs !== undefined;
   for (let readings = 1; ; readings++) {
     const packs = new Map<ObjectDigest, number>();
     const whole = await readView(backend, records, recordMemory(cache), async () => {
@@ -38,7 +40,8 @@ export async function readPruneView(
     refuseUnreadable(view);
     const sync = await syncIndex(run.repository, view, (name, author) => {
       const isOwn = author.kind === 'prune' && author.epoch === own?.epoch;
-      return isOwn ? own.segments.has(name) : segmentCounts(name, author, view);
+      if (isOwn) return own.segments.has(name);
+      return segmentCounts(name, author, view) || (isWaiting && neverCounts(name, author, view));
     });
     if (readings < MOST_READINGS && (await isOutdated(run.repository, view, sync))) continue;
     if (sync.gone > 0) {

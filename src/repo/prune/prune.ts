@@ -1,4 +1,4 @@
-import { removeStaleTemporaries } from '../../backends/index.js';
+import { leftProbes, removeStaleTemporaries } from '../../backends/index.js';
 import { CbrError, type ObjectDigest, type SessionId } from '../../core/index.js';
 import { droppedPacks } from '../dropped-packs.js';
 import type { Author } from '../index-segment.js';
@@ -7,6 +7,7 @@ import { createRecord } from '../record-store.js';
 import { markRecord } from '../records.js';
 import { loadRepository, type Repository, undecidedAuthors } from '../repository.js';
 import { type FoundSession, listSessions } from '../session.js';
+import { neverCounts } from '../view.js';
 import { choosePacks } from './choose-packs.js';
 import { CondemnedPacks } from './condemned-packs.js';
 import type { Copied } from './copy-used.js';
@@ -18,9 +19,10 @@ import type { PruneOptions, PruneSummary, WalkTrees } from './prune-options.js';
 import { digestBytes, newPruneRun, type PruneRun } from './prune-run.js';
 import { pendingSummary, plannedSummary, type SomePacks, sweptSummary } from './prune-summary.js';
 import { type PruneView, readPruneView } from './prune-view.js';
+import { pruneWaiting } from './prune-waiting.js';
 import { forgottenRoots, validRoots } from './reach-snapshots.js';
 import { settleSessions } from './settle-sessions.js';
-import { neverCounts, sweepAway } from './sweep.js';
+import { sweepAway } from './sweep.js';
 
 /**
  * Reclaims what no snapshot reaches (docs/protocol.md rules 15 to 27): no lock, snapshots may run beside it, and a crash at
@@ -44,11 +46,15 @@ async function pruneLeased(run: PruneRun): Promise<PruneSummary> {
   const { repository } = run;
   const { room } = repository.backend;
   await removeLeftovers(repository);
+  const probes = await leftProbes(repository.backend);
   const lease = await takeLease(run, () => room?.release());
   try {
     // Copies must not eat what their records need.
     room?.reserve();
-    return await pruneEpoch(run, lease);
+    const summary = await pruneEpoch(run, lease);
+    // Only now: a probe that was under way at the beginning has ended.
+    if (probes.length > 0) await repository.backend.removeMany('parity', probes);
+    return summary;
   } finally {
     await lease.stop();
     if (room?.reserve() === false) {
@@ -97,7 +103,12 @@ async function undecidedPacks(
 async function pruneEpoch(run: PruneRun, lease: PruneLease): Promise<PruneSummary> {
   /** Segments of this epoch that shall count when it is closed. */
   const own = new Set<ObjectDigest>();
+  const { waitingMs } = run.repository;
   try {
+    if (waitingMs !== undefined) {
+      const finish = (first: PruneView): Promise<void> => finishForgets(run, first);
+      return await pruneWaiting(run, lease, { waitingMs, own, finishForgets: finish });
+    }
     const first = await readPruneView(run, { epoch: lease.epoch, segments: own }); // P2
     await finishForgets(run, first);
     const roots = validRoots(first.view);

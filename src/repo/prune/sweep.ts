@@ -1,7 +1,6 @@
 import type { ObjectDigest, SessionId } from '../../core/index.js';
-import type { Author } from '../index-segment.js';
 import { removeSession } from '../session.js';
-import { listNames, type RepositoryView, segmentCounts } from '../view.js';
+import { listNames } from '../view.js';
 import type { PruneRun } from './prune-run.js';
 
 /** What is removed once the epoch is closed, in this order: rules 24 to 26. */
@@ -29,11 +28,4 @@ export async function sweepAway({ repository, options }: PruneRun, sweep: Sweep)
     'notes',
     notes.filter((name) => sweep.forgotten.has(name.split('/')[0] as SessionId)),
   );
-}
-
-/** Whether a segment will never count: its author is decided, and not in its favour. */
-export function neverCounts(name: ObjectDigest, author: Author, view: RepositoryView): boolean {
-  if (segmentCounts(name, author, view)) return false;
-  if (author.kind === 'prune') return view.leases.has(author.epoch + 1);
-  return view.outcomes.has(author.session);
 }
