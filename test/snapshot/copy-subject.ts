@@ -27,11 +27,18 @@ export interface CopyChanges extends Partial<CopyOptions> {
   /** By default all. */
   readonly chosen?: (snapshot: Snapshot) => boolean;
   readonly opening?: Partial<OpenOptions>;
+  readonly sourceOpening?: Partial<OpenOptions>;
   readonly wrapTarget?: (medium: Backend) => Backend;
 }
 
 export function copyAll(source: Scratch, target: Scratch, changes: CopyChanges = {}): Promise<CopyRun> {
-  const { chosen = () => true, opening = {}, wrapTarget = (medium) => medium, ...options } = changes;
+  const {
+    chosen = () => true,
+    opening = {},
+    sourceOpening = {},
+    wrapTarget = (medium) => medium,
+    ...options
+  } = changes;
   const traffic: { from?: Traffic; to?: Traffic } = {};
   const progress: ProgressEvent[] = [];
   const ofSource = (medium: Backend): Backend => {
