@@ -45,6 +45,29 @@ function ownerOf(name: string): ProcessIdentity | undefined {
   }
 }
 
+/** As `removeStaleTemporaries`, removing nothing: the paths of those files. */
+export async function staleTemporaries(
+  folder: string,
+  olderThanMs: number,
+  nowMs: number,
+): Promise<string[]> {
+  const observer = owner();
+  const stale: string[] = [];
+  try {
+    for (const name of await readdir(folder)) {
+      const maker = ownerOf(name);
+      if (maker === undefined || isAlive(maker, observer) !== 'dead') continue;
+      const path = join(folder, name);
+      const found = await stat(path).catch(ifAbsent);
+      if (found === undefined || nowMs - found.mtimeMs < olderThanMs) continue;
+      stale.push(path);
+    }
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw localFailure(`cannot clean ${folder}`, error);
+  }
+  return stale;
+}
+
 /**
  * Removes from `folder` the staged files of runs that have ended: those whose owner provably ended on this host and that
  * were last written at least `olderThanMs` before `nowMs` (milliseconds since 1970). Files of other hosts, of running
@@ -55,22 +78,13 @@ export async function removeStaleTemporaries(
   olderThanMs: number,
   nowMs: number,
 ): Promise<number> {
-  const observer = owner();
-  let removed = 0;
+  const stale = await staleTemporaries(folder, olderThanMs, nowMs);
   try {
-    for (const name of await readdir(folder)) {
-      const maker = ownerOf(name);
-      if (maker === undefined || isAlive(maker, observer) !== 'dead') continue;
-      const path = join(folder, name);
-      const found = await stat(path).catch(ifAbsent);
-      if (found === undefined || nowMs - found.mtimeMs < olderThanMs) continue;
-      await rm(path, { force: true });
-      removed++;
-    }
+    for (const path of stale) await rm(path, { force: true });
   } catch (error) {
-    if (errnoOf(error) !== 'ENOENT') throw localFailure(`cannot clean ${folder}`, error);
+    throw localFailure(`cannot clean ${folder}`, error);
   }
-  return removed;
+  return stale.length;
 }
 
 function ifAbsent(error: unknown): undefined {

@@ -207,6 +207,11 @@ export const CATALOG: readonly CatalogEntry[] = [
     load: async () => (await import('./commands/sessions.js')).sessions,
   },
   {
+    name: 'doctor',
+    summary: 'try the store, and look for what is wrong with it, the caches and this machine',
+    load: async () => (await import('./commands/doctor.js')).doctor,
+  },
+  {
     name: 'version',
     summary: 'show the version; with -v also the algorithms in use',
     load: async () => (await import('./commands/version.js')).version,

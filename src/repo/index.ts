@@ -30,6 +30,7 @@ export * from './index-segment.js';
 export * from './index-sync.js';
 export * from './key-slots.js';
 export { type KeyMaterial, type Keys, keysFrom } from './keys.js';
+export * from './left-over.js';
 export * from './notes.js';
 export { FORMAT_VERSION } from './object-header.js';
 export { type OpenedRecord, openRecord, RECORD_KINDS, type RecordKindName } from './open-record.js';

@@ -64,15 +64,42 @@ function factsOf({
   ];
 }
 
-/** What differs between two results, whenever they were found; what is unknown in the newer one differs from nothing. */
+/**
+ * What is to be kept when a store is tried again: what could not be tried stays as it was, and so does whether it can remove, which
+ * depends on the key. Once it was seen to overwrite silently, that stays: another machine may reach it another way; `endWaiting`
+ * says that none does.
+ */
+export function updatedProbe(
+  before: StoredProbe | undefined,
+  now: StoredProbe,
+  endWaiting: boolean,
+): StoredProbe {
+  if (before === undefined) return now;
+  const overwrites = before.missing.includes('create-only') && !endWaiting;
+  const isNew = (name: string): boolean =>
+    name !== 'removal' &&
+    !(overwrites && name === 'create-only') &&
+    (now.fine.includes(name) || now.missing.includes(name));
+  const merged = (list: 'fine' | 'missing'): string[] => [
+    ...before[list].filter((name) => !isNew(name)),
+    ...now[list].filter(isNew),
+  ];
+  const told = now.facts.filter(({ value }) => value !== 'unknown');
+  const kept = before.facts.filter(({ name }) => !told.some((fact) => fact.name === name));
+  return { probed: now.probed, fine: merged('fine'), missing: merged('missing'), facts: [...kept, ...told] };
+}
+
+/** Whether two results say different things, whenever they were found. */
 export function probesDiffer(before: StoredProbe | undefined, now: StoredProbe): boolean {
   if (before === undefined) return true;
-  const known = new Set([...now.fine, ...now.missing]);
-  const same = (a: readonly string[], b: readonly string[]): boolean =>
-    a.filter((name) => known.has(name)).join() === b.join();
-  const isKnownFact = ({ name, value }: StoredProbe['facts'][number]): boolean =>
-    value !== 'unknown' && before.facts.find((fact) => fact.name === name)?.value !== value;
-  return !same(before.fine, now.fine) || !same(before.missing, now.missing) || now.facts.some(isKnownFact);
+  const factsOf = ({ facts }: StoredProbe): string[] => facts.map(({ name, value }) => `${name} ${value}`);
+  const alike = (a: readonly string[], b: readonly string[]): boolean =>
+    [...a].sort().join('\n') === [...b].sort().join('\n');
+  return !(
+    alike(before.fine, now.fine) &&
+    alike(before.missing, now.missing) &&
+    alike(factsOf(before), factsOf(now))
+  );
 }
 
 function extensionOf({ extensions = [] }: ConfigRecord, name: string): Uint8Array | undefined {

@@ -8,6 +8,7 @@ import {
   probesDiffer,
   refuseUnfit,
   storedProbe,
+  updatedProbe,
   waitingSecondsOf,
   withStore,
 } from './stored-probe.js';
@@ -29,25 +30,10 @@ export async function tryNewStore(
   for (const { weight, means, hint = '' } of probeFindings(result)) {
     if (weight === 'warning') report(`${means} ${hint}`.trim(), 'notice');
   }
-  return noted(config, result, waitingSeconds, config.created);
-}
-
-function noted(
-  config: ConfigRecord,
-  result: ProbeResult,
-  waitingSeconds: number | undefined,
-  now: number,
-): ConfigRecord {
   const isWaiting = result.verdicts['create-only'] === 'missing';
-  const waits =
-    waitingSeconds ?? waitingSecondsOf(config) ?? (isWaiting ? DEFAULT_WAITING_SECONDS : undefined);
-  const probe = storedProbe(result, now);
+  const waits = waitingSeconds ?? (isWaiting ? DEFAULT_WAITING_SECONDS : undefined);
+  const probe = storedProbe(result, config.created);
   return withStore(config, { probe, ...(waits === undefined ? {} : { waitingSeconds: waits }) });
-}
-
-/** Whether the store is what the config says of it, as far as the probe could tell. */
-export function isAsConfigured(config: ConfigRecord, result: ProbeResult): boolean {
-  return !probesDiffer(probeOf(config), storedProbe(result, 0));
 }
 
 /** What of a repository its config concerns. */
@@ -59,16 +45,28 @@ export interface ConfiguredRepository {
   readonly now: () => number;
 }
 
+export interface StoreNote {
+  readonly waitingSeconds?: number;
+  /** No machine reaches the store in a way that makes it overwrite silently, although one did. */
+  readonly endWaiting?: boolean;
+}
+
 /**
- * Writes the next config, which says what a probe found, and for how long removals wait. Returns its number. What it says
- * counts for whoever opens the repository from now on.
+ * Has the config say what a probe found, and for how long removals wait: writes the next one, unless this one says so. Returns the
+ * config that counts from then on, for whoever opens the repository, and its number.
  */
 export async function noteStore(
   { backend, config, configNumber, keys, now }: ConfiguredRepository,
   result: ProbeResult,
-  waitingSeconds?: number,
-): Promise<number> {
-  const next = noted(config, result, waitingSeconds, Math.floor(now() / 1000));
+  { waitingSeconds, endWaiting = false }: StoreNote = {},
+): Promise<{ readonly config: ConfigRecord; readonly number: number }> {
+  const before = probeOf(config);
+  const probe = updatedProbe(before, storedProbe(result, Math.floor(now() / 1000)), endWaiting);
+  const isWaiting = probe.missing.includes('create-only');
+  const known = waitingSecondsOf(config);
+  const waits = waitingSeconds ?? known ?? (isWaiting ? DEFAULT_WAITING_SECONDS : undefined);
+  if (!probesDiffer(before, probe) && waits === known) return { config, number: configNumber };
+  const next = withStore(config, { probe, ...(waits === undefined ? {} : { waitingSeconds: waits }) });
   await createConfig(backend, next, keys, configNumber + 1);
-  return configNumber + 1;
+  return { config: next, number: configNumber + 1 };
 }

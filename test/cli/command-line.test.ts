@@ -25,6 +25,7 @@ const COMMANDS = [
   'cache clear',
   'policy simulate',
   'sessions',
+  'doctor',
   'version',
 ];
 
