@@ -103,6 +103,11 @@ export const CATALOG: readonly CatalogEntry[] = [
     load: async () => (await import('./commands/scrub.js')).scrub,
   },
   {
+    name: 'mirror',
+    summary: 'copy the repository as it is to another place, without a password',
+    load: async () => (await import('./commands/mirror.js')).mirror,
+  },
+  {
     name: 'stats',
     summary: 'show what the repository holds and how much room it takes',
     load: async () => (await import('./commands/stats.js')).stats,

@@ -2,8 +2,8 @@ import { loadAlgorithms } from './algorithms/algorithms.js';
 import { countingConfig, readConfigs } from './config.js';
 import { openKeySlots } from './key-slots.js';
 import { keysFrom } from './keys.js';
+import { openStore, type StoreAccess } from './open-store.js';
 import type { ConfigRecord } from './records.js';
-import { openStore, type StoreAccess } from './repository.js';
 
 /** The parameters of a repository that is not opened. */
 export interface FoundParameters {

@@ -6,8 +6,6 @@ import {
   checkNewBackend,
   createBackend,
   lookingFirst,
-  type MediumOptions,
-  openBackend,
   parseLocation,
 } from '../backends/index.js';
 import { CbrError, ownIdentity, type ProcessIdentity, type SessionId, toHex } from '../core/index.js';
@@ -33,6 +31,7 @@ import { readable, type SyncReport, syncIndex } from './index-sync.js';
 import { createKeySlot, type KeySlot, openKeySlots } from './key-slots.js';
 import { type Keys, keysFrom } from './keys.js';
 import { checkModePin } from './mode-pin.js';
+import { mediumOptions, openStore, type Report, type StoreAccess, wrapped } from './open-store.js';
 import type { RecordContext } from './record-store.js';
 import type { ConfigRecord } from './records.js';
 import { hasOutcome } from './session.js';
@@ -40,32 +39,13 @@ import { waitingMsOf } from './stored-probe.js';
 import { tryNewStore } from './try-store.js';
 import { listNames, type RecordMemory, type RepositoryView, readView } from './view.js';
 
-export interface OpenOptions {
-  readonly location: string;
+export interface OpenOptions extends StoreAccess {
   /** Asked for only when the repository is encrypted. */
   readonly password: () => Promise<Uint8Array>;
-  /** Folder under which each repository has its cache. */
-  readonly cacheRoot: string;
   /** Use no native code of ours, as on a machine without a compiler. */
   readonly portable: boolean;
   readonly host: string;
-  /** Milliseconds since 1970. */
-  readonly now: () => number;
-  readonly report: Report;
-  /** How the medium is to be used, beside what its location says. */
-  readonly medium?: Pick<MediumOptions, 'inherited' | 'typed'>;
-  /** Puts wrappers around the medium: fault injection, traffic counts. */
-  readonly wrapBackend?: (medium: Backend) => Backend;
 }
-
-/** What it takes to reach a medium. */
-export type StoreAccess = Pick<
-  OpenOptions,
-  'location' | 'cacheRoot' | 'medium' | 'now' | 'report' | 'wrapBackend'
->;
-
-/** Takes whole sentences for the user; `verbose` ones are for those who asked for them. */
-export type Report = (message: string, weight: 'notice' | 'verbose') => void;
 
 /** The parameters that `cbr init` takes; sizes in bytes. */
 export interface InitParameters {
@@ -106,11 +86,6 @@ export interface Repository {
   /** Opens a database of its own beside the cache; who opens it closes it, before the repository. */
   openRowStore<Name extends string>(kind: RowStoreKind<Name>): Promise<RowStore<Name>>;
   close(): Promise<void>;
-}
-
-/** The medium of a repository alone, for what needs no key; who opens it closes it. Rejects as `openBackend` does. */
-export async function openStore(options: StoreAccess): Promise<Backend> {
-  return wrapped(await openBackend(parseLocation(options.location), mediumOptions(options)), options);
 }
 
 /** Opens a repository. Rejects with `no-repository`, `wrong-password`, DamagedError, `newer-format`. */
@@ -182,14 +157,6 @@ export async function initRepository(options: OpenOptions, parameters: InitParam
     await backend.close();
     throw error;
   }
-}
-
-function mediumOptions({ medium, cacheRoot, now, report }: StoreAccess): MediumOptions {
-  return { ...medium, stagingFolder: join(cacheRoot, 'staging'), now, report };
-}
-
-function wrapped(medium: Backend, { wrapBackend }: StoreAccess): Backend {
-  return wrapBackend === undefined ? medium : wrapBackend(medium);
 }
 
 interface Unlocked {

@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
-import type { ObjectKind } from '../../backends/index.js';
-import { type DamagedObject, type ScrubReport, scrub as scrubStore } from '../../repo/index.js';
+import { type ScrubReport, scrub as scrubStore } from '../../repo/index.js';
 import type { CommandContext, CommandModule, Outcome } from '../command.js';
 import { EXIT } from '../exit-codes.js';
+import { damageProblem } from '../object-problems.js';
 import { objectProgress } from '../object-progress.js';
 import type { Problem } from '../problem.js';
 import { countOf, sizeText } from '../sizes.js';
@@ -53,32 +53,6 @@ function strangerProblem(object: string): Problem {
     reason: `${object}: ${reason}`,
     hint,
   };
-}
-
-export function damageProblem({ kind, object, reason }: DamagedObject): Problem {
-  return { severity: 'error', about: 'repository', code: 'damaged', object, reason, hint: hintFor(kind) };
-}
-
-const COPY =
-  'Put it back from a mirror or another copy of the repository: it has the same bytes under the same name.';
-
-function hintFor(kind: ObjectKind): string {
-  switch (kind) {
-    case 'packs':
-      return `${COPY} Without one: cbr check --read-data names the files it reaches.`;
-    case 'keys':
-      return `${COPY} Or, as long as another password opens the repository: cbr key remove, and cbr key add.`;
-    case 'config':
-    case 'leases':
-    case 'snapshots':
-    case 'forgotten':
-      return `${COPY} Prune nothing before that; cbr check tells what it means.`;
-    case 'sessions':
-    case 'marks':
-      return 'No content depends on it. A prune tells if it stands in its way.';
-    default:
-      return `${COPY} cbr check tells what it means.`;
-  }
 }
 
 function printSummary({ output }: CommandContext, report: ScrubReport): void {
