@@ -68,6 +68,7 @@ export function copyAll(source: Scratch, target: Scratch, changes: CopyChanges =
     return { ...summary, from: traffic.from!, to: traffic.to!, progress };
   };
   return source.use((from) => target.use((to) => run(from, to), { ...opening, wrapBackend: ofTarget }), {
+    ...sourceOpening,
     wrapBackend: ofSource,
   });
 }

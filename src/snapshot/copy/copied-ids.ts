@@ -55,6 +55,7 @@ export class CopiedIds {
   readonly areSame: boolean;
   private readonly data: IdRows;
   private readonly trees: IdRows;
+  private hasCopies: boolean | undefined;
 
   private constructor(
     private readonly source: Repository,
@@ -95,7 +96,9 @@ export class CopiedIds {
   /** Of a chunk that lies in several packs, any of the places may have been read. */
   private dataOfCopy(id: ChunkId): Buffer | undefined {
     const { cache } = this.source;
-    if (!cache.hasCopies) return undefined;
+    // Asked once: it takes long, and what comes while this runs is only read again.
+    this.hasCopies ??= cache.hasCopies;
+    if (!this.hasCopies) return undefined;
     for (const { pack: number, block, ordinal } of cache.places(id)) {
       const pack = cache.pack(number);
       const found = pack && this.data.get(pack, block, ordinal);

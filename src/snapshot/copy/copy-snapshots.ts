@@ -20,6 +20,7 @@ import type { CopiedSnapshot, CopyOptions, CopySummary } from './copy-options.js
 import { CopySource } from './copy-source.js';
 import { CopyWorkers } from './copy-workers.js';
 import { MissingChunks } from './missing-chunks.js';
+import { ContentMoved } from './tree-copier.js';
 
 /** As for a snapshot: after being fenced it starts over; more often than this something else is wrong. */
 const MAX_ATTEMPTS = 5;
@@ -237,6 +238,7 @@ class CopyRun {
           this.target.report('Another machine held this run for dead: starting over.', 'notice');
           continue;
         }
+        if (error instanceof ContentMoved && !isLast) continue;
         if (!run.isReading || !isLoss(error)) throw error;
         if (isLast || !(await source.hasMore(run.damagedPack))) throw new Lost(error);
       }

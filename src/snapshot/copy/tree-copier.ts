@@ -31,6 +31,9 @@ export interface TreeCopyParts {
   readonly signal: AbortSignal;
 }
 
+/** The source was read again meanwhile, and what was found in one pack lies in another one now: see again what is missing. */
+export class ContentMoved extends Error {}
+
 /**
  * Makes trees anew for a repository that names their chunks otherwise, from the leaves up. Trees that an earlier session has
  * copied with all below them are not read, as long as what that session committed is there.
@@ -40,7 +43,7 @@ export class TreeCopier {
 
   constructor(private readonly its: TreeCopyParts) {}
 
-  /** Rejects as `read` does, and with FormatError when a tree is not understood. */
+  /** Rejects as `read` does, with FormatError when a tree is not understood, and with ContentMoved. */
   async tree(reference: ChunkReference, mostLevel = MOST_LEVEL): Promise<ChunkReference> {
     const known = this.known(reference);
     if (known !== undefined) return known;
@@ -107,10 +110,9 @@ export class TreeCopier {
   private content(id: ChunkId): ChunkId {
     const { ids, store } = this.its;
     const newId = ids.dataId(id);
+    if (newId === undefined) throw new ContentMoved(`${shown(id)} has another place now`);
     // I2: a tree names only what is stored. Never otherwise, unless content was not copied that had to be.
-    if (newId === undefined || store.claim(newId)) {
-      throw new CbrError('internal', `chunk ${chunkIdHex(id).slice(0, 16)} was to be copied and was not`);
-    }
+    if (store.claim(newId)) throw new CbrError('internal', `${shown(id)} was to be copied and was not`);
     return newId;
   }
 
@@ -120,4 +122,8 @@ export class TreeCopier {
     this.its.signal.throwIfAborted();
     await this.its.store.room();
   }
+}
+
+function shown(id: ChunkId): string {
+  return `chunk ${chunkIdHex(id).slice(0, 16)}`;
 }
