@@ -50,7 +50,7 @@ export function backends(server: StoreServer): (folder: string) => Promise<Backe
 export async function hastyBackend(
   location: string,
   stagingFolder: string,
-  { stallMs = 3000, ...retry }: RetryOptions & { readonly stallMs?: number } = {},
+  { stallMs = 1500, ...retry }: RetryOptions & { readonly stallMs?: number } = {},
 ): Promise<Backend> {
   const parsed = parseLocation(location);
   if (parsed.kind !== 's3') throw new Error(`${location} is not in a store`);

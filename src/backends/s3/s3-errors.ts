@@ -19,6 +19,9 @@ const CREDENTIALS_HINT =
 
 const permanent = (reason: string, hint: string): Verdict => ({ retryable: false, reason, hint });
 
+/** Of what was tried again in vain. */
+export const AWAY_HINT = 'check that the store runs and can be reached, then run the command again';
+
 const NO_ACCESS = permanent(
   'access is denied',
   'check the key, and the policy of the bucket: docs/s3.md lists the rights that are needed',
@@ -127,7 +130,7 @@ export function storeFailure(what: string, error: unknown): CbrError {
     status: statusOf(error),
     errno: errnoOf(error) ?? (typeof code === 'string' ? code : undefined),
   };
-  const { retryable, reason, hint } = verdictOn(failure);
+  const { retryable, reason, hint = retryable ? AWAY_HINT : undefined } = verdictOn(failure);
   const said = /^(Unknown|UnknownError|Error)?$/.test(failure.message)
     ? ''
     : failure.message.split('\n')[0]!.slice(0, 300);

@@ -1,7 +1,7 @@
 import type { S3Client } from '@aws-sdk/client-s3';
 import { BackendError } from '../../core/index.js';
 import type { CallOptions } from '../backend.js';
-import { storeFailure } from './s3-errors.js';
+import { AWAY_HINT, storeFailure } from './s3-errors.js';
 import type { S3Location } from './s3-location.js';
 
 /** A request of which nothing moved for so long is given up: the store, or something on the way, has forgotten it. */
@@ -51,6 +51,7 @@ export class S3Requests {
       signal?.throwIfAborted();
       if (isStalled) {
         throw new BackendError(`${what}: the store has been silent for ${this.stallMs / 1000} s`, true, {
+          hint: AWAY_HINT,
           cause: error,
         });
       }
