@@ -20,7 +20,12 @@ export async function countSteps({ gateway, proxy, source, work }) {
     rmSync(copy, { recursive: true, force: true });
     cpSync(source.path, copy, { recursive: true, verbatimSymlinks: true, preserveTimestamps: true });
     const place = mkdtempSync(join(work, `${tool.name}-`));
-    const its = tool.commands({ endpoint: proxy.endpoint, bucket: await newBucket(gateway), key: gateway.owner, place });
+    const its = tool.commands({
+      endpoint: proxy.endpoint,
+      bucket: await newBucket(gateway),
+      key: gateway.owner,
+      place,
+    });
     /** @param {string} step @param {import('./measure.mjs').Command} command */
     const counted = async (step, command) => {
       proxy.resetCounts();

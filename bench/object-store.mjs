@@ -89,7 +89,9 @@ async function times(what, latency) {
             const { seconds, cpuSeconds } = await measure(command);
             const key = `${step} ${tool.name}`;
             series.set(key, [...(series.get(key) ?? []), seconds]);
-            console.log(`${what}, round ${round + 1}: ${key} ${figure(seconds)} s (processor ${figure(cpuSeconds ?? 0)} s)`);
+            console.log(
+              `${what}, round ${round + 1}: ${key} ${figure(seconds)} s (processor ${figure(cpuSeconds ?? 0)} s)`,
+            );
           }
         } finally {
           rmSync(target, { recursive: true, force: true });

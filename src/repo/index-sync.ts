@@ -5,6 +5,7 @@ import {
   type ChunkId,
   type ObjectDigest,
   ObjectNotFoundError,
+  readAhead,
   type SessionId,
 } from '../core/index.js';
 import { badPacks, judgePacks } from './bad-packs.js';
@@ -54,21 +55,24 @@ export interface SyncContext {
   readonly cache: RepositoryCache;
 }
 
-/** Those of the named segments that count, one at a time: all of them together may not fit in memory. */
+/** A segment takes up to 30 MB of memory while it waits. */
+const SEGMENTS_AHEAD = 3;
+
+/** Those of the named segments that count, a few at a time: all of them together may not fit in memory. */
 async function* counting(
   its: SyncContext,
   names: readonly ObjectDigest[],
   counts: Counting,
   found: { readonly damaged: CbrError[]; readonly uncounted: Map<ObjectDigest, Author>; gone: number },
 ): AsyncGenerator<readonly [ObjectDigest, IndexSegment]> {
-  for (const name of names) {
-    const unreadable = found.damaged.length;
-    const segment = await readSegment(its, name, found.damaged);
-    if (segment === undefined) {
-      if (found.damaged.length === unreadable) found.gone++;
-      continue;
-    }
-    if (counts(name, segment.author)) yield [name, segment];
+  const reading = readAhead(names, SEGMENTS_AHEAD, async (name) => {
+    const damaged: CbrError[] = [];
+    return { name, segment: await readSegment(its, name, damaged), damaged };
+  });
+  for await (const { name, segment, damaged } of reading) {
+    found.damaged.push(...damaged);
+    if (segment === undefined) found.gone += damaged.length === 0 ? 1 : 0;
+    else if (counts(name, segment.author)) yield [name, segment];
     else found.uncounted.set(name, segment.author);
   }
 }

@@ -75,8 +75,15 @@ interface FoundSlot extends KeySlot {
   readonly record: KeyRecord;
 }
 
+export interface FoundSlots {
+  /** Of the repository, for messages. */
+  readonly location: string;
+  readonly slots: readonly FoundSlot[];
+  readonly damaged: readonly DamagedError[];
+}
+
 /** All slots that can be read, and what is wrong with the others. */
-async function readSlots(backend: ObjectReader): Promise<{ slots: FoundSlot[]; damaged: DamagedError[] }> {
+export async function readSlots(backend: ObjectReader): Promise<FoundSlots> {
   const slots: FoundSlot[] = [];
   const damaged: DamagedError[] = [];
   const names: string[] = [];
@@ -94,12 +101,12 @@ async function readSlots(backend: ObjectReader): Promise<{ slots: FoundSlot[]; d
       damaged.push(error instanceof DamagedError ? error : new DamagedError(object, reason));
     }
   }
-  return { slots, damaged };
+  return { location: backend.location, slots, damaged };
 }
 
 export async function listKeySlots(
   backend: ObjectReader,
-): Promise<{ slots: KeySlot[]; damaged: DamagedError[] }> {
+): Promise<{ readonly slots: readonly KeySlot[]; readonly damaged: readonly DamagedError[] }> {
   return readSlots(backend);
 }
 
@@ -123,12 +130,11 @@ function unwrap(slot: FoundSlot, derived: Derived, repositoryId: Uint8Array): Bu
  * theirs, with DamagedError when a slot that may have been meant cannot be read.
  */
 export async function openKeySlots(
-  backend: ObjectReader,
+  { location, slots, damaged }: FoundSlots,
   repositoryId: Uint8Array,
   password: Uint8Array,
   algorithms: Algorithms,
 ): Promise<{ master: Uint8Array; slot: KeySlot }> {
-  const { slots, damaged } = await readSlots(backend);
   let altered: unknown;
   for (const slot of slots) {
     const derived = await deriveFrom(password, slot.record.salt, slot.record, algorithms);
@@ -159,8 +165,8 @@ export async function openKeySlots(
   throw new CbrError(
     'wrong-password',
     slots.length === 1
-      ? `the password does not open the only key of ${backend.location}`
-      : `the password opens none of the ${slots.length} keys of ${backend.location}`,
+      ? `the password does not open the only key of ${location}`
+      : `the password opens none of the ${slots.length} keys of ${location}`,
     {
       hint: 'Check the password, its file and its line ending.',
     },

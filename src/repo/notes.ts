@@ -5,6 +5,7 @@ import {
   isSessionId,
   ObjectExistsError,
   ObjectNotFoundError,
+  readAhead,
   type SessionId,
 } from '../core/index.js';
 import { nextNumber, parseNumber } from './object-number.js';
@@ -47,11 +48,11 @@ export async function readNotes(
   snapshots: { has(id: SessionId): boolean },
 ): Promise<Map<SessionId, NoteRecord>> {
   const notes = new Map<SessionId, NoteRecord>();
-  for (const [id, numbers] of await noteNumbers(its.backend)) {
-    if (!snapshots.has(id)) continue;
-    const note = await countingNote(its, id, numbers);
-    if (note !== undefined) notes.set(id, note);
-  }
+  const wanted = [...(await noteNumbers(its.backend))].filter(([id]) => snapshots.has(id));
+  const reading = readAhead(wanted, its.backend.concurrency, async ([id, numbers]) => {
+    return [id, await countingNote(its, id, numbers)] as const;
+  });
+  for await (const [id, note] of reading) if (note !== undefined) notes.set(id, note);
   return notes;
 }
 

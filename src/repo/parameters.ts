@@ -1,6 +1,6 @@
 import { loadAlgorithms } from './algorithms/algorithms.js';
 import { countingConfig, readConfigs } from './config.js';
-import { openKeySlots } from './key-slots.js';
+import { openKeySlots, readSlots } from './key-slots.js';
 import { keysFrom } from './keys.js';
 import { openStore, type StoreAccess } from './open-store.js';
 import type { ConfigRecord } from './records.js';
@@ -31,7 +31,7 @@ export async function readParameters(
     const algorithms = await loadAlgorithms(access.portable);
     const master =
       encrypted && password !== undefined
-        ? (await openKeySlots(backend, repositoryId, await password(), algorithms)).master
+        ? (await openKeySlots(await readSlots(backend), repositoryId, await password(), algorithms)).master
         : undefined;
     const keys = keysFrom(master === undefined ? { repositoryId } : { repositoryId, master }, algorithms);
     return { config: countingConfig(found, keys).config, isVerified: true };

@@ -8,7 +8,7 @@ import {
   lookingFirst,
   parseLocation,
 } from '../backends/index.js';
-import { CbrError, ownIdentity, type ProcessIdentity, type SessionId, toHex } from '../core/index.js';
+import { ownIdentity, type ProcessIdentity, toHex } from '../core/index.js';
 import { type Algorithms, loadAlgorithms } from './algorithms/algorithms.js';
 import {
   type CacheOptions,
@@ -18,7 +18,6 @@ import {
   type RowStore,
   type RowStoreKind,
 } from './cache/index.js';
-import { ChunkReader, type ChunkReaderOptions } from './chunk-reader.js';
 import {
   checkConfig,
   countingConfig,
@@ -27,17 +26,15 @@ import {
   type FoundConfigs,
   readConfigs,
 } from './config.js';
-import { readable, type SyncReport, syncIndex } from './index-sync.js';
-import { createKeySlot, type KeySlot, openKeySlots } from './key-slots.js';
+import { createKeySlot, type KeySlot, openKeySlots, readSlots } from './key-slots.js';
 import { type Keys, keysFrom } from './keys.js';
 import { checkModePin } from './mode-pin.js';
 import { mediumOptions, openStore, type Report, type StoreAccess, wrapped } from './open-store.js';
+import { RecentView } from './recent-view.js';
 import type { RecordContext } from './record-store.js';
 import type { ConfigRecord } from './records.js';
-import { hasOutcome } from './session.js';
 import { waitingMsOf } from './stored-probe.js';
 import { tryNewStore } from './try-store.js';
-import { listNames, type RecordMemory, type RepositoryView, readView } from './view.js';
 
 export interface OpenOptions extends StoreAccess {
   /** Asked for only when the repository is encrypted. */
@@ -83,6 +80,7 @@ export interface Repository {
   readonly waitingMs?: number;
   readonly now: () => number;
   readonly report: Report;
+  readonly recentView: RecentView;
   /** Opens a database of its own beside the cache; who opens it closes it, before the repository. */
   openRowStore<Name extends string>(kind: RowStoreKind<Name>): Promise<RowStore<Name>>;
   close(): Promise<void>;
@@ -92,6 +90,9 @@ export interface Repository {
 export async function openRepository(options: OpenOptions): Promise<Repository> {
   const backend = await openStore(options);
   try {
+    // At the same time: where each takes a round trip, one is spared.
+    const slots = readSlots(backend);
+    slots.catch(() => undefined);
     const found = await readConfigs(backend);
     const algorithms = await loadAlgorithms(options.portable);
     const { repository: repositoryId, encrypted } = found[0].config;
@@ -100,7 +101,7 @@ export async function openRepository(options: OpenOptions): Promise<Repository> 
       return await assemble(options, backend, found, algorithms, Promise.resolve({ keys }));
     }
     const unlock = async (password: Uint8Array): Promise<Unlocked> => {
-      const { master, slot } = await openKeySlots(backend, repositoryId, password, algorithms);
+      const { master, slot } = await openKeySlots(await slots, repositoryId, password, algorithms);
       return { keys: keysFrom({ repositoryId, master }, algorithms), slot };
     };
     return await assemble(options, backend, found, algorithms, unlock(await options.password()));
@@ -228,6 +229,7 @@ function repositoryOf(
     portable: options.portable,
     now: options.now,
     report: options.report,
+    recentView: new RecentView(),
     openRowStore: (kind) => openRowStore({ ...place, folder: join(place.folder, kind.folder) }, kind),
     close: async () => {
       await cache.close();
@@ -258,112 +260,4 @@ function cacheOptions(
 async function openRepositoryCache(options: OpenOptions, place: CacheOptions): Promise<RepositoryCache> {
   await mkdir(options.cacheRoot, { recursive: true, mode: 0o700 }).catch(() => undefined);
   return openCache(place);
-}
-
-/** Records that never change need not be read twice. */
-export function recordMemory(cache: RepositoryCache): RecordMemory {
-  return {
-    get: (kind, name) => cache.getRecord(kind, name),
-    put: (kind, name, stored) => cache.putRecord(kind, name, stored),
-  };
-}
-
-/** What a command knows of the repository after reading it in the order of rule 8. */
-export interface LoadedRepository {
-  readonly view: RepositoryView;
-  readonly sync: SyncReport;
-}
-
-export async function loadRepository(repository: Repository): Promise<LoadedRepository> {
-  const { backend, records, cache, waitingMs } = repository;
-  for (let readings = 1; ; readings++) {
-    const view = await readView(backend, records, recordMemory(cache));
-    const sync = await syncIndex({ backend, records, cache }, view, readable(view, waitingMs !== undefined));
-    if (readings === MOST_READINGS || !(await isOutdated(repository, view, sync))) return { view, sync };
-  }
-}
-
-/**
- * Whether something happened while it was read that has to be read again (rule 8): a listed segment was gone when it was to be
- * read, since a prune has merged it into another one; or the author of a segment has ended that had not when the snapshots
- * were listed, and those that were listed later may rely on it.
- */
-export async function isOutdated(
-  { backend }: Pick<Repository, 'backend'>,
-  view: RepositoryView,
-  sync: SyncReport,
-): Promise<boolean> {
-  if (sync.gone > 0) return true;
-  // A listing in pages may miss one that came meanwhile, and have another that saw it.
-  const missed = new Set([...undecidedAuthors(view, sync), ...view.vanished]);
-  for (const session of missed) if (await hasOutcome(backend, session)) return true;
-  return false;
-}
-
-/** Sessions that wrote segments and had no outcome when it was looked for. */
-export function undecidedAuthors(view: RepositoryView, { uncounted }: SyncReport): Set<SessionId> {
-  const authors = new Set<SessionId>();
-  for (const author of uncounted.values()) {
-    if (author.kind !== 'session') continue;
-    if (!view.outcomes.has(author.session) && !view.forgotten.has(author.session))
-      authors.add(author.session);
-  }
-  return authors;
-}
-
-/** What is listed so often and is not there is not there. */
-const MOST_READINGS = 3;
-
-/** A reader of chunks that reads the index again when what it names is gone, as long as the index keeps changing (rule 28). */
-export function chunkReader(
-  repository: Repository,
-  loaded: LoadedRepository,
-  options: ChunkReaderOptions = {},
-): ChunkReader {
-  const { backend, keys, algorithms, cache } = repository;
-  let known = fingerprint(loaded.view.segments.keys(), loaded.view.leases.keys());
-  const reloadOnce = async (): Promise<boolean> => {
-    // Two short lists first: a lost pack makes this ask once for each of its chunks.
-    const leases = (await listNames(backend, 'leases')).map(
-      (name) => /^prune\/([1-9][0-9]{0,8})$/.exec(name)?.[1],
-    );
-    const now = fingerprint(
-      await listNames(backend, 'index'),
-      leases.filter((number) => number !== undefined),
-    );
-    if (now === known) return false;
-    await loadRepository(repository);
-    known = now;
-    return true;
-  };
-  let reloading: Promise<boolean> | undefined;
-  // Whoever asks while the index is read waits for the end of it: until then it says old and new things.
-  const reload = (): Promise<boolean> => {
-    reloading ??= reloadOnce().finally(() => {
-      reloading = undefined;
-    });
-    return reloading;
-  };
-  return new ChunkReader(backend, keys, algorithms, cache, reload, options);
-}
-
-/** A reader for a writer: it knows what was there when the session was registered, and nothing later. */
-export function fixedChunkReader({ backend, keys, algorithms, cache }: Repository): ChunkReader {
-  return new ChunkReader(backend, keys, algorithms, cache, async () => false);
-}
-
-function fingerprint(segments: Iterable<string>, leases: Iterable<string | number>): string {
-  return `${[...segments].sort().join()} ${[...leases].map(String).sort().join()}`;
-}
-
-/** The snapshots that no other one names as seen: what a new snapshot has to name. */
-export function unnamedSnapshots(view: RepositoryView): SessionId[] {
-  const named = new Set<string>();
-  const snapshots: SessionId[] = [];
-  for (const [sid, outcome] of view.outcomes) {
-    if (outcome instanceof CbrError || outcome.outcome !== 'commit') continue;
-    snapshots.push(sid);
-    for (const seen of outcome.seen) named.add(toHex(seen));
-  }
-  return snapshots.filter((sid) => !named.has(sid) && !view.forgotten.has(sid)).sort();
 }

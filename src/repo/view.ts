@@ -4,6 +4,7 @@ import {
   CbrError,
   type ObjectDigest,
   ObjectNotFoundError,
+  readAhead,
   type SessionId,
   toHex,
 } from '../core/index.js';
@@ -63,18 +64,26 @@ async function readOutcomes(
   const outcomes = new Map<SessionId, OutcomeRecord | CbrError>();
   const listed: { readonly name: string; readonly size: number }[] = [];
   for await (const object of backend.list('snapshots')) listed.push(object);
-  for (const { name, size } of listed) {
-    const sid = name as SessionId;
+  const storedOf = async ({ name, size }: (typeof listed)[number]) => {
     const remembered = memory.get('snapshots', name);
     // Of another length: somebody removed the record, and another outcome took its name.
-    const kept = remembered?.byteLength === size ? remembered : undefined;
+    if (remembered?.byteLength === size) return { name, stored: remembered };
     try {
-      const stored = kept ?? (await backend.read('snapshots', name));
-      outcomes.set(sid, decodeRecord('snapshots', name, outcomeRecord, stored, its));
-      if (kept === undefined) memory.put('snapshots', name, stored);
+      return { name, stored: await backend.read('snapshots', name), isNew: true };
     } catch (error) {
       // Removed since the listing: a forget, which the next listing shows.
-      if (!(error instanceof ObjectNotFoundError)) outcomes.set(sid, asDamage(error));
+      return { name, stored: error instanceof ObjectNotFoundError ? undefined : asDamage(error) };
+    }
+  };
+  for await (const { name, stored, isNew } of readAhead(listed, backend.concurrency, storedOf)) {
+    const sid = name as SessionId;
+    if (stored === undefined) continue;
+    try {
+      if (stored instanceof CbrError) throw stored;
+      outcomes.set(sid, decodeRecord('snapshots', name, outcomeRecord, stored, its));
+      if (isNew) memory.put('snapshots', name, stored);
+    } catch (error) {
+      outcomes.set(sid, asDamage(error));
     }
   }
   return outcomes;

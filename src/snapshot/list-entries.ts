@@ -1,4 +1,4 @@
-import { chunkReader, loadRepository, type Repository } from '../repo/index.js';
+import { chunkReader, loadForReading, type Repository } from '../repo/index.js';
 import type { ReadTreeChunk } from './content-list.js';
 import type { ChunkReference, Entry } from './entry.js';
 import { findNamedPath } from './find-named-path.js';
@@ -25,7 +25,7 @@ export async function* listEntries(
   path: string | undefined,
   recursive: boolean,
 ): AsyncGenerator<ListedEntry> {
-  const reader = chunkReader(repository, await loadRepository(repository));
+  const reader = chunkReader(repository, await loadForReading(repository));
   const read: ReadTreeChunk = (reference) => reader.read('tree', reference.id, reference.length);
   const found = await findNamedPath(repository, snapshot, path, read);
   if (found.tree === undefined) yield { path: found.path, entry: found.entry };

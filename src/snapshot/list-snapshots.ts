@@ -28,7 +28,9 @@ export interface NotedSnapshots extends ListedSnapshots {
 export async function listWithNotes(repository: Repository): Promise<NotedSnapshots> {
   const { backend, records, cache } = repository;
   const memory = recordMemory(cache);
+  const begun = repository.now();
   const view = await readView(backend, records, memory);
+  repository.recentView.keep(view, begun);
   const snapshots: Snapshot[] = [];
   const damaged: { id: SessionId; error: CbrError }[] = [];
   for (const [id, outcome] of view.outcomes) {

@@ -14,6 +14,7 @@ import {
   listKeySlots,
   openKeySlots,
   readConfigs,
+  readSlots,
   removeKeySlot,
   verifyConfig,
 } from '../../dist/repo/index.js';
@@ -33,8 +34,8 @@ async function withSlots(...passwords: readonly string[]): Promise<Backend> {
   return backend;
 }
 
-function open(backend: Backend, password: string, repositoryId: Uint8Array = REPOSITORY_ID) {
-  return openKeySlots(backend, repositoryId, secret(password), algorithms);
+async function open(backend: Backend, password: string, repositoryId: Uint8Array = REPOSITORY_ID) {
+  return openKeySlots(await readSlots(backend), repositoryId, secret(password), algorithms);
 }
 
 async function slotNames(backend: Backend): Promise<string[]> {

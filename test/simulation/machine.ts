@@ -1,7 +1,7 @@
 import type { Backend } from '../../dist/backends/index.js';
 import type { ProcessIdentity } from '../../dist/core/index.js';
 import { RepositoryCache } from '../../dist/repo/cache/repository-cache.js';
-import type { Repository } from '../../dist/repo/index.js';
+import { RecentView, type Repository } from '../../dist/repo/index.js';
 import { actorBackend } from './actor-backend.js';
 import type { MemoryDatabase } from './memory-database.js';
 import { Actor } from './scheduler.js';
@@ -98,6 +98,7 @@ export class Machine {
       portable: false,
       now: () => 1_700_000_000_000 + actor.clockMs,
       report: () => undefined,
+      recentView: new RecentView(),
       openRowStore: () => Promise.reject(new Error('nobody looks for paths here')),
       close: async () => undefined,
     };

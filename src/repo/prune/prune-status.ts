@@ -1,5 +1,6 @@
 import type { ProcessIdentity } from '../../core/index.js';
-import { type Repository, recordMemory } from '../repository.js';
+import { recordMemory } from '../load-repository.js';
+import type { Repository } from '../repository.js';
 import { hasOutcome, listSessions } from '../session.js';
 import { readView } from '../view.js';
 import { type LeaseHolder, readLeaseState } from './lease.js';

@@ -1,7 +1,7 @@
 import { CbrError, DamagedError, type ObjectDigest, type SessionId } from '../../core/index.js';
 import { type SyncReport, syncIndex } from '../index-sync.js';
+import { isOutdated, recordMemory, undecidedAuthors } from '../load-repository.js';
 import type { OutcomeRecord } from '../records.js';
-import { isOutdated, recordMemory, undecidedAuthors } from '../repository.js';
 import { hasOutcome } from '../session.js';
 import { neverCounts, type RepositoryView, readView, segmentCounts } from '../view.js';
 import type { PruneRun } from './prune-run.js';

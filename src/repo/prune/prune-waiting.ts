@@ -1,7 +1,7 @@
 import { CbrError, type ObjectDigest, ObjectExistsError } from '../../core/index.js';
+import { loadRepository, recordMemory } from '../load-repository.js';
 import { encodeRecord } from '../record-store.js';
 import { markRecord } from '../records.js';
-import { loadRepository, recordMemory } from '../repository.js';
 import { type FoundSession, listSessions } from '../session.js';
 import { readView } from '../view.js';
 import { closingExtensions, MOST_DROPPED } from '../waiting-records.js';

@@ -3,9 +3,10 @@ import { CbrError, type ObjectDigest, type SessionId } from '../../core/index.js
 import { droppedPacks } from '../dropped-packs.js';
 import type { Author } from '../index-segment.js';
 import { readSegment } from '../index-sync.js';
+import { loadRepository, undecidedAuthors } from '../load-repository.js';
 import { createRecord } from '../record-store.js';
 import { markRecord } from '../records.js';
-import { loadRepository, type Repository, undecidedAuthors } from '../repository.js';
+import type { Repository } from '../repository.js';
 import { type FoundSession, listSessions } from '../session.js';
 import { neverCounts } from '../view.js';
 import { choosePacks } from './choose-packs.js';

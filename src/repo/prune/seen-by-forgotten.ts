@@ -1,8 +1,9 @@
 import { decode, readAhead, type SessionId, toHex } from '../../core/index.js';
 import { ifDamaged } from '../damage.js';
+import { recordMemory } from '../load-repository.js';
 import { decodeRecord } from '../record-store.js';
 import { forgottenRecord, outcomeRecord } from '../records.js';
-import { type Repository, recordMemory } from '../repository.js';
+import type { Repository } from '../repository.js';
 
 /**
  * The snapshots that forgotten ones saw when they were taken: their records stay for ever, and bear witness to what somebody

@@ -4,7 +4,7 @@ import {
   type ChunkReader,
   chunkReader,
   type LoadedRepository,
-  loadRepository,
+  loadForReading,
   type PackRank,
   type Repository,
 } from '../../repo/index.js';
@@ -23,7 +23,7 @@ export class CopySource {
   ) {}
 
   static async load(repository: Repository): Promise<CopySource> {
-    const loaded = await loadRepository(repository);
+    const loaded = await loadForReading(repository);
     return new CopySource(repository, loaded, chunkReader(repository, loaded, { keptBytes: KEPT_BYTES }));
   }
 

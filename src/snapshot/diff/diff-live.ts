@@ -10,7 +10,7 @@ import {
   StatTable,
   statPath,
 } from '../../fs/index.js';
-import { chunkReader, loadRepository, type Repository } from '../../repo/index.js';
+import { chunkReader, loadForReading, type Repository } from '../../repo/index.js';
 import type { ReadTreeChunk } from '../content-list.js';
 import type { Listener } from '../events.js';
 import { type FoundPath, findPath, findRawPath, pathInSnapshot } from '../find-path.js';
@@ -43,7 +43,7 @@ export async function* diffLive(
   options: LiveOptions,
   listener: Listener,
 ): AsyncGenerator<ChangeBatch> {
-  const reader = chunkReader(repository, await loadRepository(repository));
+  const reader = chunkReader(repository, await loadForReading(repository));
   const read: ReadTreeChunk = (reference) => reader.read('tree', reference.id, reference.length);
   const starts = await startsOf(before, options, read, listener);
   const content = new DiskContent(repository.keys.chunkIds('data'), read, options.signal);

@@ -1,6 +1,6 @@
 import { type ChunkId, toLatin1 } from '../../core/index.js';
 import type { FilterRules, RawPath } from '../../fs/index.js';
-import { chunkReader, loadRepository, type Repository } from '../../repo/index.js';
+import { chunkReader, loadForReading, type Repository } from '../../repo/index.js';
 import { compareTrees } from '../compare-trees.js';
 import type { ReadTreeChunk } from '../content-list.js';
 import { type FoundPath, findPath } from '../find-path.js';
@@ -40,7 +40,7 @@ export async function* diffSnapshots(
   options: DiffOptions,
   unsure: UnsureListener = () => undefined,
 ): AsyncGenerator<ChangeBatch> {
-  const reader = chunkReader(repository, await loadRepository(repository));
+  const reader = chunkReader(repository, await loadForReading(repository));
   const read: ReadTreeChunk = (reference) => reader.read('tree', reference.id, reference.length);
   const from = await findPath(before.snapshot, before.path, read);
   const to = await findPath(after.snapshot, after.path, read);

@@ -1,4 +1,4 @@
-import { type ChunkReader, chunkReader, loadRepository, type Repository } from '../../repo/index.js';
+import { type ChunkReader, chunkReader, loadForReading, type Repository } from '../../repo/index.js';
 import type { ReadTreeChunk } from '../content-list.js';
 import { findNamedPath } from '../find-named-path.js';
 import type { FoundPath } from '../find-path.js';
@@ -20,7 +20,7 @@ export async function openDump(
   snapshot: Snapshot,
   path: string | undefined,
 ): Promise<DumpSource> {
-  const loaded = await loadRepository(repository);
+  const loaded = await loadForReading(repository);
   const trees = chunkReader(repository, loaded);
   const data = chunkReader(repository, loaded, { keptBytes: KEPT_BLOCK_BYTES });
   const readTree: ReadTreeChunk = (reference) => trees.read('tree', reference.id, reference.length);

@@ -5,7 +5,7 @@ import {
   ObjectNotFoundError,
   type SessionId,
 } from '../../core/index.js';
-import { chunkReader, loadRepository, type Repository } from '../../repo/index.js';
+import { chunkReader, loadForReading, type Repository } from '../../repo/index.js';
 import { compareTrees, type EntryPair } from '../compare-trees.js';
 import type { ReadTreeChunk } from '../content-list.js';
 import type { ProgressEvent } from '../events.js';
@@ -103,7 +103,7 @@ function compactIfNeeded(index: PathIndex, living: ReadonlySet<SessionId>): void
 }
 
 async function treeReader(repository: Repository): Promise<ReadTreeChunk> {
-  const reader = chunkReader(repository, await loadRepository(repository));
+  const reader = chunkReader(repository, await loadForReading(repository));
   return (reference) => reader.read('tree', reference.id, reference.length);
 }
 

@@ -3,6 +3,13 @@ import type { ChunkReader, Repository, RepositoryCache } from '../../repo/index.
 import { BlockSupply, type Span } from './block-supply.js';
 import type { PlannedRead } from './window.js';
 
+export interface FetchedBlocks {
+  /** The pack's. */
+  readonly header: Uint8Array;
+  /** Of the blocks, one behind the other. */
+  readonly stored: Uint8Array;
+}
+
 /** For the packs of a repository. */
 export function blockFetcher({ backend, cache }: Repository, reader: ChunkReader): BlockFetcher {
   const read = ({ pack, offset, length }: Span): Promise<Uint8Array> =>
@@ -28,11 +35,17 @@ export class BlockFetcher {
   }
 
   /** The bytes belong to the caller. `again`: the bytes that came before were wrong. Rejects (damaged) when the pack is gone. */
-  async fetch(read: PlannedRead, again: boolean): Promise<Uint8Array> {
+  async fetch(read: PlannedRead, again: boolean): Promise<FetchedBlocks> {
     const span = this.spanOf(read);
-    if (span === undefined) throw new CbrError('damaged', 'the pack is gone');
-    if (this.supply === undefined || again) return this.read(span);
-    return this.supply.take(span);
+    const pack = this.cache.pack(read.pack);
+    if (span === undefined || pack === undefined) throw new CbrError('damaged', 'the pack is gone');
+    if (this.supply === undefined || again) {
+      const header = await this.reader.headerBytes(pack);
+      return { header, stored: await this.read(span) };
+    }
+    const stored = await this.supply.take(span);
+    // It may have come along.
+    return { header: await this.reader.headerBytes(pack), stored };
   }
 
   /** Nobody wants it any more. */

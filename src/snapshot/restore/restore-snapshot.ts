@@ -9,7 +9,7 @@ import {
   rawPath,
   type TargetFolder,
 } from '../../fs/index.js';
-import { type ChunkReader, chunkReader, loadRepository, type Repository } from '../../repo/index.js';
+import { type ChunkReader, chunkReader, loadForReading, type Repository } from '../../repo/index.js';
 import type { ReadTreeChunk } from '../content-list.js';
 import type { Listener } from '../events.js';
 import { findNamedPath } from '../find-named-path.js';
@@ -68,7 +68,7 @@ export async function restoreSnapshot(
   if (options.confirmDeletions !== undefined) refuseIncomplete(options.snapshot);
   const target = rawPath(options.target);
   checkPlaces(target, repository.backend.location, options.confirmDeletions !== undefined);
-  const reader = chunkReader(repository, await loadRepository(repository));
+  const reader = chunkReader(repository, await loadForReading(repository));
   const read: ReadTreeChunk = (reference) => reader.read('tree', reference.id, reference.length);
   const start = await findNamedPath(repository, options.snapshot, options.path, read);
   const selection = compileSelection(options.rules, start);

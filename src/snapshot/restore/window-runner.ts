@@ -244,8 +244,7 @@ export class WindowRunner {
     try {
       if (pack === undefined) throw new CbrError('damaged', 'the pack is gone');
       const blocks = pack.blocks.slice(read.firstBlock, read.firstBlock + read.blocks);
-      const stored = await this.its.blocks.fetch(read, isSingle);
-      const header = await this.its.reader.headerBytes(pack);
+      const { header, stored } = await this.its.blocks.fetch(read, isSingle);
       const input: BlocksInput = {
         pack: pack.name,
         header,

@@ -1,5 +1,5 @@
 import { CbrError } from '../../core/index.js';
-import { chunkReader, loadRepository, type ReachVisitor, type Repository } from '../../repo/index.js';
+import { chunkReader, loadForReading, type ReachVisitor, type Repository } from '../../repo/index.js';
 import type { Listener } from '../events.js';
 import { treeWalk } from '../prune/reach.js';
 import type { Snapshot } from '../snapshot-record.js';
@@ -28,7 +28,7 @@ export async function measureSnapshots(
       hint: 'Choose fewer of them.',
     });
   }
-  const reader = chunkReader(repository, await loadRepository(repository));
+  const reader = chunkReader(repository, await loadForReading(repository));
   const owners = new ChunkOwners(repository.cache, groups.length);
   const walk = treeWalk();
   const total = groups.reduce((sum, group) => sum + group.length, 0);

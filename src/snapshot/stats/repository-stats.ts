@@ -1,5 +1,5 @@
 import { CbrError } from '../../core/index.js';
-import { loadRepository, type Repository, validSnapshots } from '../../repo/index.js';
+import { loadForReading, type Repository, validSnapshots } from '../../repo/index.js';
 import { snapshotOf } from '../snapshot-record.js';
 
 /** What a repository holds. Sizes in bytes. */
@@ -24,7 +24,7 @@ export interface RepositoryStats {
 
 /** Counts by the records and the chunk index; reads no pack. */
 export async function repositoryStats(repository: Repository): Promise<RepositoryStats> {
-  const { view } = await loadRepository(repository);
+  const { view } = await loadForReading(repository);
   const { cache } = repository;
   const valid = validSnapshots(view);
   let sourceBytes = 0;
