@@ -165,7 +165,12 @@ describe('what the source has removed', () => {
     const label = { label: 'second', created: 1 };
     const second = Buffer.from('another');
     await its.use(async ({ backend, config, algorithms }) => {
-      const { master } = await openKeySlots(backend, config.repository, Buffer.from('secret'), algorithms);
+      const { master } = await openKeySlots(
+        await readSlots(backend),
+        config.repository,
+        Buffer.from('secret'),
+        algorithms,
+      );
       await createKeySlot(backend, config.repository, master, second, label, algorithms);
     });
     await mirrorTo(its.repo, copy.repo, { keepGone: 7 * DAY });
