@@ -11,7 +11,14 @@ import {
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { appendOnly, type Backend, openLocalBackend, withTraffic } from '../../dist/backends/index.js';
-import { createKeySlot, openKeySlots, registerSession, removeKeySlot, scrub } from '../../dist/repo/index.js';
+import {
+  createKeySlot,
+  openKeySlots,
+  readSlots,
+  registerSession,
+  removeKeySlot,
+  scrub,
+} from '../../dist/repo/index.js';
 import { SMALL } from './check-subject.js';
 import {
   altered,
