@@ -1,6 +1,7 @@
 export { appendOnly } from './append-only.js';
 export * from './backend.js';
 export * from './faults.js';
+export { forwardTo } from './forward.js';
 export { localFailure } from './local-errors.js';
 export * from './local-folder.js';
 export { withTrialFolder } from './local-trial.js';

@@ -8,6 +8,7 @@ import {
   parseLocation,
 } from '../backends/index.js';
 import { CbrError } from '../core/index.js';
+import { withSecondRead } from './second-read.js';
 
 /** What it takes to reach a medium. */
 export interface StoreAccess {
@@ -51,5 +52,6 @@ export function mediumOptions({ medium, cacheRoot, now, report }: StoreAccess): 
 }
 
 export function wrapped(medium: Backend, { wrapBackend }: StoreAccess): Backend {
-  return wrapBackend === undefined ? medium : wrapBackend(medium);
+  const its = wrapBackend === undefined ? medium : wrapBackend(medium);
+  return its.isRemote === true ? withSecondRead(its) : its;
 }
