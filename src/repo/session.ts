@@ -48,6 +48,8 @@ export interface Wakefulness {
 const AWAKE_PART = 0.5;
 
 class Sleep {
+  /** It was too long once: who held this session for dead then is not to be proved wrong by a later sign of life. */
+  private wasTooLong = false;
   private last: { readonly now: number; readonly clock: number };
 
   constructor(private readonly awake: Wakefulness) {
@@ -60,11 +62,15 @@ class Sleep {
 
   /** A sign of life that was begun at that moment is durable. */
   seen(moment: { readonly now: number; readonly clock: number }): void {
+    this.wasTooLong ||= this.isTooLongAt(moment);
     this.last = moment;
   }
 
   get isTooLong(): boolean {
-    const { now, clock } = this.moment();
+    return this.wasTooLong || this.isTooLongAt(this.moment());
+  }
+
+  private isTooLongAt({ now, clock }: { readonly now: number; readonly clock: number }): boolean {
     const silent = Math.max(Math.abs(now - this.last.now), clock - this.last.clock);
     return silent >= AWAKE_PART * this.awake.waitingMs;
   }
@@ -131,7 +137,7 @@ export async function registerSession(
     commit: async (outcome) => {
       try {
         // Here nothing would keep the commit out: not the fence of somebody who held this session for dead.
-        if (sleep !== undefined && (sleep.isTooLong || !(await isRegistered(backend, id)))) {
+        if (sleep !== undefined && (!(await isRegistered(backend, id)) || sleep.isTooLong)) {
           await finish({ outcome: 'fence', segments: outcome.segments, seen: [], ...endedNow(awake) });
           throw fenced(id, undefined);
         }

@@ -38,6 +38,8 @@ export interface Bias {
   readonly orders: readonly ListingOrder[];
   /** Steps that a program starts late at most. */
   readonly mostDelaySteps: number;
+  /** The store silently overwrites, and a waiting period is kept: so many steps. */
+  readonly waitingSteps?: number;
 }
 
 export const EVERYDAY: Bias = {
@@ -112,6 +114,22 @@ export const SHORT_LIVED: Bias = {
   stopRate: 0.001,
   checkpointRate: 0.3,
   waitRate: 0.9,
+};
+
+/** On a store that silently overwrites: prunes that come again when what waited can go, and sleepers. */
+export const WAITING: Bias = {
+  ...EVERYDAY,
+  sessions: [2, 4],
+  forgets: [2, 4],
+  pruners: [1, 2],
+  prunes: [3, 5],
+  sleepRate: 0.01,
+  mostSleepSteps: 600,
+  stopRate: 0.002,
+  // Who is dead is known or not: nothing that such a store is asked can keep out one that was held for dead wrongly.
+  wrongGuessRate: 0,
+  mostDelaySteps: 400,
+  waitingSteps: 400,
 };
 
 /** All of them; most schedules are of the first. */

@@ -40,6 +40,8 @@ export interface PlantedFault {
   readonly walk?: (process: SimulatedProcess) => WalkTrees;
   readonly afterPrune?: (process: SimulatedProcess) => Promise<void>;
   readonly remembersAcrossFences?: boolean;
+  /** On a store that silently overwrites: writers commit however long they slept. */
+  readonly sleepsUnnoticed?: boolean;
 }
 
 function ofPruners(wrap: WrapBackend): (role: Role) => WrapBackend | undefined {

@@ -1,4 +1,4 @@
-import type { Backend } from '../../dist/backends/index.js';
+import { type Backend, lookingFirst } from '../../dist/backends/index.js';
 import type { ProcessIdentity } from '../../dist/core/index.js';
 import { RepositoryCache } from '../../dist/repo/cache/repository-cache.js';
 import { RecentView, type Repository } from '../../dist/repo/index.js';
@@ -51,7 +51,12 @@ export class Machine {
     world: World,
     what: string,
     life: (process: SimulatedProcess) => Promise<void>,
-    options: { readonly mortal: boolean; readonly wrap?: WrapBackend; readonly delaySteps?: number },
+    options: {
+      readonly mortal: boolean;
+      readonly wrap?: WrapBackend;
+      readonly delaySteps?: number;
+      readonly waitingMs?: number;
+    },
   ): Promise<void> {
     const pid = world.processes.nextPid();
     const releases: (() => void)[] = [];
@@ -85,8 +90,12 @@ export class Machine {
       startTime: pid,
       bootId: `boot of ${this.host}`,
     };
+    const { waiting } = world;
+    const backend = options.wrap?.({ world, actor, cache, inner }) ?? inner;
     const repository: Repository = {
-      backend: options.wrap?.({ world, actor, cache, inner }) ?? inner,
+      ...(waiting === undefined
+        ? { backend }
+        : { backend: lookingFirst(backend), waitingMs: options.waitingMs ?? waiting.waitingMs }),
       config: its.config,
       configNumber: 1,
       keys: its.keys,
@@ -96,7 +105,7 @@ export class Machine {
       keySlot: undefined,
       identity,
       portable: false,
-      now: () => 1_700_000_000_000 + actor.clockMs,
+      now: () => 1_700_000_000_000 + (waiting?.now() ?? actor.clockMs),
       report: () => undefined,
       recentView: new RecentView(),
       openRowStore: () => Promise.reject(new Error('nobody looks for paths here')),

@@ -60,6 +60,8 @@ export class Oracle {
   readonly packs = new Map<ObjectDigest, PackContent>();
   readonly marks = new Map<string, ReadonlySet<string>>();
   readonly sessions = new Set<string>();
+  /** Snapshots of which their writers were told that they are committed. */
+  readonly reported = new Set<SessionId>();
   private readonly leases = new Map<
     number,
     { readonly record: LeaseRecord; readonly lists: ReadonlySet<string> }
@@ -71,6 +73,8 @@ export class Oracle {
     private readonly its: ModelRepository,
     private readonly trees: ModelTrees,
     private readonly decoded: DecodedObjects,
+    /** On a store that silently overwrites readers use every segment. */
+    private readonly readsEverySegment = false,
   ) {}
 
   readonly observe = (kind: ObjectKind, name: string, bytes: Uint8Array | undefined): void => {
@@ -189,10 +193,10 @@ export class Oracle {
   }
 
   /** Those that a counting segment places where they are. */
-  private stored(): Set<ChunkId> {
+  private stored(everySegment = this.readsEverySegment): Set<ChunkId> {
     const stored = new Set<ChunkId>();
     for (const [name, segment] of this.segments) {
-      if (!this.counts(name, segment)) continue;
+      if (!everySegment && !this.counts(name, segment)) continue;
       for (const [i, pack] of segment.packs.entries()) {
         const content = this.packs.get(pack);
         if (content === undefined) continue;
@@ -212,6 +216,14 @@ export class Oracle {
       if (lost.length === 0) continue;
       const what = lost.map((chunk) => this.whereabouts(chunk)).join('; ');
       throw new ViolationError('lost', `snapshots/${sid} lacks ${lost.length} chunks: ${what}`);
+    }
+  }
+
+  /** Throws when a snapshot has vanished that its writer was told is committed. */
+  checkReported(): void {
+    for (const sid of this.reported) {
+      if (this.forgotten.has(sid) || this.outcomes.get(sid)?.outcome === 'commit') continue;
+      throw new ViolationError('lost', `snapshots/${sid} was committed, and has been replaced`);
     }
   }
 

@@ -1,3 +1,4 @@
+import type { ObjectKind } from '../../dist/backends/index.js';
 import { type CbrError, chunkIdHex, type SessionId } from '../../dist/core/index.js';
 import { chunkReader, forgetSnapshot, loadRepository } from '../../dist/repo/index.js';
 import type { Bias } from './bias.js';
@@ -10,7 +11,7 @@ import { type DecodedObjects, Oracle, ViolationError } from './oracle.js';
 import { Processes, type SimulatedSystem } from './processes.js';
 import { type PrunerOptions, pruneOnce } from './pruner.js';
 import { Random, type SeededBytes } from './random.js';
-import { immediate, Scheduler, StuckError } from './scheduler.js';
+import { immediate, Scheduler, StuckError, type TurnOperation } from './scheduler.js';
 import type { Beginning, World } from './world.js';
 import { writeSnapshot } from './writer.js';
 
@@ -50,6 +51,19 @@ const WHOLE_LISTING = 1000;
 const READ_RATE = 0.2;
 
 const MOST_STEPS = 60_000;
+
+/** On a store that silently overwrites time passes with the steps, the same for all. */
+const STEP_MS = 1000;
+/** Nobody pauses between looking whether a name is free and writing it for half the waiting period. */
+const MOST_URGENT_STEPS = 40;
+/** A dead session is seen, and fenced a waiting period later; what it stored is condemned then, and goes with the next prune. */
+const MOST_WAITING_PRUNES = 6;
+
+function isUrgent(operation: TurnOperation, kind: ObjectKind | undefined): boolean {
+  return (operation === 'stat' || operation === 'write') && SHARED.has(kind ?? 'packs');
+}
+
+const SHARED: ReadonlySet<ObjectKind> = new Set(['snapshots', 'leases', 'marks']);
 /** The clock of a sleeper may pass the time to live of those it watches. */
 const MOST_CLOCK_JUMP = 6000;
 
@@ -59,8 +73,10 @@ export async function runSchedule(stage: Stage, options: ScheduleOptions): Promi
   const random = new Random(seed, CHOICES);
   stage.bytes.use(new Random(seed, BYTES));
   const beginning = random.pick(stage.beginnings);
-  const store = beginning.store.copy(random.pick(bias.orders));
-  const oracle = new Oracle(stage.its, stage.trees, stage.decoded);
+  const { waitingSteps } = bias;
+  const isWaiting = waitingSteps !== undefined;
+  const store = beginning.store.copy(random.pick(bias.orders), isWaiting);
+  const oracle = new Oracle(stage.its, stage.trees, stage.decoded, isWaiting);
   store.observe(oracle.observe);
   const violations: ViolationError[] = [];
   let isQuiet = false;
@@ -81,6 +97,7 @@ export async function runSchedule(stage: Stage, options: ScheduleOptions): Promi
     mostClockJump: MOST_CLOCK_JUMP,
     mostSteps: MOST_STEPS,
     recording,
+    ...(isWaiting ? { isUrgent, mostUrgentSteps: MOST_URGENT_STEPS } : {}),
     beforeStep: (operation) => {
       if (operation === 'write') judge(() => oracle.checkSnapshots());
     },
@@ -99,6 +116,9 @@ export async function runSchedule(stage: Stage, options: ScheduleOptions): Promi
     pageSize: random.pick(bias.pageSizes),
     oracle,
     processes,
+    ...(isWaiting
+      ? { waiting: { waitingMs: STEP_MS * waitingSteps, now: () => STEP_MS * scheduler.step } }
+      : {}),
     failed: (process, error) => {
       const { message, code, stack } = error as CbrError;
       const told = `${process} failed: ${code ?? ''} ${message} ${recording ? stack : ''}`;
@@ -112,6 +132,7 @@ export async function runSchedule(stage: Stage, options: ScheduleOptions): Promi
     isQuiet = true;
     await endQuietly(world, machines, fault);
     judge(() => oracle.checkSnapshots());
+    judge(() => oracle.checkReported());
     if (violations.length === 0) judge(() => oracle.checkNoGarbage());
   } catch (error) {
     if (!(error instanceof StuckError)) throw error;
@@ -151,11 +172,11 @@ function startPrograms(
   };
   const writers = random.chance(bias.crowdRate) ? 8 : draw(bias.writers);
   for (let i = 0; i < writers; i++) {
-    const remembersAcrossFences = fault?.remembersAcrossFences ?? false;
+    const { remembersAcrossFences = false, sleepsUnnoticed = false } = fault ?? {};
     start(
       'writer',
       draw(bias.sessions),
-      () => (its) => writeSnapshot(its, { ...bias, remembersAcrossFences }),
+      () => (its) => writeSnapshot(its, { ...bias, remembersAcrossFences, sleepsUnnoticed }),
     );
   }
   for (let i = draw(bias.forgetters); i > 0; i--)
@@ -205,8 +226,13 @@ async function endQuietly(
   const alone: PrunerOptions = { wait: true, maxUnused: 0, maxRepackBytes: undefined, isAlone: true };
   const wrap = fault?.wrap?.('pruner');
   world.pageSize = WHOLE_LISTING;
-  for (let i = 0; i < 2 && (i === 0 || world.oracle.garbage().length > 0); i++) {
-    const machine = world.random.pick(machines);
+  const { waiting } = world;
+  const most = waiting === undefined ? 2 : MOST_WAITING_PRUNES;
+  // Who is silent is known only to a machine that has looked before.
+  const looking = waiting === undefined ? undefined : world.random.pick(machines);
+  for (let i = 0; i < most && (i === 0 || world.oracle.garbage().length > 0); i++) {
+    const machine = looking ?? world.random.pick(machines);
+    if (waiting !== undefined) world.scheduler.step += Math.ceil(waiting.waitingMs / STEP_MS) + 1;
     void machine.run(world, 'last', (its) => pruneWith(its, alone, fault), {
       mortal: false,
       ...(wrap && { wrap }),

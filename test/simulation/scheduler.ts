@@ -23,6 +23,8 @@ interface WaitingCall {
   readonly action: () => unknown;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: unknown) => void;
+  /** The step at which it was first seen waiting. */
+  since?: number;
 }
 
 /** One running process. All its calls wait for their turn. */
@@ -84,6 +86,9 @@ export interface SchedulerOptions {
   /** Schedules that take more are stuck. */
   readonly mostSteps: number;
   readonly recording: boolean;
+  /** Calls before which nobody sleeps, and which wait for `mostUrgentSteps` at most. */
+  readonly isUrgent?: (operation: TurnOperation, kind: ObjectKind | undefined) => boolean;
+  readonly mostUrgentSteps?: number;
   readonly beforeStep: (operation: TurnOperation, kind: ObjectKind | undefined) => void;
   readonly afterStep: (operation: TurnOperation, kind: ObjectKind | undefined) => void;
 }
@@ -160,7 +165,7 @@ export class Scheduler {
       await this.settle(actor);
       return;
     }
-    if (actor.mortal && random.chance(sleepRate)) {
+    if (actor.mortal && random.chance(sleepRate) && this.urgentCall(actor) === undefined) {
       this.note(actor, undefined, 'sleeps', 1);
       actor.asleepUntil = this.step + random.between(1, mostSleepSteps);
       actor.clockMs += random.below(mostClockJump + 1);
@@ -173,7 +178,27 @@ export class Scheduler {
     await this.settle(actor);
   }
 
+  private urgentCall({ waiting }: Actor): WaitingCall | undefined {
+    const { isUrgent } = this.options;
+    return isUrgent === undefined
+      ? undefined
+      : waiting.find(({ operation, kind }) => isUrgent(operation, kind));
+  }
+
+  private overdue(): Actor | undefined {
+    const { isUrgent, mostUrgentSteps = 0 } = this.options;
+    if (isUrgent === undefined) return undefined;
+    return this.running.find((actor) => {
+      const call = this.urgentCall(actor);
+      if (call === undefined) return false;
+      call.since ??= this.step;
+      return this.step - call.since > mostUrgentSteps;
+    });
+  }
+
   private choose(): Actor {
+    const overdue = this.overdue();
+    if (overdue !== undefined) return overdue;
     let total = 0;
     let soonest: Actor | undefined;
     for (const actor of this.running) {

@@ -31,13 +31,17 @@ export class SimulatedStore {
   private readonly sorted = new Map<ObjectKind, Kept[]>();
   private observer: StoreObserver = () => undefined;
 
-  constructor(private readonly order: ListingOrder) {
+  constructor(
+    private readonly order: ListingOrder,
+    /** A second write of a name silently replaces the first. */
+    private readonly overwrites = false,
+  ) {
     for (const kind of OBJECT_KINDS) this.kinds.set(kind, new Map());
   }
 
   /** The same objects, which are never changed, under an order of its own. */
-  copy(order: ListingOrder): SimulatedStore {
-    const copy = new SimulatedStore(order);
+  copy(order: ListingOrder, overwrites = false): SimulatedStore {
+    const copy = new SimulatedStore(order, overwrites);
     for (const [kind, objects] of this.kinds) {
       for (const { name, bytes } of objects.values()) copy.put(kind, name, bytes);
     }
@@ -98,7 +102,7 @@ export class SimulatedStore {
   /** Creates an object; takes over `bytes`. */
   create(kind: ObjectKind, name: string, bytes: Uint8Array): void {
     if (!isObjectName(name)) throw new RangeError(`no name of an object: ${kind}/${name}`);
-    if (this.has(kind, name)) throw new ObjectExistsError(objectPath(kind, name));
+    if (!this.overwrites && this.has(kind, name)) throw new ObjectExistsError(objectPath(kind, name));
     this.put(kind, name, bytes);
   }
 

@@ -7,6 +7,13 @@ import type { Random } from './random.js';
 import type { Scheduler } from './scheduler.js';
 import type { SimulatedStore } from './simulated-store.js';
 
+/** One clock for all: the waiting period is kept by it. */
+export interface WaitingWorld {
+  readonly waitingMs: number;
+  /** Milliseconds. */
+  now(): number;
+}
+
 /** Everything one schedule happens in. */
 export interface World {
   readonly its: ModelRepository;
@@ -18,6 +25,8 @@ export interface World {
   pageSize: number;
   readonly oracle: Oracle;
   readonly processes: Processes;
+  /** On a store that silently overwrites. */
+  readonly waiting?: WaitingWorld;
   /** Notes that a process ended with an error that it should not have met. */
   failed(process: string, error: unknown): void;
 }

@@ -28,6 +28,8 @@ export interface WriterOptions {
   readonly changeRate: number;
   /** A planted fault: a run that was fenced goes on with what it knew. */
   readonly remembersAcrossFences: boolean;
+  /** A planted fault, on a store that silently overwrites: it commits however long it slept. */
+  readonly sleepsUnnoticed?: boolean;
 }
 
 /** As in takeSnapshot: more often than this a run does not start over. */
@@ -53,7 +55,11 @@ async function writeOnce(
   const { repository, world, actor } = its;
   const { backend, records, cache, identity } = repository;
   await endDeadSessions(repository);
-  const registered = await registerSession({ backend, records }, identity, 1);
+  const { waitingMs, now } = repository;
+  const clock = (): number => world.waiting!.now();
+  const awake =
+    waitingMs === undefined || options.sleepsUnnoticed ? {} : { awake: { waitingMs, now, clock } };
+  const registered = await registerSession({ backend, records, ...awake }, identity, 1);
   const session = withHeart(registered);
   const loaded = await loadRepository(repository);
   if (loaded.sync.damaged.length > 0) throw loaded.sync.damaged[0]!;
@@ -88,11 +94,13 @@ async function writeOnce(
   packs.finish();
   const segments = await store.finish();
   await session.beaten();
-  await registered.commit({
+  const outcome = {
     root: { id: root.tree.idBytes, length: root.tree.content.byteLength },
     segments: segments.map((name) => Buffer.from(name, 'hex')),
     seen: unnamedSnapshots(loaded.view).map((sid) => Buffer.from(sid, 'hex')),
-  });
+  };
+  await registered.commit(outcome);
+  world.oracle.reported.add(session.id);
 }
 
 /** Heartbeats go on beside everything else, as in beginSession. */
@@ -110,7 +118,7 @@ function withHeart(session: WriterSession) {
 /** What the next snapshot holds, and which chunks of a parent are taken over without look-ups (rule 10). */
 function plannedRoot(
   { world }: SimulatedProcess,
-  { view }: LoadedRepository,
+  { view, sync }: LoadedRepository,
   { parentRate, reuseRate, newestParentRate, changeRate }: WriterOptions,
 ): { readonly root: ModelRoot; readonly reused: ReadonlySet<ModelChunk> } {
   const { random, trees, oracle } = world;
@@ -123,6 +131,8 @@ function plannedRoot(
   const parent = trees.withId(newest ? parents.at(-1)! : random.pick(parents));
   const root = trees.changed(parent, changeRate, random);
   if (!random.chance(reuseRate)) return { root, reused: new Set() };
+  // As takeSnapshot: nothing is taken over unseen while anything is condemned.
+  if (world.waiting !== undefined && !sync.isSound) return { root, reused: new Set() };
   const same = root.folders.filter((folder) => parent.folders.includes(folder));
   const reused = new Set(same.flatMap(({ chunks }) => chunks));
   // A chunk that a changed folder needs too is looked up like any other.

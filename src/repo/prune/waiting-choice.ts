@@ -49,11 +49,9 @@ export function chooseRemovals(
   isInUse: (name: ObjectDigest) => boolean,
 ): WaitingRemovals & { readonly due: ReadonlySet<ObjectDigest> } {
   const { cache } = run.repository;
-  const ripeMarks = new Set(ripe.map(({ epoch }) => String(epoch)));
   const due = new Set(ripe.flatMap(({ packs }) => packs).filter((name) => first.packs.has(name)));
-  for (const [name, packs] of first.view.marks) {
-    if (!ripeMarks.has(name)) for (const pack of packs) due.delete(pack);
-  }
+  // A mark that nobody closed holds nothing up: its packs were marked again.
+  for (const epoch of epochs) if (!ripe.includes(epoch)) for (const pack of epoch.packs) due.delete(pack);
   const removable = new Set([...due].filter((name) => !isInUse(name)));
   const known = cache.segments();
   const dropped = new Set<number>();
