@@ -1,8 +1,8 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { randomContent } from '../snapshot/random-content.js';
-import { type Place, place } from './run.js';
+import { type Place, place, plainPlace } from './run.js';
 
 /** Two repositories with passwords of their own, and a snapshot of one file in the first. */
 async function two(): Promise<{ its: Place; second: string; env: Readonly<Record<string, string>> }> {
@@ -82,6 +82,26 @@ test('what is said without a password of the other one, and where content is cut
   const other = await its.json(['copy', '--to', third], { env });
   expect(other.problems).toMatchObject([{ severity: 'note', code: 'other-cuts' }]);
   expect(other.summary).toMatchObject({ exitCode: 0, copied: 1 });
+});
+
+test('what cannot be read is named, and the exit code is that of damage', async () => {
+  const its = await plainPlace();
+  writeFileSync(join(its.source, 'file'), randomContent(1, 200_000));
+  await its.run(['snapshot', its.source]);
+  const [pack] = readdirSync(join(its.repo, 'packs'), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .sort((a, b) => statSync(b).size - statSync(a).size);
+  const bytes = readFileSync(pack!);
+  bytes[9000]! ^= 1;
+  rmSync(pack!);
+  writeFileSync(pack!, bytes);
+  const second = join(its.root, 'second');
+  await its.run(['init', '-r', second, '--no-encryption']);
+  const { summary, problems } = await its.json(['copy', '--to', second]);
+  expect(summary).toMatchObject({ exitCode: 4, snapshots: 1, copied: 0, failed: 1 });
+  expect(problems).toMatchObject([{ severity: 'error', about: 'repository', code: 'damaged' }]);
+  expect((await its.json(['snapshots', '-r', second])).items).toEqual([]);
 });
 
 test('refusals', async () => {

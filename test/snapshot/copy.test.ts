@@ -1,9 +1,18 @@
 import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { type Backend, withFaults } from '../../dist/backends/index.js';
 import type { SessionId } from '../../dist/core/index.js';
 import type { InitParameters } from '../../dist/repo/index.js';
-import { annotateSnapshot, copyOf, forgetSnapshots, parentOf } from '../../dist/snapshot/index.js';
+import {
+  annotateSnapshot,
+  copyOf,
+  forgetSnapshots,
+  listSnapshots,
+  parentOf,
+  rewriter,
+} from '../../dist/snapshot/index.js';
+import { excluding } from '../fs/rules.js';
 import { probeAbilities, tellMissing } from './abilities.js';
 import { copyAll, objectsOf, statesOf } from './copy-subject.js';
 import { BY } from './forget-subject.js';
@@ -262,6 +271,48 @@ test('copies of copies are known as what they are copies of, and nothing goes ro
   expect(statesOf(await copyAll(to, third))).toEqual(['new']);
   expect(statesOf(await copyAll(from, third))).toEqual(['there']);
   await expectRestored(from, third);
+});
+
+test('what was rewritten since stands for the snapshot where it was copied to, and is a new one where it was copied from', async () => {
+  const from = await scratchRepository(SMALL);
+  writeFileSync(join(from.source, 'secret'), 'never to be stored');
+  writeFileSync(join(from.source, 'other'), 'other');
+  await from.take();
+  const to = await targetOf(from);
+  const third = await targetOf(from);
+  await copyAll(from, to);
+  await copyAll(from, third);
+  const [rewritten] = await to.use(async (repository) => {
+    const change = { rules: excluding('secret'), words: {}, moves: [] };
+    const rewrite = rewriter(repository, change, { ...BY, forget: true, dryRun: false });
+    return Promise.all(
+      (await listSnapshots(repository)).snapshots.map((each) => rewrite(each, () => undefined)),
+    );
+  });
+  const again = await copyAll(from, to);
+  expect(again.copied).toMatchObject([{ state: 'there', snapshot: { id: rewritten!.snapshot!.id } }]);
+  expect(again.to.write.calls).toBe(0);
+  expect(statesOf(await copyAll(to, third))).toEqual(['new']);
+  expect(await third.snapshots()).toHaveLength(2);
+});
+
+test('a copy that is stopped fails, and what was stored by then counts for the next one', async () => {
+  const from = await scratchRepository({ ...SMALL, packBytes: 512 * 1024 });
+  writeFileSync(join(from.source, 'a'), randomContent(1, 6_000_000));
+  await from.take();
+  const to = await targetOf(from, { ...SMALL, packBytes: 512 * 1024, encrypted: true });
+  const stop = new AbortController();
+  const wrapTarget = (medium: Backend): Backend =>
+    withFaults(medium, ({ operation, kind }) => {
+      if (operation === 'write' && kind === 'packs') stop.abort(new Error('stopped by the test'));
+      return undefined;
+    });
+  await expect(copyAll(from, to, { signal: stop.signal, wrapTarget })).rejects.toThrow('stopped by the test');
+  expect(await to.snapshots()).toEqual([]);
+  const { copied } = await copyAll(from, to);
+  expect(copied[0]!.bytes.new).toBeLessThan(6_000_000 - 400_000);
+  await expectClean(to);
+  await expectRestored(from, to);
 });
 
 test('a dry run tells what would be read, and writes nothing', async () => {
