@@ -6,6 +6,7 @@ import {
   createBackend,
   parseLocation,
   type RetryOptions,
+  type StoreOptions,
   withRetry,
 } from '../../dist/backends/index.js';
 import { S3Backend } from '../../dist/backends/s3/s3-backend.js';
@@ -46,17 +47,22 @@ export function backends(server: StoreServer): (folder: string) => Promise<Backe
   };
 }
 
+interface HastyOptions extends RetryOptions {
+  readonly stallMs?: number;
+  readonly limits?: Pick<StoreOptions, 'limitUpload' | 'limitDownload'>;
+}
+
 /** As the program has it, but silent requests are given up soon, and failed ones repeated soon. */
 export async function hastyBackend(
   location: string,
   stagingFolder: string,
-  { stallMs = 1500, ...retry }: RetryOptions & { readonly stallMs?: number } = {},
+  { stallMs = 1500, limits = {}, ...retry }: HastyOptions = {},
 ): Promise<Backend> {
   const parsed = parseLocation(location);
   if (parsed.kind !== 's3') throw new Error(`${location} is not in a store`);
   mkdirSync(stagingFolder, { recursive: true });
   const requests = new S3Requests(await s3Client(parsed, {}, 16), parsed, stallMs);
-  return withRetry(new S3Backend(requests, { concurrency: 16, stagingFolder }), {
+  return withRetry(new S3Backend(requests, { ...limits, concurrency: 16, stagingFolder }), {
     attempts: Number.POSITIVE_INFINITY,
     limitMs: 60_000,
     firstPauseMs: 10,

@@ -44,7 +44,7 @@ export function bodyOf(
   async function* pieces(): AsyncGenerator<Uint8Array> {
     for (let at = start; at < end; at += PIECE_BYTES) {
       const length = Math.min(PIECE_BYTES, end - at);
-      await throttle.pass(length, underway.signal);
+      await throttle.pass(length, underway);
       underway.moved();
       yield await content.piece(at, length);
     }
@@ -68,7 +68,7 @@ export async function bytesOf(
     if (at + piece.byteLength > announced) break;
     bytes.set(piece, at);
     at += piece.byteLength;
-    await throttle.pass(piece.byteLength, underway.signal);
+    await throttle.pass(piece.byteLength, underway);
   }
   if (at === announced) return bytes;
   throw new BackendError(`the answer ended after ${at} of ${announced} bytes`, true);

@@ -1,7 +1,11 @@
 import { setTimeout } from 'node:timers/promises';
+import type { Underway } from './s3-request.js';
 
 /** So much may pass at once after a pause: a fifth of a second's worth, so that short requests do not wait. */
 const BURST_SECONDS = 0.2;
+
+/** Whoever waits says so often: a request that is held back here is not one that the store has forgotten. */
+const STEP_MS = 250;
 
 /** Lets bytes pass at a mean rate. Whoever comes while others wait waits behind them. */
 export class Throttle {
@@ -13,12 +17,15 @@ export class Throttle {
     private readonly clock: () => number = () => performance.now(),
   ) {}
 
-  /** Resolves when `bytes` may pass. Rejects when the signal is aborted. */
-  async pass(bytes: number, signal: AbortSignal): Promise<void> {
+  /** Resolves when `bytes` may pass. Rejects when the request is given up. */
+  async pass(bytes: number, { signal, moved }: Underway): Promise<void> {
     if (this.bytesPerSecond === undefined) return;
     const now = this.clock();
     this.paidAt = Math.max(this.paidAt, now - BURST_SECONDS * 1000) + (bytes / this.bytesPerSecond) * 1000;
-    const wait = this.paidAt - now;
-    if (wait > 0) await setTimeout(wait, undefined, { signal });
+    const until = this.paidAt;
+    for (let wait = until - now; wait > 0; wait = until - this.clock()) {
+      await setTimeout(Math.min(wait, STEP_MS), undefined, { signal });
+      moved();
+    }
   }
 }

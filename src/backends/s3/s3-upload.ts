@@ -165,7 +165,7 @@ export class S3Uploads {
     const { client } = this.requests;
     const length = end - start;
     if (length <= WHOLE_BYTES) {
-      await this.throttle.pass(length, underway.signal);
+      await this.throttle.pass(length, underway);
       return request(await content.piece(start, length), length, client, underway.signal);
     }
     const body = bodyOf(content, start, end, this.throttle, underway);
