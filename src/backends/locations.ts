@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { CbrError, messageOf } from '../core/index.js';
+import { appendOnly } from './append-only.js';
 import type { Backend } from './backend.js';
 import { checkNewLocalBackend, createLocalBackend, openLocalBackend } from './local-folder.js';
 import type { S3Settings } from './s3/open-s3.js';
@@ -68,9 +69,14 @@ function localLocation(path: string): LocalLocation {
 
 /** Opens the repository's medium; rejects as `openLocalBackend` and `openS3Backend`. */
 export async function openBackend(location: Location, options: MediumOptions): Promise<Backend> {
-  if (location.kind === 'local') return openLocalBackend(location.path);
+  const its = storeOptions(location, options);
+  if (location.kind === 'local') return restricted(await openLocalBackend(location.path), its);
   const { openS3Backend } = await loadS3();
-  return openS3Backend(location, storeOptions(location, options), s3Settings(options));
+  return restricted(await openS3Backend(location, its, s3Settings(options)), its);
+}
+
+function restricted(backend: Backend, options: StoreOptions): Backend {
+  return options.appendOnly === true ? appendOnly(backend) : backend;
 }
 
 /** Whether a medium can be made there, without making it; rejects as `checkNewLocalBackend` and `checkNewS3Backend`. */
@@ -82,13 +88,13 @@ export async function checkNewBackend(location: Location, options: MediumOptions
 
 /** Makes the repository's medium, also the bucket; rejects as `createLocalBackend` and `openS3Backend`. */
 export async function createBackend(location: Location, options: MediumOptions): Promise<Backend> {
-  if (location.kind === 'local') return createLocalBackend(location.path);
-  const { makeBucket, openS3Backend } = await loadS3();
   const its = storeOptions(location, options);
+  if (location.kind === 'local') return restricted(await createLocalBackend(location.path), its);
+  const { makeBucket, openS3Backend } = await loadS3();
   if (await makeBucket(location, its, s3Settings(options))) {
     options.report?.(`Made the bucket ${location.bucket}.`, 'notice');
   }
-  return openS3Backend(location, its, s3Settings(options));
+  return restricted(await openS3Backend(location, its, s3Settings(options)), its);
 }
 
 /** Loading what speaks S3 takes a quarter of a second, which others need not pay. */
@@ -96,8 +102,8 @@ async function loadS3(): Promise<typeof import('./s3/open-s3.js')> {
   return import('./s3/open-s3.js');
 }
 
-function storeOptions(location: S3Location, { inherited, typed }: MediumOptions): StoreOptions {
-  return { ...inherited, ...location.options, ...typed };
+function storeOptions(location: Location, { inherited, typed }: MediumOptions): StoreOptions {
+  return { ...inherited, ...(location.kind === 's3' ? location.options : {}), ...typed };
 }
 
 function s3Settings({ stagingFolder, now, report }: MediumOptions): S3Settings {

@@ -1,6 +1,6 @@
 import { CbrError, parseByteCount } from '../core/index.js';
 
-/** How an object store is to be used: what a location, a flag or the environment may say. All are optional. */
+/** How a store is to be used: what a location, a flag or the environment may say. All are optional. */
 export interface StoreOptions {
   readonly region?: string;
   /** Whether the bucket is named in the path of a request or in the name of the host. */
@@ -18,6 +18,8 @@ export interface StoreOptions {
   readonly limitDownload?: number;
   /** Requests at the same time. */
   readonly connections?: number;
+  /** Whether objects are only added. */
+  readonly appendOnly?: boolean;
   /** Seconds for which a failing request is repeated. */
   readonly retryFor?: number;
 }
@@ -34,6 +36,7 @@ const PARSERS: Parsers = {
   limitUpload: bytesPerSecond,
   limitDownload: bytesPerSecond,
   connections: (text) => wholeWithin(text, 1, 256),
+  appendOnly: yesOrNo,
   retryFor: (text) => wholeWithin(text, 0, 86_400),
 };
 
@@ -79,6 +82,11 @@ function matching(pattern: RegExp, expected: string): (text: string) => string {
 function wholeWithin(text: string, least: number, most: number): number {
   const value = /^[0-9]{1,9}$/.test(text) ? Number(text) : Number.NaN;
   return value >= least && value <= most ? value : refuse(`a whole number from ${least} to ${most}`);
+}
+
+function yesOrNo(text: string): boolean {
+  if (/^(1|true|yes)$/.test(text)) return true;
+  return /^(0|false|no)$/.test(text) ? false : refuse('1 or 0');
 }
 
 function bytesPerSecond(text: string): number {

@@ -50,6 +50,7 @@ interface GivenOptions {
   readonly progress?: boolean;
   readonly cacheDir?: string;
   readonly threads?: number;
+  readonly appendOnly?: boolean;
   readonly caFile?: string;
   readonly storageClass?: string;
   readonly sse?: string;
@@ -76,6 +77,7 @@ export function declareGlobalOptions(command: Command): void {
       `worker threads, 1 to ${MOST_THREADS} (default: one for each processor)`,
       wholeNumber(1, MOST_THREADS),
     )
+    .option('--append-only', 'only add to the repository, and remove nothing (or CBR_APPEND_ONLY=1)')
     .option('--limit-upload <size>', 'bytes a second to an object store at most (or CBR_LIMIT_UPLOAD)')
     .option('--limit-download <size>', 'bytes a second from an object store at most (or CBR_LIMIT_DOWNLOAD)')
     .option(
@@ -134,6 +136,7 @@ function typedOptions(options: GivenOptions): StoreOptions {
   for (const [word, name] of STORE_OPTION_WORDS) {
     const text = (options as Readonly<Record<string, unknown>>)[name];
     if (typeof text === 'string') found = { ...found, ...parseStoreOption(name, text, `--${word}`) };
+    else if (text === true) found = { ...found, ...parseStoreOption(name, '1', `--${word}`) };
   }
   return found;
 }

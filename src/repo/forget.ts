@@ -1,4 +1,5 @@
 import { encode, ObjectExistsError, ObjectNotFoundError, type SessionId } from '../core/index.js';
+import { requireRemoval } from './may-remove.js';
 import { createRecord, readRecord } from './record-store.js';
 import { forgottenRecord, type OutcomeRecord, outcomeRecord } from './records.js';
 import type { SessionContext } from './session.js';
@@ -16,6 +17,7 @@ export async function forgetSnapshot(
   by: string,
   nowSeconds: number,
 ): Promise<'forgotten' | 'gone'> {
+  requireRemoval(backend, 'forgetting');
   let outcome: OutcomeRecord;
   try {
     outcome = await readRecord(backend, 'snapshots', sid, outcomeRecord, records);

@@ -32,6 +32,7 @@ export * from './key-slots.js';
 export { type KeyMaterial, type Keys, keysFrom } from './keys.js';
 export * from './left-over.js';
 export * from './load-repository.js';
+export { requireRemoval } from './may-remove.js';
 export { type MirrorOptions, type MirrorReport, mirror } from './mirror/mirror.js';
 export * from './notes.js';
 export { FORMAT_VERSION } from './object-header.js';

@@ -3,6 +3,7 @@ import type { Backend, ObjectReader } from '../backends/index.js';
 import { CbrError, DamagedError, decode, encode, messageOf, sameBytes } from '../core/index.js';
 import type { Algorithms } from './algorithms/algorithms.js';
 import type { Argon2Cost } from './algorithms/argon2.js';
+import { requireRemoval } from './may-remove.js';
 import { plainRecordContent, plainRecordHeader, withDigest } from './record-store.js';
 import { type KeyRecord, keyRecord } from './records.js';
 
@@ -178,6 +179,7 @@ export async function openKeySlots(
  * with `ambiguous`, and with `usage` when no whole slot would be left.
  */
 export async function removeKeySlot(backend: Backend, prefix: string): Promise<Pick<KeySlot, 'id'>> {
+  requireRemoval(backend, 'removing a key');
   const { slots, damaged } = await readSlots(backend);
   const whole = slots.map(({ id }) => id);
   const all = [...whole, ...damaged.map(({ object }) => object.slice('keys/'.length))];

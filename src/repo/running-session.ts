@@ -13,6 +13,9 @@ import {
 /** A heartbeat so often; observers wait for several before they hold a session for dead. */
 export const HEARTBEAT_MS = 10_000;
 
+/** Where no heartbeat can be removed there are fewer, and still several in the time that observers wait. */
+const LEFT_HEARTBEAT_MS = 120_000;
+
 /** Staged files of dead runs are removed when they are older than this. */
 const STALE_MS = 3_600_000;
 
@@ -31,7 +34,8 @@ export function sessionContext({ backend, records, waitingMs, now }: Repository)
 export async function endDeadSessions(repository: Repository): Promise<SessionId[]> {
   const { backend, records, cache, identity } = repository;
   const ended: SessionId[] = [];
-  for (const found of await listSessions({ backend, records })) {
+  const { removable } = backend.capabilities;
+  for (const found of await listSessions({ backend, records }, { ended: removable ? 'read' : 'skip' })) {
     if (found.record === undefined || isAlive(found.record, identity) !== 'dead') continue;
     const segments = (id: SessionId) => segmentsOfSession({ backend, records, cache }, id);
     await fenceSession(sessionContext(repository), found.id, segments);
@@ -42,18 +46,36 @@ export async function endDeadSessions(repository: Repository): Promise<SessionId
 
 /** Registers this process as a writer and keeps its heart beating until `stop`. */
 export async function beginSession(repository: Repository): Promise<RunningSession> {
-  const { backend, identity, now } = repository;
+  const { backend, identity, now, report } = repository;
   await endDeadSessions(repository);
   if (backend.stagingFolder !== undefined)
     await removeStaleTemporaries(backend.stagingFolder, STALE_MS, now());
   const session = await registerSession(sessionContext(repository), identity, Math.floor(now() / 1000));
   let beating = Promise.resolve();
-  const timer = setInterval(() => {
+  let isTold = false;
+  let timer: NodeJS.Timeout;
+  const beat = async (): Promise<void> => {
     // A beat that fails says nothing about the snapshot: the session may be fenced, which its commit will find.
-    beating = beating.then(() => session.beat()).catch(() => undefined);
-  }, HEARTBEAT_MS);
-  timer.unref();
-  const stop = (): void => clearInterval(timer);
+    await session.beat().catch(() => undefined);
+    if (isTold || !session.leavesBeats) return;
+    isTold = true;
+    report(
+      'This key may not remove anything: what the session leaves is cleared by the next prune.',
+      'verbose',
+    );
+  };
+  const schedule = (): void => {
+    timer = setTimeout(
+      () => {
+        beating = beating.then(beat);
+        schedule();
+      },
+      session.leavesBeats ? LEFT_HEARTBEAT_MS : HEARTBEAT_MS,
+    );
+    timer.unref();
+  };
+  schedule();
+  const stop = (): void => clearTimeout(timer);
   const ending = async (end: () => Promise<void>): Promise<void> => {
     stop();
     await beating;
@@ -61,6 +83,9 @@ export async function beginSession(repository: Repository): Promise<RunningSessi
   };
   return {
     id: session.id,
+    get leavesBeats() {
+      return session.leavesBeats;
+    },
     beat: () => session.beat(),
     commit: (outcome) => ending(() => session.commit(outcome)),
     abort: (segments) => ending(() => session.abort(segments)),

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import type { Backend } from '../backends/index.js';
+import { type Backend, forEachParallel } from '../backends/index.js';
 import {
+  BackendError,
   CbrError,
   isSessionId,
   type ObjectDigest,
@@ -88,8 +89,10 @@ export interface FoundSession {
 /** One running writer. */
 export interface WriterSession {
   readonly id: SessionId;
-  /** Writes the next heartbeat and removes the one before. */
+  /** Writes the next heartbeat and removes the one before, if this machine may remove anything. */
   beat(): Promise<void>;
+  /** Whether it may not: heartbeats and number 0 are left to the next prune. */
+  readonly leavesBeats: boolean;
   /**
    * Creates `snapshots/<id>`. Rejects with `fenced` when somebody ended this session from outside: the run must start over as
    * a new session that remembers nothing.
@@ -112,14 +115,28 @@ export async function registerSession(
   await createRecord(backend, 'sessions', `${id}/0`, sessionRecord, record, records);
   let beats = 0;
   let over = false;
+  let leavesBeats = !backend.capabilities.removable;
+  const removeBeat = async (number: number): Promise<void> => {
+    if (leavesBeats) return;
+    try {
+      await backend.remove('sessions', `${id}/${number}`);
+    } catch (error) {
+      // The store refuses it, and would the next time: a key that may only add is no reason to stop.
+      if (!isRefusal(error)) throw error;
+      leavesBeats = true;
+    }
+  };
   const finish = async (outcome: OutcomeRecord): Promise<void> => {
     over = true;
     await createRecord(backend, 'snapshots', id, outcomeRecord, outcome, records);
     // The session has ended, whatever becomes of its objects: what stays of them is cleared like those of a dead one.
-    await removeSession(backend, id).catch(() => undefined);
+    if (!leavesBeats) await removeSession(backend, id).catch(() => undefined);
   };
   return {
     id,
+    get leavesBeats() {
+      return leavesBeats;
+    },
     beat: async () => {
       if (over) return;
       const next = beats + 1;
@@ -130,9 +147,9 @@ export async function registerSession(
       beats = next;
       if (begun !== undefined) sleep?.seen(begun);
       // Number 0 stays from start to end, so that a listing in pages cannot miss a session whose beats move.
-      if (last > 0) await backend.remove('sessions', `${id}/${last}`);
+      if (last > 0) await removeBeat(last);
       // The session may have ended while this beat was under way; then nobody else would clear it.
-      if (over) await backend.remove('sessions', `${id}/${next}`);
+      if (over) await removeBeat(next);
     },
     commit: async (outcome) => {
       try {
@@ -146,7 +163,7 @@ export async function registerSession(
       } catch (error) {
         over = true;
         if (!(error instanceof ObjectExistsError) && !isFenced(error)) throw error;
-        await removeSession(backend, id);
+        await clearSession(backend, id);
         throw isFenced(error) ? error : fenced(id, error);
       }
     },
@@ -156,7 +173,7 @@ export async function registerSession(
         await finish({ ...fence, ...endedNow(awake) });
       } catch (error) {
         if (!(error instanceof ObjectExistsError)) throw error;
-        await removeSession(backend, id);
+        await clearSession(backend, id);
       }
     },
   };
@@ -203,11 +220,33 @@ function digests(names: readonly ObjectDigest[]): Buffer[] {
 
 /** W5: removes all objects of a session that has an outcome, number 0 last. */
 export async function removeSession(backend: Backend, id: SessionId): Promise<void> {
-  const names = (await listNames(backend, 'sessions')).filter(
-    (name) => name.startsWith(`${id}/`) && name !== `${id}/0`,
+  await removeSessions(backend, new Set([id]));
+}
+
+/** As `removeSession` for many, by one list: sessions of machines that may not remove anything leave all their heartbeats. */
+export async function removeSessions(backend: Backend, ids: ReadonlySet<SessionId>): Promise<void> {
+  if (ids.size === 0) return;
+  const beats = (await listNames(backend, 'sessions')).filter(
+    (name) => ids.has(name.split('/')[0] as SessionId) && !name.endsWith('/0'),
   );
-  await backend.removeMany('sessions', names);
-  await backend.remove('sessions', `${id}/0`);
+  await backend.removeMany('sessions', beats);
+  await backend.removeMany(
+    'sessions',
+    [...ids].map((id) => `${id}/0`),
+  );
+}
+
+/** As `removeSession`, where this machine may remove anything: what stays is left to the next prune. */
+async function clearSession(backend: Backend, id: SessionId): Promise<void> {
+  if (!backend.capabilities.removable) return;
+  await removeSession(backend, id).catch((error: unknown) => {
+    if (!isRefusal(error)) throw error;
+  });
+}
+
+/** That the store will not do it, now or later. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof BackendError && !error.retryable;
 }
 
 /** What an object of the kind `sessions` is called; undefined for names that cbr does not give. */
@@ -219,33 +258,55 @@ export function parseSessionName(
   return { session, number: Number(number) };
 }
 
-/**
- * All sessions registered now; with `leftovers` also those of which only heartbeats are left: a session beats once more after
- * it was cleared away, and dies.
- */
+export interface SessionListing {
+  /** Also those of which only heartbeats are left: a session beats once more after it was cleared away, and dies. */
+  readonly leftovers?: boolean;
+  /**
+   * What becomes of those that have an outcome and were not cleared away: `skip` leaves them out; `name` yields them without
+   * their record; `read`, the default, as all others, as long as they are few.
+   */
+  readonly ended?: 'skip' | 'name' | 'read';
+}
+
+/** Of more sessions than this most have been left by machines that may not clear them away: not worth a read each. */
+const MANY_SESSIONS = 8;
+
+/** All sessions registered now. */
 export async function listSessions(
-  its: SessionContext,
-  { leftovers = false }: { readonly leftovers?: boolean } = {},
+  { backend, records }: SessionContext,
+  { leftovers = false, ended = 'read' }: SessionListing = {},
 ): Promise<FoundSession[]> {
   const beats = new Map<SessionId, number>();
-  for (const name of await listNames(its.backend, 'sessions')) {
+  for (const name of await listNames(backend, 'sessions')) {
     const parsed = parseSessionName(name);
     if (parsed !== undefined)
       beats.set(parsed.session, Math.max(beats.get(parsed.session) ?? 0, parsed.number));
   }
-  const found: FoundSession[] = [];
-  for (const [id, beat] of beats) {
+  const isAsked = beats.size > MANY_SESSIONS || (ended !== 'read' && beats.size > 0);
+  const outcomes = isAsked ? await listOutcomes(backend) : new Set<string>();
+  const found = new Map<SessionId, FoundSession>();
+  await forEachParallel([...beats], backend.concurrency, async ([id, beat]) => {
     let record: SessionRecord | undefined;
+    if (outcomes.has(id)) {
+      if (ended !== 'skip') found.set(id, { id, record, beat });
+      return;
+    }
     try {
-      record = await readRecord(its.backend, 'sessions', `${id}/0`, sessionRecord, its.records);
+      record = await readRecord(backend, 'sessions', `${id}/0`, sessionRecord, records);
     } catch (error) {
       const isGone = error instanceof ObjectNotFoundError;
-      if (isGone && !leftovers) continue;
+      if (isGone && !leftovers) return;
       if (!(error instanceof CbrError) || error.code === 'backend') throw error;
     }
-    found.push({ id, record, beat });
-  }
-  return found;
+    found.set(id, { id, record, beat });
+  });
+  return [...beats.keys()].flatMap((id) => found.get(id) ?? []);
+}
+
+/** Of which sessions there is an outcome: one that is there stays, or becomes a forgotten record. */
+export async function listOutcomes(backend: Backend): Promise<Set<string>> {
+  const snapshots = await listNames(backend, 'snapshots');
+  return new Set([...snapshots, ...(await listNames(backend, 'forgotten'))]);
 }
 
 /** Whether a session has an outcome, looked up as rule 20 says: the snapshot first, then the forgotten record. */
@@ -297,7 +358,7 @@ export async function fenceSession(
   segmentsOf: SegmentsOf,
 ): Promise<void> {
   await createFence(its, id, segmentsOf);
-  await removeSession(its.backend, id);
+  await clearSession(its.backend, id);
 }
 
 /** The segments an outcome names. */

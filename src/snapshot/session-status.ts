@@ -23,7 +23,7 @@ const STATE = Object.freeze({
 
 /** All sessions, oldest first. */
 export async function sessionStatus({ backend, records, identity }: Repository): Promise<SessionStatus[]> {
-  const found = await listSessions({ backend, records });
+  const found = await listSessions({ backend, records }, { ended: 'skip' });
   return found
     .map(({ id, record, beat }): SessionStatus => {
       if (record === undefined) return { id, state: 'other host', beat };

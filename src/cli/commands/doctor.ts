@@ -18,6 +18,7 @@ import {
   openRepository,
   openStore,
   type Repository,
+  requireRemoval,
   waitingMsOf,
   waitingSecondsOf,
 } from '../../repo/index.js';
@@ -247,6 +248,7 @@ function waitingFinding(waitingMs: number, probe: ProbeResult | undefined): Doct
 
 async function clean(repository: Repository, probes: readonly string[]): Promise<void> {
   const { backend, now } = repository;
+  requireRemoval(backend, 'clearing up');
   await endDeadSessions(repository);
   if (backend.stagingFolder !== undefined) await removeStaleTemporaries(backend.stagingFolder, 0, now());
   await backend.removeMany('parity', probes);

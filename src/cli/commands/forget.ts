@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { CbrError, type SessionId } from '../../core/index.js';
 import { displayPath } from '../../fs/index.js';
 import { decisionsOf } from '../../policy/index.js';
-import { type Repository, readStoredPolicies } from '../../repo/index.js';
+import { type Repository, readStoredPolicies, requireRemoval } from '../../repo/index.js';
 import {
   applyForgetPlan,
   type ForgetOptions,
@@ -88,6 +88,7 @@ export const forget: CommandModule = {
     const { prune = false, dryRun = false, ...limits } = command.opts<Flags>();
     refuseLimitsAlone(prune, limits);
     return withRepository(context, async (repository) => {
+      if (!dryRun) requireRemoval(repository.backend, 'forgetting');
       const { ids, summary } =
         names.length > 0
           ? await forgetNamed(context, repository, command, names)

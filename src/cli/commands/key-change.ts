@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { CbrError } from '../../core/index.js';
-import { createKeySlot, removeKeySlot } from '../../repo/index.js';
+import { createKeySlot, removeKeySlot, requireRemoval } from '../../repo/index.js';
 import type { CommandContext, CommandModule, Outcome } from '../command.js';
 import { EXIT } from '../exit-codes.js';
 import { declareNewPassword, readNewPassword, requireMaster } from '../new-password.js';
@@ -21,6 +21,7 @@ export const keyChange: CommandModule = {
   run(context: CommandContext, command: Command): Promise<Outcome> {
     return withRepository(context, async (repository) => {
       const { backend, keys, algorithms, keySlot, now } = repository;
+      requireRemoval(backend, 'changing a password');
       const master = requireMaster(repository);
       if (keySlot === undefined)
         throw new CbrError('internal', 'an encrypted repository without the key that opened it');

@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import type { Repository } from '../../repo/index.js';
+import { type Repository, requireRemoval } from '../../repo/index.js';
 import { type Merged, type MergeRequest, mergeSnapshots, type NewWords } from '../../snapshot/index.js';
 import { byWhom } from '../by-whom.js';
 import type { CommandContext, CommandModule, Outcome } from '../command.js';
@@ -66,6 +66,7 @@ async function mergeAll(
     ...(newHost === undefined ? {} : { host: newHost }),
     ...(newTime === undefined ? {} : { time: newTime }),
   };
+  if (forget && !dryRun) requireRemoval(repository.backend, 'forgetting');
   const options = { forget, dryRun, by: byWhom(), nowSeconds: currentTime().seconds, signal };
   const listener = itemsOf(output, output.isVerbose || dryRun);
   const merged = await mergeSnapshots(repository, snapshots, { prefer, words }, options, listener);

@@ -1,7 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { CbrError } from '../../core/index.js';
 import { rawPath, rulesKey } from '../../fs/index.js';
-import type { Repository } from '../../repo/index.js';
+import { type Repository, requireRemoval } from '../../repo/index.js';
 import {
   countOfEntries,
   filterSnapshots,
@@ -104,6 +104,7 @@ async function rewriteAll(
   change: RewriteChange,
   { forget = false, dryRun = false }: Flags,
 ): Promise<Outcome> {
+  if (forget && !dryRun) requireRemoval(repository.backend, 'forgetting');
   const options = { forget, dryRun, by: byWhom(), nowSeconds: currentTime().seconds, signal };
   const rewriteOne = rewriter(repository, change, options);
   const results: Rewritten[] = [];

@@ -46,7 +46,7 @@ export async function pruneStatus(
   });
   const { held } = await readLeaseState(repository);
   const sessions: PruneStatus['sessions'][number][] = [];
-  for (const session of await listSessions(repository)) {
+  for (const session of await listSessions(repository, { ended: 'skip' })) {
     if (await hasOutcome(backend, session.id)) continue;
     const { record } = session;
     sessions.push({ ...described(session), state: record === undefined ? 'unknown' : examine(record) });

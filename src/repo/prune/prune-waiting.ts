@@ -73,7 +73,7 @@ export async function pruneWaiting(
   for (const name of merged.written) own.add(name);
   backend.room?.release();
   const mark = await writeMark(run, lease.epoch, marked); // V4
-  const listed = await listSessions(run.repository, { leftovers: true }); // V4: only now
+  const listed = await listSessions(run.repository, { leftovers: true, ended: 'name' }); // V4: only now
   const open = await withoutOutcome(run, listed);
   if (cache.isDamaged) throw damagedCache();
   const closedAt = Math.ceil(now() / 1000);
@@ -135,7 +135,7 @@ async function lookAround(
   time: { readonly now: number; readonly waitingMs: number },
 ): Promise<{ readonly pending: PruneSummary['pending']; readonly work: WaitingWork }> {
   const { backend, records, cache } = run.repository;
-  const sessions = await listSessions(run.repository, { leftovers: true });
+  const sessions = await listSessions(run.repository, { leftovers: true, ended: 'name' });
   const silent = await fenceSilent(run, await withoutOutcome(run, sessions), time);
   const before = await readView(backend, records, recordMemory(cache));
   const epochs = await readWaitingEpochs(run.repository, before);

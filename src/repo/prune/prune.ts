@@ -4,6 +4,7 @@ import { droppedPacks } from '../dropped-packs.js';
 import type { Author } from '../index-segment.js';
 import { readSegment } from '../index-sync.js';
 import { loadRepository, undecidedAuthors } from '../load-repository.js';
+import { requireRemoval } from '../may-remove.js';
 import { createRecord } from '../record-store.js';
 import { markRecord } from '../records.js';
 import type { Repository } from '../repository.js';
@@ -35,6 +36,7 @@ export async function prune(
   walk: WalkTrees,
   options: PruneOptions,
 ): Promise<PruneSummary> {
+  if (!options.dryRun) requireRemoval(repository.backend, 'pruning');
   const run = newPruneRun(repository, walk, options);
   try {
     return options.dryRun ? await planOnly(run) : await pruneLeased(run);
@@ -76,7 +78,7 @@ async function planOnly(run: PruneRun): Promise<PruneSummary> {
   for (const sid of run.options.without ?? []) roots.delete(sid);
   const { plan } = await choosePacks(run, first, roots, first.view.condemned);
   // What running snapshots have stored so far is nobody's yet, and no waste.
-  const sessions = await listSessions(run.repository);
+  const sessions = await listSessions(run.repository, { ended: 'skip' });
   const isQuiet = sessions.every(
     ({ record }) => record !== undefined && run.options.examine(record) === 'dead',
   );
@@ -124,7 +126,7 @@ async function pruneEpoch(run: PruneRun, lease: PruneLease): Promise<PruneSummar
     run.repository.backend.room?.release();
     await writeMark(run, lease.epoch, condemned.names); // P5
     condemned.setMarked();
-    const sessions = await listSessions(run.repository, { leftovers: true }); // P6: only now
+    const sessions = await listSessions(run.repository, { leftovers: true, ended: 'name' }); // P6: only now
     const pending = await settleSessions(run, sessions); // P7
     if (pending.length > 0) {
       await lease.close(own);

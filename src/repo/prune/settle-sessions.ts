@@ -1,6 +1,13 @@
 import type { SessionId } from '../../core/index.js';
 import { segmentsOfSession } from '../index-sync.js';
-import { createFence, type FoundSession, hasOutcome, listSessions, parseSessionName } from '../session.js';
+import {
+  createFence,
+  type FoundSession,
+  hasOutcome,
+  listOutcomes,
+  listSessions,
+  parseSessionName,
+} from '../session.js';
 import { listNames } from '../view.js';
 import type { PendingSession } from './prune-options.js';
 import { type PruneRun, stopIfAborted } from './prune-run.js';
@@ -14,7 +21,9 @@ export async function settleSessions(
   listed: readonly FoundSession[],
 ): Promise<PendingSession[]> {
   const { repository, options } = run;
-  let open = listed;
+  const outcomes = listed.length > 0 ? await listOutcomes(repository.backend) : new Set<string>();
+  let open = listed.filter(({ id }) => !outcomes.has(id));
+  const first = open;
   for (;;) {
     const beats = open.length === 0 ? new Map<SessionId, number>() : await readBeats(run);
     const pending: FoundSession[] = [];
@@ -28,9 +37,9 @@ export async function settleSessions(
       run.silence.save();
       return pending.map(described);
     }
-    if (pending.length < open.length || open === listed) tellWaiting(run, pending);
+    if (pending.length < open.length || open === first) tellWaiting(run, pending);
     open = pending;
-    options.onProgress?.({ step: 'waiting', done: listed.length - pending.length, total: listed.length });
+    options.onProgress?.({ step: 'waiting', done: first.length - pending.length, total: first.length });
     await options.timing.sleep(options.timing.pollMs, options.signal);
   }
 }
@@ -72,7 +81,7 @@ export async function unregistered(
   authors: ReadonlySet<SessionId>,
 ): Promise<SessionId[]> {
   if (authors.size === 0) return [];
-  const registered = new Set((await listSessions(repository)).map(({ id }) => id));
+  const registered = new Set((await listSessions(repository, { ended: 'name' })).map(({ id }) => id));
   const found: SessionId[] = [];
   for (const id of authors) {
     // They may have ended since their segments were read.

@@ -1,5 +1,5 @@
 import type { ObjectDigest, SessionId } from '../../core/index.js';
-import { removeSession } from '../session.js';
+import { removeSessions } from '../session.js';
 import { listNames } from '../view.js';
 import type { PruneRun } from './prune-run.js';
 
@@ -22,7 +22,7 @@ export async function sweepAway({ repository, options }: PruneRun, sweep: Sweep)
   await backend.removeMany('index', sweep.segments);
   await backend.removeMany('packs', sweep.packs);
   await backend.removeMany('marks', sweep.marks);
-  for (const session of sweep.sessions) await removeSession(backend, session);
+  await removeSessions(backend, new Set(sweep.sessions));
   const notes = await listNames(backend, 'notes');
   await backend.removeMany(
     'notes',

@@ -120,7 +120,7 @@ export async function orphanPacks(
   const { cache, backend } = repository;
   const none = new Map<ObjectDigest, number>();
   if (first.sync.damaged.length > 0) return none;
-  if ((await withoutOutcome(run, await listSessions(repository))).length > 0) return none;
+  if ((await withoutOutcome(run, await listSessions(repository, { ended: 'skip' }))).length > 0) return none;
   const later = (await listNames(backend, 'index')) as ObjectDigest[];
   if (later.some((name) => !first.view.segments.has(name) && !own.has(name))) return none;
   const named = new Set<string>([

@@ -9,7 +9,7 @@ import type { ReadIndex } from './read-index.js';
 export async function tellLeftovers(its: CheckContext, read: ReadIndex): Promise<string[]> {
   const { backend, records, identity } = its.repository;
   const notes: string[] = [];
-  const sessions = await listSessions({ backend, records });
+  const sessions = await listSessions({ backend, records }, { ended: 'skip' });
   for (const { id, record } of sessions) {
     if (record === undefined) {
       notes.push(

@@ -151,7 +151,9 @@ function addTo(
 async function findVanishedOutcomes(its: CheckContext, { open, index, undecided }: Building): Promise<void> {
   if (open.size === 0) return;
   const { backend, records } = its.repository;
-  const registered = new Set((await listSessions({ backend, records })).map(({ id }) => id));
+  const registered = new Set(
+    (await listSessions({ backend, records }, { ended: 'name' })).map(({ id }) => id),
+  );
   for (const [id, names] of open) {
     // It may have ended since the records were read.
     if (registered.has(id) || (await hasOutcome(backend, id))) continue;
