@@ -62,6 +62,11 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
 }
 
+export interface ReadOptions extends CallOptions {
+  /** The object is read often: a cache may keep this part of it and what follows. `size` is the length of the object. */
+  readonly keep?: { readonly size: number /** What is kept of it was wrong. */; readonly renew?: boolean };
+}
+
 export interface WriteOptions extends CallOptions {
   /** The SHA-256 of the bytes, hexadecimal, if the caller knows it: a store may verify it and refuse what differs. */
   readonly sha256?: string;
@@ -91,7 +96,7 @@ export interface ObjectReader {
   /** Rejects with ObjectNotFoundError if there is no such object. */
   stat(kind: ObjectKind, name: string, options?: CallOptions): Promise<ListedObject>;
   /** The bytes belong to the caller. */
-  read(kind: ObjectKind, name: string, range?: ByteRange, options?: CallOptions): Promise<Uint8Array>;
+  read(kind: ObjectKind, name: string, range?: ByteRange, options?: ReadOptions): Promise<Uint8Array>;
   close(): Promise<void>;
 }
 

@@ -9,6 +9,7 @@ export * from './locations.js';
 export { lookingFirst } from './look-first.js';
 export { MemoryBackend } from './memory.js';
 export type { Operation } from './operation.js';
+export { withPackCache } from './pack-cache.js';
 export { forEachParallel } from './parallel.js';
 export * from './probe.js';
 export * from './probe-findings.js';

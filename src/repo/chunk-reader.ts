@@ -1,4 +1,4 @@
-import type { ObjectReader } from '../backends/index.js';
+import type { ObjectReader, ReadOptions } from '../backends/index.js';
 import { type ChunkId, chunkIdBytes, chunkIdHex, DamagedError, sameBytes } from '../core/index.js';
 import type { Algorithms } from './algorithms/algorithms.js';
 import type { Blake3 } from './algorithms/blake3.js';
@@ -39,6 +39,8 @@ const KEPT_BYTES = 64 * 256 * 1024;
 export interface ChunkReaderOptions {
   /** Plain bytes of opened blocks that are kept at hand. */
   readonly keptBytes?: number;
+  /** Every block comes from the medium itself: what is kept on this machine says nothing about it. */
+  readonly isUncached?: boolean;
   /** Opens a block elsewhere, and takes over its stored bytes; default: in this thread. */
   readonly open?: (block: StoredBlock) => Promise<PlainBlock>;
 }
@@ -52,6 +54,8 @@ export class ChunkReader {
   /** Plain bytes of the blocks that are open, one by one and in all; those that are being opened are not among them. */
   private readonly kept = new Map<string, number>();
   private keptBytes = 0;
+  /** Packs of which something turned out wrong. */
+  private readonly doubted = new Set<string>();
 
   constructor(
     private readonly backend: ObjectReader,
@@ -104,6 +108,7 @@ export class ChunkReader {
     for (const place of this.places.places(id)) {
       const pack = this.places.pack(place.pack);
       if (pack === undefined) continue;
+      this.doubted.add(pack.name);
       this.drop(blockKey(pack, place.block));
       this.forgetHeader(pack);
     }
@@ -194,7 +199,7 @@ export class ChunkReader {
 
   private async openBlock({ pack, block, offset, length }: BlockLocation): Promise<OpenBlockContent> {
     const opened = await this.packHeader(pack);
-    const stored = await this.backend.read('packs', pack.name, { offset, length });
+    const stored = await this.backend.read('packs', pack.name, { offset, length }, this.keeping(pack));
     const { open } = this.options;
     const { plain, chunkLengths } =
       open === undefined
@@ -203,6 +208,12 @@ export class ChunkReader {
     const starts = [0];
     for (const each of chunkLengths) starts.push(starts.at(-1)! + each);
     return { plain, starts };
+  }
+
+  /** Trees are read again and again: a cache may keep them. */
+  private keeping({ kind, name, size }: PackSummary): ReadOptions {
+    if (kind !== 'tree' || this.options.isUncached) return {};
+    return { keep: this.doubted.has(name) ? { size, renew: true } : { size } };
   }
 
   /** Reads the index again, if it has changed; for those who found something gone. Says whether it had. */
@@ -232,7 +243,7 @@ export class ChunkReader {
     if (opened === undefined) {
       const object = `packs/${pack.name}`;
       opened = this.backend
-        .read('packs', pack.name, { offset: 0, length: HEADER_BYTES })
+        .read('packs', pack.name, { offset: 0, length: HEADER_BYTES }, this.keeping(pack))
         .then((start) => openPackHeader(start, this.keys, object));
       const asked = opened;
       opened.catch(() => {

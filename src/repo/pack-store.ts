@@ -1,5 +1,5 @@
 import { rmSync } from 'node:fs';
-import type { Backend } from '../backends/index.js';
+import type { Backend, WriteOptions } from '../backends/index.js';
 import {
   CbrError,
   CHUNK_ID_BYTES,
@@ -137,7 +137,7 @@ export class PackStore {
 
   private async upload(pack: FinishedPack): Promise<void> {
     const { name, size } = pack.summary;
-    await this.options.backend.write('packs', name, { path: pack.path, size });
+    await this.options.backend.write('packs', name, { path: pack.path, size }, storedAs(pack));
     this.totals.packs++;
     this.totals.chunks += pack.table.lengths.length;
     this.totals.plain += pack.plainBytes;
@@ -173,7 +173,7 @@ export class PackStore {
   private async writeSegment(segment: IndexSegment): Promise<void> {
     const { backend, records, known } = this.options;
     const { name, bytes } = encodeSegment(segment, records.keys, records.compression);
-    await backend.write('index', name, bytes);
+    await backend.write('index', name, bytes, { sha256: name });
     this.segments.push(name);
     this.totals.stored += bytes.byteLength;
     await known.addSegment(name, segment);
@@ -189,6 +189,11 @@ export class PackStore {
   private change(): Promise<void> {
     return new Promise((resolve) => this.wake.push(resolve));
   }
+}
+
+/** Trees are read by much, content by restores only. */
+function storedAs({ summary }: FinishedPack): WriteOptions {
+  return { sha256: summary.name, isCold: summary.kind === 'data' };
 }
 
 function discard(path: string): void {

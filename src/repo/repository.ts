@@ -7,6 +7,7 @@ import {
   createBackend,
   lookingFirst,
   parseLocation,
+  withPackCache,
 } from '../backends/index.js';
 import { ownIdentity, type ProcessIdentity, toHex } from '../core/index.js';
 import { type Algorithms, loadAlgorithms } from './algorithms/algorithms.js';
@@ -35,6 +36,9 @@ import type { RecordContext } from './record-store.js';
 import type { ConfigRecord } from './records.js';
 import { waitingMsOf } from './stored-probe.js';
 import { tryNewStore } from './try-store.js';
+
+/** Packs of trees that are kept of a repository on another machine: those of some ten million files. */
+const PACK_CACHE_BYTES = 2 ** 30;
 
 export interface OpenOptions extends StoreAccess {
   /** Asked for only when the repository is encrypted. */
@@ -188,7 +192,11 @@ async function assemble(
     const counting = countingConfig(found, keys);
     if (counting !== found[0]) reportIgnored(found[0], counting, options.report);
     if (encrypted) checkMode();
-    return repositoryOf(options, backend, counting, algorithms, keys, slot, place, opened.value);
+    const folder = join(place.folder, 'packs');
+    const cached = backend.isRemote
+      ? withPackCache(backend, { folder, mostBytes: PACK_CACHE_BYTES, now: options.now })
+      : backend;
+    return repositoryOf(options, cached, counting, algorithms, keys, slot, place, opened.value);
   } catch (error) {
     if (opened.status === 'fulfilled') await opened.value.close();
     throw error;

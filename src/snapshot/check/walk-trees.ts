@@ -39,7 +39,9 @@ export class TreeChunks {
   ) {
     const { keys, algorithms } = its.repository;
     // What is missing is looked for again by the check as a whole, once it has seen everything.
-    this.reader = new ChunkReader(its.backend, keys, algorithms, index, async () => false);
+    this.reader = new ChunkReader(its.backend, keys, algorithms, index, async () => false, {
+      isUncached: true,
+    });
   }
 
   /** With the row of the place that holds it. Undefined when none does; each place that fails is a finding. */
