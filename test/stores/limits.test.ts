@@ -1,5 +1,6 @@
-import { expect, test } from 'vitest';
-import { sampleBytes, scratchFolders } from '../backends/scratch.js';
+import { expect, onTestFinished, test } from 'vitest';
+import { namesOf, rejection, sampleBytes, scratchFolders } from '../backends/scratch.js';
+import { startStoreProxy } from '../servers/store-proxy.mjs';
 import { gateway, hastyBackend, prefixes, useOwner } from './s3-subject.js';
 
 const OBJECTS = ['0', '1', '2', '3', '4', '5'];
@@ -26,5 +27,23 @@ test('a limit holds requests back for longer than a silent one is waited for, an
   const least = 1000 * ((OBJECTS.length * BYTES) / PER_SECOND - 0.5);
   expect(written - begun).toBeGreaterThan(least);
   expect(performance.now() - written).toBeGreaterThan(least);
+  await backend.close();
+});
+
+test('waiting for a free connection is no silence of the store, and can be aborted', async () => {
+  useOwner(gateway);
+  const proxy = await startStoreProxy(gateway.endpoint, { requestLatency: 800 });
+  onTestFinished(() => proxy.close());
+  const folder = await newFolder();
+  const location = await locationOf(folder, proxy.endpoint);
+  const backend = await hastyBackend(location, folder, { stallMs: 1500, connections: 2, attempts: 1 });
+  const aborting = new AbortController();
+  const writes = OBJECTS.map((name) => backend.write('index', name, Buffer.from(name)));
+  const reason = new Error('the user said so');
+  const aborted = rejection(backend.write('index', 'last', Buffer.from('last'), { signal: aborting.signal }));
+  setTimeout(() => aborting.abort(reason), 100);
+  expect(await aborted).toBe(reason);
+  await Promise.all(writes);
+  expect(await namesOf(backend, 'index')).toEqual(OBJECTS);
   await backend.close();
 });

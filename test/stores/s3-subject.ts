@@ -49,6 +49,7 @@ export function backends(server: StoreServer): (folder: string) => Promise<Backe
 
 interface HastyOptions extends RetryOptions {
   readonly stallMs?: number;
+  readonly connections?: number;
   readonly limits?: Pick<StoreOptions, 'limitUpload' | 'limitDownload'>;
 }
 
@@ -56,13 +57,13 @@ interface HastyOptions extends RetryOptions {
 export async function hastyBackend(
   location: string,
   stagingFolder: string,
-  { stallMs = 1500, limits = {}, ...retry }: HastyOptions = {},
+  { stallMs = 1500, connections = 16, limits = {}, ...retry }: HastyOptions = {},
 ): Promise<Backend> {
   const parsed = parseLocation(location);
   if (parsed.kind !== 's3') throw new Error(`${location} is not in a store`);
   mkdirSync(stagingFolder, { recursive: true });
-  const requests = new S3Requests(await s3Client(parsed, {}, 16), parsed, stallMs);
-  return withRetry(new S3Backend(requests, { ...limits, concurrency: 16, stagingFolder }), {
+  const requests = new S3Requests(await s3Client(parsed, {}, connections), parsed, connections, stallMs);
+  return withRetry(new S3Backend(requests, { ...limits, concurrency: connections, stagingFolder }), {
     attempts: Number.POSITIVE_INFINITY,
     limitMs: 60_000,
     firstPauseMs: 10,

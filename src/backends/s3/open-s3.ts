@@ -127,7 +127,12 @@ async function requestsOf(
   settings: S3Settings,
 ): Promise<S3Requests> {
   const { connections = CONNECTIONS } = options;
-  return new S3Requests(await s3Client(location, options, connections), location, settings.stallMs);
+  return new S3Requests(
+    await s3Client(location, options, connections),
+    location,
+    connections,
+    settings.stallMs,
+  );
 }
 
 async function usingRequests<T>(

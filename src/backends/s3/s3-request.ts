@@ -3,6 +3,7 @@ import { BackendError } from '../../core/index.js';
 import type { CallOptions } from '../backend.js';
 import { AWAY_HINT, storeFailure } from './s3-errors.js';
 import type { S3Location } from './s3-location.js';
+import { Turns } from './s3-turns.js';
 
 /** A request of which nothing moved for so long is given up: the store, or something on the way, has forgotten it. */
 const STALL_MS = 60_000;
@@ -17,11 +18,17 @@ export interface Underway {
 
 /** Sends requests for one bucket: what all of them have in common. */
 export class S3Requests {
+  private readonly turns: Turns;
+
+  /** `connections`: how many requests are under way at the same time; the client must have as many. */
   constructor(
     readonly client: S3Client,
     readonly location: S3Location,
+    connections: number,
     private readonly stallMs = STALL_MS,
-  ) {}
+  ) {
+    this.turns = new Turns(connections);
+  }
 
   /**
    * Runs one request with its body. Not at all when the call is aborted already; rejects with the signal's reason when it is
@@ -33,6 +40,8 @@ export class S3Requests {
     request: (underway: Underway) => Promise<T>,
   ): Promise<T> {
     signal?.throwIfAborted();
+    // Whoever waits for others is not kept waiting by the store.
+    await this.turns.begin(signal);
     const stopping = new AbortController();
     const onAbort = (): void => stopping.abort(signal?.reason);
     signal?.addEventListener('abort', onAbort, { once: true });
@@ -46,6 +55,8 @@ export class S3Requests {
       timer.refresh();
     };
     try {
+      // It may have been aborted at the very moment at which its turn came.
+      signal?.throwIfAborted();
       return await request({ signal: stopping.signal, moved });
     } catch (error) {
       signal?.throwIfAborted();
@@ -57,6 +68,7 @@ export class S3Requests {
       }
       throw storeFailure(what, error);
     } finally {
+      this.turns.end();
       clearTimeout(timer);
       signal?.removeEventListener('abort', onAbort);
     }
