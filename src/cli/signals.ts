@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { CbrError } from '../core/index.js';
 
 const STOPPING = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
@@ -8,6 +9,8 @@ const STOPPING = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
  */
 export function abortOnSignals(onFirst: (name: string) => void): AbortSignal {
   const controller = new AbortController();
+  // Every request under way listens.
+  setMaxListeners(0, controller.signal);
   const stop = (name: NodeJS.Signals): void => {
     for (const each of STOPPING) process.removeListener(each, stop);
     onFirst(name);

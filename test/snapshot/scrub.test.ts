@@ -2,7 +2,8 @@ import { createHash, randomBytes } from 'node:crypto';
 import { chmodSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Backend, MemoryBackend, openLocalBackend } from '../../dist/backends/index.js';
+import { type Backend, MemoryBackend, OBJECT_KINDS, openLocalBackend } from '../../dist/backends/index.js';
+import { BackendError } from '../../dist/core/index.js';
 import { forgetSnapshot, type ScrubReport, scrub } from '../../dist/repo/index.js';
 import { Copy, filledScratch } from './check-subject.js';
 import { prune } from './prune-subject.js';
@@ -93,6 +94,22 @@ describe('a scrub of a repository', () => {
     }));
     expect(report).toMatchObject({ gone: 1, damaged: [] });
     expect(misread.size).toBe(report.objects);
+  });
+
+  test('what cannot be read is told, and the rest is read', async () => {
+    const [pack = ''] = new Copy(original).objects('packs');
+    const fails = (kinds: readonly string[]) => (medium: Backend) => ({
+      ...passedOn(medium),
+      read: async (...[kind, name, ...call]: Parameters<Backend['read']>) => {
+        if (kinds.includes(kind) && (kinds.length > 1 || pack.endsWith(name))) {
+          throw new BackendError('i/o error', false);
+        }
+        return medium.read(kind, name, ...call);
+      },
+    });
+    const { damaged } = await scrubbed(original.repo, fails(['packs']));
+    expect(damaged).toEqual([{ kind: 'packs', object: pack, reason: 'cannot be read: i/o error' }]);
+    await expect(scrubbed(original.repo, fails(OBJECT_KINDS))).rejects.toThrow('i/o error');
   });
 
   test('a place without a repository is said to be one', async () => {

@@ -6,7 +6,7 @@ import {
   type ObjectReader,
   objectPath,
 } from '../../backends/index.js';
-import { CbrError, DamagedError, ObjectNotFoundError } from '../../core/index.js';
+import { BackendError, CbrError, DamagedError, ObjectNotFoundError } from '../../core/index.js';
 import { isOwnName } from './own-names.js';
 import { proveObject, twiceIfDamaged } from './prove-object.js';
 
@@ -62,6 +62,7 @@ export async function scrub(backend: ObjectReader, options: ScrubOptions): Promi
   const damaged: DamagedObject[] = [];
   const totalBytes = listed.reduce((sum, { size }) => sum + size, 0);
   let [objects, bytes, gone] = [0, 0, 0];
+  let unreadable: BackendError | undefined;
   await forEachParallel(listed, backend.concurrency, async ({ kind, name, size }) => {
     signal.throwIfAborted();
     const object = objectPath(kind, name);
@@ -71,12 +72,18 @@ export async function scrub(backend: ObjectReader, options: ScrubOptions): Promi
       if (error instanceof ObjectNotFoundError) gone++;
       else if (error instanceof DamagedError) {
         damaged.push({ kind, object, reason: error.message.replace(`${object}: `, '') });
+      } else if (error instanceof BackendError && !error.retryable) {
+        // A sector that fails, an object that is locked away: what else there is has to be looked at all the same.
+        unreadable ??= error;
+        damaged.push({ kind, object, reason: `cannot be read: ${error.message}` });
       } else throw error;
     }
     objects++;
     bytes += size;
     onProgress?.({ objects, totalObjects: listed.length, bytes, totalBytes, current: object });
   });
+  // Of a disk that is gone, or a key that may read nothing, there is no more to say.
+  if (unreadable !== undefined && damaged.length === listed.length) throw unreadable;
   damaged.sort((a, b) => (a.object < b.object ? -1 : 1));
   return { objects: objects - gone, bytes, gone, damaged, strangers: strangers.sort() };
 }
