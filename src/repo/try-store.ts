@@ -1,6 +1,8 @@
 import { type Backend, type ProbeResult, probeBackend, probeFindings } from '../backends/index.js';
+import { CbrError } from '../core/index.js';
 import { createConfig } from './config.js';
 import type { Keys } from './keys.js';
+import { isMirror } from './mirror/mirror-record.js';
 import type { ConfigRecord } from './records.js';
 import {
   DEFAULT_WAITING_SECONDS,
@@ -53,7 +55,7 @@ export interface StoreNote {
 
 /**
  * Has the config say what a probe found, and for how long removals wait: writes the next one, unless this one says so. Returns the
- * config that counts from then on, for whoever opens the repository, and its number.
+ * config that counts from then on, for whoever opens the repository, and its number. Rejects with `usage` in a mirror.
  */
 export async function noteStore(
   { backend, config, configNumber, keys, now }: ConfiguredRepository,
@@ -67,6 +69,11 @@ export async function noteStore(
   const waits = waitingSeconds ?? known ?? (isWaiting ? DEFAULT_WAITING_SECONDS : undefined);
   if (!probesDiffer(before, probe) && waits === known) return { config, number: configNumber };
   const next = withStore(config, { probe, ...(waits === undefined ? {} : { waitingSeconds: waits }) });
+  if (await isMirror(backend)) {
+    throw new CbrError('usage', 'it is a mirror, whose config is that of the repository it mirrors', {
+      hint: 'Run cbr doctor on that repository. What is said here of the store holds all the same.',
+    });
+  }
   await createConfig(backend, next, keys, configNumber + 1);
   return { config: next, number: configNumber + 1 };
 }

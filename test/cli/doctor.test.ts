@@ -52,3 +52,16 @@ test('a longer waiting period is kept in the next config', async () => {
   expect((await its.run(['doctor', '--waiting-period', '5m'])).code).toBe(2);
   expect((await its.json(['check'])).summary).toMatchObject({ exitCode: 0 });
 });
+
+test('a mirror keeps the config of what it mirrors', async () => {
+  const its = await plainPlace();
+  const mirrored = join(its.root, 'mirrored');
+  expect((await its.run(['mirror', '--to', mirrored])).code).toBe(0);
+  const run = await its.run(['doctor', '-r', mirrored, '--waiting-period', '2d']);
+  expect(run.code).toBe(4);
+  expect(run.stdout + run.stderr).toContain(
+    'it is a mirror, whose config is that of the repository it mirrors',
+  );
+  expect(readdirSync(join(mirrored, 'config'))).toEqual(['1']);
+  expect((await its.run(['mirror', '--to', mirrored])).code).toBe(0);
+});

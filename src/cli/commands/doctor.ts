@@ -226,7 +226,7 @@ function unwrittenFinding(error: CbrError): DoctorFinding {
     severity: 'error',
     state: 'missing',
     text: `The store is not what the config says of it, and that could not be noted: ${error.message}`,
-    hint: 'Run cbr doctor with a key that may write.',
+    hint: error.hint ?? 'Run cbr doctor with a key that may write.',
   };
 }
 

@@ -56,6 +56,12 @@ async function numbersOf(reader: ObjectReader, options: CallOptions): Promise<nu
   return numbers.sort((a, b) => b - a);
 }
 
+/** Whether this is what a mirror writes, which nobody else may write to. */
+export async function isMirror(reader: ObjectReader): Promise<boolean> {
+  for await (const { name } of reader.list('parity')) if (NAME.test(name)) return true;
+  return false;
+}
+
 /** Rejects with DamagedError when it cannot be read: nobody can tell then what the mirror wrote. */
 export async function readMemory(reader: ObjectReader, options: CallOptions): Promise<FoundMemory> {
   const [number] = await numbersOf(reader, options);
