@@ -11,6 +11,7 @@ import {
 } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { DamagedError } from '../core/index.js';
 import type { Backend, ByteRange, ReadOptions } from './backend.js';
 import { forwardTo } from './forward.js';
 
@@ -89,7 +90,13 @@ export function withPackCache(inner: Backend, options: PackCacheOptions): Backen
         return inner.read(kind, name, range, call);
       }
       if (keep.renew) cache.forget(name);
-      return readKept(name, range, keep.size, call);
+      try {
+        return await readKept(name, range, keep.size, call);
+      } catch (error) {
+        // What follows may be cut off: what was asked for may be there.
+        if (!(error instanceof DamagedError)) throw error;
+        return inner.read(kind, name, range, call);
+      }
     },
     write: async (kind, name, data, call) => {
       const isTaken = kind === 'packs' && call?.isCold === false;

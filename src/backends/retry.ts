@@ -8,7 +8,7 @@ import { hasContent, storedSize } from './same-content.js';
 export interface RetryOptions {
   /** How often a call is made at most. */
   readonly attempts?: number;
-  /** No attempt begins later than so many milliseconds after the first one of a call. */
+  /** No attempt begins later than so many milliseconds after a call failed for the first time; a list, since it last yielded something. */
   readonly limitMs?: number;
   /** As `limitMs`, until any call has succeeded: a medium that was never there is not waited for as long. */
   readonly firstLimitMs?: number;
@@ -54,7 +54,8 @@ export function withRetry(inner: Backend, options: RetryOptions = {}): Backend {
 
   /** Counts the attempts of one call. */
   function attempts(call: CallOptions | undefined): { pauseAfter(error: unknown): Promise<void> } {
-    const start = policy.clock();
+    // What takes long and works is not counted: only from the first failure on does anybody wait in vain.
+    let start: number | undefined;
     let number = 0;
     return {
       /** Waits before the next attempt, or throws `error` when there shall be none. */
@@ -63,6 +64,7 @@ export function withRetry(inner: Backend, options: RetryOptions = {}): Backend {
         const longest = Math.min(policy.longestPauseMs, policy.firstPauseMs * 2 ** (number - 1));
         const pause = longest * (1 - policy.random() / 2);
         const limit = hasAnswered ? policy.limitMs : Math.min(policy.limitMs, policy.firstLimitMs);
+        start ??= policy.clock();
         if (!isRetryable(error) || number >= policy.attempts) throw error;
         if (policy.clock() - start + pause > limit) throw error;
         policy.report(`${messageOf(error)}. Trying again.`);
@@ -93,13 +95,14 @@ export function withRetry(inner: Backend, options: RetryOptions = {}): Backend {
     ...(examine === undefined ? {} : { examine: (call) => retried(call, () => examine.call(inner, call)) }),
     async *list(kind, call) {
       const yielded = new Set<string>();
-      for (const its = attempts(call); ; ) {
+      for (let its = attempts(call); ; ) {
         try {
           for await (const object of inner.list(kind, call)) {
             hasAnswered = true;
             if (yielded.has(object.name)) continue;
             yielded.add(object.name);
             yield object;
+            its = attempts(call);
           }
           hasAnswered = true;
           return;

@@ -54,6 +54,7 @@ export async function beginSession(repository: Repository): Promise<RunningSessi
   let beating = Promise.resolve();
   let isTold = false;
   let timer: NodeJS.Timeout;
+  let isOver = false;
   const beat = async (): Promise<void> => {
     // A beat that fails says nothing about the snapshot: the session may be fenced, which its commit will find.
     await session.beat().catch(() => undefined);
@@ -67,15 +68,20 @@ export async function beginSession(repository: Repository): Promise<RunningSessi
   const schedule = (): void => {
     timer = setTimeout(
       () => {
-        beating = beating.then(beat);
-        schedule();
+        // The next one only then: while a store is away they would queue, each with its own patience.
+        beating = beat().then(() => {
+          if (!isOver) schedule();
+        });
       },
       session.leavesBeats ? LEFT_HEARTBEAT_MS : HEARTBEAT_MS,
     );
     timer.unref();
   };
   schedule();
-  const stop = (): void => clearTimeout(timer);
+  const stop = (): void => {
+    isOver = true;
+    clearTimeout(timer);
+  };
   const ending = async (end: () => Promise<void>): Promise<void> => {
     stop();
     await beating;

@@ -144,7 +144,17 @@ export async function registerSession(
       if (over) return;
       const next = beats + 1;
       const begun = sleep?.moment();
-      await createRecord(backend, 'sessions', `${id}/${next}`, heartbeatRecord, { number: next }, records);
+      await createRecord(
+        backend,
+        'sessions',
+        `${id}/${next}`,
+        heartbeatRecord,
+        { number: next },
+        records,
+      ).catch((error: unknown) => {
+        // Nobody else makes it: an earlier attempt arrived after all, and its answer was lost.
+        if (!(error instanceof ObjectExistsError)) throw error;
+      });
       // At once: if removing the one before fails, the next beat must not try this number again.
       const last = beats;
       beats = next;

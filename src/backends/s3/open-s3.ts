@@ -34,7 +34,8 @@ export async function openS3Backend(
   settings: S3Settings,
 ): Promise<Backend> {
   const requests = await requestsOf(location, options, settings);
-  await mkdir(settings.stagingFolder, { recursive: true, mode: 0o700 });
+  // Who only reads needs none; who writes is told by what is staged there.
+  await mkdir(settings.stagingFolder, { recursive: true, mode: 0o700 }).catch(() => undefined);
   const { connections = CONNECTIONS, retryFor = RETRY_SECONDS } = options;
   const medium = new S3Backend(requests, {
     ...options,

@@ -8,7 +8,7 @@ import {
   HeadObjectCommand,
   ListObjectsV2Command,
 } from '@aws-sdk/client-s3';
-import { BackendError, messageOf, ObjectExistsError, ObjectNotFoundError } from '../../core/index.js';
+import { BackendError, LIMITS, messageOf, ObjectExistsError, ObjectNotFoundError } from '../../core/index.js';
 import type {
   Backend,
   ByteRange,
@@ -31,6 +31,9 @@ import { keyOf, nameOf } from './s3-names.js';
 import type { S3Requests } from './s3-request.js';
 import { Throttle } from './s3-throttle.js';
 import { isTaken, S3Uploads, type WriteHeaders } from './s3-upload.js';
+
+/** What may not happen again, of the errors that an answer lists for single objects. */
+const PASSING_CODES = new Set(['InternalError', 'ServiceUnavailable', 'SlowDown']);
 
 /** The most that one request may name. */
 const REMOVED_AT_ONCE = 1000;
@@ -86,8 +89,9 @@ export class S3Backend implements Backend {
         if (name !== undefined && Size !== undefined) yield { name, size: Size, ...written };
       }
       options.signal?.throwIfAborted();
+      const last = token;
       token = page.IsTruncated === true ? page.NextContinuationToken : undefined;
-      if (page.IsTruncated === true && token === undefined)
+      if (page.IsTruncated === true && (token === undefined || token === last))
         throw new BackendError(
           `cannot list ${kind} of ${this.location}: the store ends a list in its middle`,
           false,
@@ -140,7 +144,14 @@ export class S3Backend implements Backend {
         });
         const answer = await this.requests.client.send(command, { abortSignal: underway.signal });
         checkRange(object, answer, range);
-        return await bytesOf(answer.Body, answer.ContentLength, this.downloadLimit, underway);
+        return await bytesOf(
+          object,
+          answer.Body,
+          answer.ContentLength,
+          mostBytes(range),
+          this.downloadLimit,
+          underway,
+        );
       } catch (error) {
         if (codeOf(error) === 'NoSuchKey') throw new ObjectNotFoundError(object);
         if (statusOf(error) !== 416 || range === undefined) throw error;
@@ -214,7 +225,10 @@ export class S3Backend implements Backend {
       const { Code = 'Unknown', Message = '', Key = '' } = first;
       throw storeFailure(
         `${what} (${Key.slice(prefix.length)})`,
-        Object.assign(new Error(Message), { name: Code }),
+        Object.assign(new Error(Message), {
+          name: Code,
+          $metadata: { httpStatusCode: PASSING_CODES.has(Code) ? 503 : 400 },
+        }),
       );
     });
   }
@@ -238,6 +252,12 @@ function encryptionHeaders(sse: string | undefined): WriteHeaders {
 /** How many bytes a range names, at most; what is no range rejects. */
 function wantedBytes(object: string, range: ByteRange): number {
   return resolveRange(object, Number.MAX_SAFE_INTEGER, range).length;
+}
+
+/** The longest that an object may be: see the limits of the format. */
+function mostBytes(range: ByteRange | undefined): number {
+  if (range === undefined) return LIMITS.pack;
+  return 'suffix' in range ? range.suffix : range.length;
 }
 
 function rangeHeader(range: ByteRange | undefined): string | undefined {

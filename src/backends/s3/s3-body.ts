@@ -1,6 +1,6 @@
 import type { FileHandle } from 'node:fs/promises';
 import { Readable } from 'node:stream';
-import { BackendError } from '../../core/index.js';
+import { BackendError, DamagedError } from '../../core/index.js';
 import type { Underway } from './s3-request.js';
 import type { Throttle } from './s3-throttle.js';
 
@@ -52,15 +52,22 @@ export function bodyOf(
   return Readable.from(pieces(), { objectMode: false, highWaterMark: PIECE_BYTES });
 }
 
-/** All bytes of an answer. Rejects (retryable) when they are not as many as it announced. */
+/**
+ * All bytes of an answer. Rejects with DamagedError when it announces more than `most`, before memory is taken; retryable when
+ * they are not as many as it announced.
+ */
 export async function bytesOf(
+  object: string,
   body: unknown,
   announced: number | undefined,
+  most: number,
   throttle: Throttle,
   underway: Underway,
 ): Promise<Buffer> {
   if (announced === undefined || !(body instanceof Readable))
     throw new BackendError('the answer has no body', true);
+  if (announced > most)
+    throw new DamagedError(object, `has ${announced} bytes, and what is asked for has at most ${most}`);
   const bytes = Buffer.allocUnsafeSlow(announced);
   let at = 0;
   for await (const piece of body as AsyncIterable<Uint8Array>) {

@@ -107,7 +107,7 @@ const BY_ERRNO: Readonly<Record<string, Verdict>> = {
 };
 
 /** Those of files on this machine, such as a staged one: trying again helps as little as with the local disk. */
-const OF_FILES = new Set(['ENOENT', 'EACCES', 'EISDIR', 'EMFILE', 'ENFILE', 'EIO']);
+const OF_FILES = new Set(['ENOENT', 'EACCES', 'EISDIR', 'EIO', 'ERR_OUT_OF_RANGE']);
 
 /** The status of the answer, undefined when there was none. */
 export function statusOf(error: unknown): number | undefined {

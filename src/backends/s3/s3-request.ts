@@ -59,6 +59,8 @@ export class S3Requests {
       signal?.throwIfAborted();
       return await request({ signal: stopping.signal, moved });
     } catch (error) {
+      // An answer that nobody reads to its end would keep its connection.
+      stopping.abort();
       signal?.throwIfAborted();
       if (isStalled) {
         throw new BackendError(`${what}: the store has been silent for ${this.stallMs / 1000} s`, true, {

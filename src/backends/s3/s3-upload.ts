@@ -14,7 +14,7 @@ import { BackendError } from '../../core/index.js';
 import type { WriteOptions } from '../backend.js';
 import { forEachParallel } from '../parallel.js';
 import { bodyOf, type Content } from './s3-body.js';
-import { statusOf } from './s3-errors.js';
+import { codeOf, statusOf } from './s3-errors.js';
 import type { S3Requests, Underway } from './s3-request.js';
 import type { Throttle } from './s3-throttle.js';
 
@@ -36,7 +36,7 @@ export type WriteHeaders = Pick<
 export function isTaken(error: unknown): boolean {
   return (
     error instanceof BackendError &&
-    (error.cause as { name?: unknown } | undefined)?.name === 'PreconditionFailed'
+    (codeOf(error.cause) === 'PreconditionFailed' || statusOf(error.cause) === 412)
   );
 }
 

@@ -33,8 +33,8 @@ const DAY_SECONDS = 86_400;
 const HELP = `
 The mirror is a repository by itself: it opens with the same passwords. Nothing is decrypted, no password is asked for, and every
 object is verified by its own digest on the way. Running it again sends what is new; it may be interrupted at any time, and snapshots
-and prunes of the source may run meanwhile. Forgotten snapshots are forgotten in the mirror too; what a prune has removed stays there
-for --keep-removed days, since without a password nobody can tell it from what was lost.
+and prunes of the source may run meanwhile. Forgotten snapshots are forgotten in the mirror too; what the repository no longer has, keys
+that were removed among it, stays there for --keep-removed days, since without a password nobody can tell it from what was lost.
 
 Let nothing else write to it: then it is a repository of its own, and the next mirror refuses it.
 
@@ -47,7 +47,7 @@ export const mirror: CommandModule = {
       .requiredOption('--to <location>', 'where the mirror is, or is to be made: a folder or s3:...')
       .option('--dry-run', 'show what would be done, and change nothing')
       .addOption(
-        new Option('--keep-removed <days>', 'keep what a prune has removed from the repository for so long')
+        new Option('--keep-removed <days>', 'keep what the repository no longer has for so long')
           .argParser(wholeNumber(0, 36_500))
           .default(KEPT_DAYS),
       )
@@ -151,8 +151,8 @@ function problemsOf({ damaged, lost, keysLeft }: MirrorReport): Problem[] {
       severity: 'warning' as const,
       code: 'key-left',
       object: `keys/${key}`,
-      reason: 'was removed from the repository and had to stay in the mirror: its password still opens that',
-      hint: 'Remove it there: cbr key remove, with a right to remove objects and another password. Then the next mirror has less to say.',
+      reason: 'was removed from the repository and is still in the mirror: its password opens that',
+      hint: 'It goes when the time of --keep-removed is over and another key is there; with --keep-removed 0 it goes now.',
     })),
   ];
 }

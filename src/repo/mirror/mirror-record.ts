@@ -1,5 +1,6 @@
 import { type Backend, type CallOptions, type ObjectReader, objectPath } from '../../backends/index.js';
 import {
+  BackendError,
   bytesOf,
   CbrError,
   DamagedError,
@@ -115,16 +116,15 @@ export async function writeMemory(
   }
 }
 
-/** Removes the records that no longer count. */
+/** Removes the records that no longer count. A store that refuses it keeps them: they are in nobody's way. */
 export async function removeOldMemories(
   target: Backend,
   number: number,
   options: CallOptions,
 ): Promise<void> {
   const old = (await numbersOf(target, options)).filter((each) => each < number);
-  await target.removeMany(
-    'parity',
-    old.map((each) => `mirror-${each}`),
-    options,
-  );
+  const names = old.map((each) => `mirror-${each}`);
+  await target.removeMany('parity', names, options).catch((error: unknown) => {
+    if (!(error instanceof BackendError) || error.retryable) throw error;
+  });
 }

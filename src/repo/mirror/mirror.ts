@@ -81,8 +81,8 @@ class StartOver extends Error {}
  *    packs. These two wait, see below. Segments that stay name packs that stay: a prune removes them first, so they wait no longer.
  *
  * **What the source has lost is no reason to remove anything.** Without a key nobody can tell a pack that was pruned from one that
- * was lost: so index segments and packs stay for `keepGone`, in which the owner of the source can notice, and stay while anything is
- * found damaged or lost. Of snapshots it can be told: one that was forgotten has a record.
+ * was lost, nor a snapshot that was forgotten, or a key that was removed, from what a thief has put in its place: so all that is
+ * gone stays for `keepGone`, in which the owner of the source can notice, and stays while anything is found damaged or lost.
  *
  * Rejects with `target` when the target is something else than a mirror of this repository, or was written to by anybody else:
  * nothing was changed then; with `busy` when the source never comes to rest.
@@ -149,8 +149,10 @@ class MirrorRun {
     await this.remember(plan, number);
     await this.removeDamaged(replaced);
     await this.copyKinds(copied, ['keys', 'config']);
-    const keysLeft = await this.removeKeys(plan.removedKeys);
     await this.copyKinds(copied, MIRRORED_KINDS.slice(2));
+    // Somebody may have taken it for a repository meanwhile, and rely on what is to go.
+    await this.refuseOthers();
+    const keysLeft = [...plan.waitingKeys, ...(await this.removeKeys(plan))].sort();
     const left = isRemovable ? await this.removeGone(plan) : 0;
     return this.report(plan, restarts, keysLeft, plan.waiting + left);
   }
@@ -323,27 +325,28 @@ class MirrorRun {
   }
 
   /** A key that was removed must open nothing, here neither; but one that opens it must be left. Yields those that had to stay. */
-  private async removeKeys(keys: readonly MirroredObject[]): Promise<string[]> {
+  private async removeKeys({ removedKeys: keys, lost }: MirrorPlan): Promise<string[]> {
     if (keys.length === 0) return [];
     const leaving = new Set(keys.map(({ name }) => name));
     let others = 0;
-    for (const name of (await listObjects(this.target, 'keys', this.call)).keys()) {
-      if (!leaving.has(name)) others++;
+    for (const object of (await listObjects(this.target, 'keys', this.call)).values()) {
+      if (leaving.has(object.name)) continue;
+      if (await this.isProved(this.target, { kind: 'keys', ...object })) others++;
     }
-    const isDamaged = [...this.damaged.values()].some(({ kind }) => kind === 'keys');
-    if (others === 0 || isDamaged || !this.target.capabilities.removable) return [...leaving].sort();
+    const isDoubtful = lost.length > 0 || this.damaged.size > 0;
+    if (others === 0 || isDoubtful || !this.target.capabilities.removable) return [...leaving];
     await this.remove('keys', keys);
     return [];
   }
 
-  /** Yields how many index segments and packs stay although their time is over. */
+  /** Yields how many objects stay although their time is over. */
   private async removeGone({ removed, lost }: MirrorPlan): Promise<number> {
     const isDoubtful = lost.length > 0 || this.damaged.size > 0;
     let left = 0;
     for (const kind of ['snapshots', 'notes', 'index', 'packs'] as const) {
       const its = removed.filter((each) => each.kind === kind);
       if (its.length === 0) continue;
-      if (isDoubtful && (kind === 'index' || kind === 'packs')) left += its.length;
+      if (isDoubtful) left += its.length;
       else if (kind === 'snapshots') await this.remove(kind, await this.forgottenThere(its));
       else await this.remove(kind, its);
     }
@@ -371,7 +374,7 @@ class MirrorRun {
     const removed = totalsOf([...plan.removedKeys, ...plan.removed]);
     this.copied = { objects: copied.totalObjects, bytes: copied.totalBytes };
     this.removed = { objects: removed.totalObjects, bytes: removed.totalBytes };
-    return this.report(plan, 0, [], plan.waiting);
+    return this.report(plan, 0, [...plan.waitingKeys].sort(), plan.waiting);
   }
 
   private report(

@@ -14,7 +14,7 @@ export interface MirrorSituation {
   readonly memory: MirrorMemory | undefined;
   /** Unix seconds. */
   readonly now: number;
-  /** How long index segments and packs stay that the source no longer has, in seconds; undefined: for ever. */
+  /** How long what the source no longer has stays, in seconds; undefined: for ever. */
   readonly keepGone: number | undefined;
 }
 
@@ -27,11 +27,13 @@ export interface MirrorPlan {
   /** What it has under the same name with another length: one of the two is damaged. */
   readonly differing: readonly MirroredObject[];
   readonly present: number;
-  /** Keys that were removed from the source. */
+  /** Keys that were removed from the source so long ago that they go here too. */
   readonly removedKeys: readonly MirroredObject[];
+  /** Names of those that stay for a while. */
+  readonly waitingKeys: readonly string[];
   /** What else goes, in the order of removing; of snapshots and notes only what was forgotten. */
   readonly removed: readonly MirroredObject[];
-  /** Index segments and packs that go later. */
+  /** What goes later, keys left out. */
   readonly waiting: number;
   /** Paths of what the source has lost, since cbr never removes such things; it stays. */
   readonly lost: readonly string[];
@@ -40,8 +42,10 @@ export interface MirrorPlan {
 }
 
 /** Pure; see `mirror` for what is done with it. */
-export function planMirror(situation: MirrorSituation): MirrorPlan {
-  const { source, target, memory } = situation;
+export function planMirror(asked: MirrorSituation): MirrorPlan {
+  const { source, target, memory } = asked;
+  // A clock that was set back must not make everything look as if it had been gone for years.
+  const situation = { ...asked, now: Math.max(asked.now, memory?.time ?? 0) };
   const foreign: string[] = [];
   const copied: MirroredObject[] = [];
   const differing: MirroredObject[] = [];
@@ -62,15 +66,16 @@ export function planMirror(situation: MirrorSituation): MirrorPlan {
     isOver(situation, gone.since.get(`${kind}/${name}`)!),
   );
   const order = ['snapshots', 'notes', 'index', 'packs'] as const;
-  const removed = [...gone.forgotten, ...leaving];
+  const waiting = gone.leaving.filter((each) => !leaving.includes(each));
   return {
     foreign,
     copied,
     differing,
     present,
-    removedKeys: gone.keys,
-    removed: order.flatMap((kind) => removed.filter((each) => each.kind === kind)),
-    waiting: gone.leaving.length - leaving.length,
+    removedKeys: leaving.filter(({ kind }) => kind === 'keys'),
+    waitingKeys: waiting.filter(({ kind }) => kind === 'keys').map(({ name }) => name),
+    removed: order.flatMap((kind) => leaving.filter((each) => each.kind === kind)),
+    waiting: waiting.filter(({ kind }) => kind !== 'keys').length,
     lost: gone.lost,
     nextMemory: isTold(memory, copied, gone.since)
       ? undefined
@@ -85,10 +90,7 @@ function isKnown({ source, memory }: MirrorSituation, kind: MirroredKind, name: 
 }
 
 interface Gone {
-  readonly keys: MirroredObject[];
-  /** Snapshots and notes. */
-  readonly forgotten: MirroredObject[];
-  /** Index segments and packs, which a prune removes. */
+  /** Keys; snapshots and notes that were forgotten; index segments and packs, which a prune removes. */
   readonly leaving: MirroredObject[];
   /** When each of these was first missed. */
   readonly since: Map<string, number>;
@@ -97,23 +99,36 @@ interface Gone {
 
 /** What the target has and the source no longer, by what may have become of it there. */
 function goneFrom({ source, target, memory, now }: MirrorSituation): Gone {
-  const gone: Gone = { keys: [], forgotten: [], leaving: [], since: new Map(), lost: [] };
+  const gone: Gone = { leaving: [], since: new Map(), lost: [] };
+  const wasPruned = hasPruned(source, target, memory);
   for (const kind of MIRRORED_KINDS) {
     for (const object of target[kind].values()) {
       const { name } = object;
       if (source[kind].has(name)) continue;
-      const its = { kind, ...object };
+      const path = `${kind}/${name}`;
       const snapshot = name.split('/')[0]!;
       const isOfForgotten = (kind === 'snapshots' || kind === 'notes') && source.forgotten.has(snapshot);
-      if (kind === 'keys') gone.keys.push(its);
-      else if (isOfForgotten) gone.forgotten.push(its);
-      else if (kind === 'index' || kind === 'packs') {
-        gone.leaving.push(its);
-        gone.since.set(`${kind}/${name}`, memory?.gone.get(`${kind}/${name}`) ?? now);
+      const since = memory?.gone.get(path);
+      const isPruned = kind === 'index' || (kind === 'packs' && (wasPruned || since !== undefined));
+      if (kind === 'keys' || isOfForgotten || isPruned) {
+        gone.leaving.push({ kind, ...object });
+        gone.since.set(path, since ?? now);
       } else gone.lost.push(objectPath(kind, name));
     }
   }
   return gone;
+}
+
+/**
+ * Whether a prune may have removed packs since the last mirror: it has closed its epoch by a lease record before, and drops the
+ * index segments that name what it removes. Packs alone that are gone were lost.
+ */
+function hasPruned(source: Listing, target: Listing, memory: MirrorMemory | undefined): boolean {
+  const isNew = (name: string): boolean => memory?.known.get('leases')?.has(name) !== true;
+  return (
+    [...source.leases.keys()].some(isNew) ||
+    [...target.index.keys()].some((name) => !source.index.has(name) && !memory?.gone.has(`index/${name}`))
+  );
 }
 
 function isOver({ now, keepGone }: MirrorSituation, since: number): boolean {
@@ -128,7 +143,9 @@ function isTold(
 ): boolean {
   if (memory === undefined) return false;
   const isNamed = copied.every(({ kind, name }) => memory.known.get(kind)?.has(name) === true);
-  return isNamed && [...since.keys()].every((path) => memory.gone.has(path));
+  // What has come back must be forgotten too: gone again, it waits anew.
+  const isSame = memory.gone.size === since.size && [...since.keys()].every((path) => memory.gone.has(path));
+  return isNamed && isSame;
 }
 
 function allNames(source: Listing, target: Listing): MirrorMemory['known'] {

@@ -222,8 +222,16 @@ function startHeart({ repository, options }: PruneRun, epoch: number): Heart {
   };
   let beating = Promise.resolve();
   // A beat that fails says nothing about the prune: if it was taken over, its CLOSE will find that.
+  // None while one is under way: while a store is away they would queue, each with its own patience.
+  let isBeating = false;
   const timer = setInterval(() => {
-    beating = beating.then(beat).catch(() => undefined);
+    if (isBeating) return;
+    isBeating = true;
+    beating = beat()
+      .catch(() => undefined)
+      .finally(() => {
+        isBeating = false;
+      });
   }, options.timing.heartbeatMs);
   timer.unref();
   return {

@@ -143,7 +143,8 @@ export class CopiedIds {
       const value = Buffer.alloc(20);
       value.write(id, 0, 'hex');
       value.writeUInt32LE(generation, 16);
-      store.put('sessions', numberKey(number), value);
+      // What a private cache has seen is not what the shared one will have.
+      if (this.isLasting) store.put('sessions', numberKey(number), value);
       store.put('meta', NEXT, u32(number + 1));
       return number;
     });

@@ -268,6 +268,7 @@ export class WindowRunner {
       ) {
         throw error;
       }
+      if (await this.its.blocks.isAway(error)) throw error;
       // The repository's fault, of these blocks only: the files that need them fail, the others go on.
       for (let block = 0; block < read.blocks; block++) this.doubts.doubt(read.pack, read.firstBlock + block);
       for (const part of involved) {
