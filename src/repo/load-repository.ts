@@ -14,6 +14,11 @@ export function recordMemory(cache: RepositoryCache): RecordMemory {
   };
 }
 
+/** As `recordMemory`, for what an outcome or an epoch is judged by. */
+export function memoryFor({ cache, waitingMs }: Pick<Repository, 'cache' | 'waitingMs'>): RecordMemory {
+  return { ...recordMemory(cache), changes: waitingMs !== undefined };
+}
+
 /** What a command knows of the repository after reading it in the order of rule 8. */
 export interface LoadedRepository {
   readonly view: RepositoryView;
@@ -34,7 +39,7 @@ async function load(repository: Repository, recent: RepositoryView | undefined):
   const { backend, records, cache, waitingMs } = repository;
   for (let readings = 1; ; readings++) {
     const isRecent = readings === 1 && recent !== undefined;
-    const view = isRecent ? recent : await readView(backend, records, recordMemory(cache));
+    const view = isRecent ? recent : await readView(backend, records, memoryFor(repository));
     const sync = await syncIndex({ backend, records, cache }, view, readable(view, waitingMs !== undefined));
     if (readings === MOST_READINGS || !(await isOutdated(repository, view, sync))) return { view, sync };
   }

@@ -18,6 +18,11 @@ type RememberedKind = 'snapshots' | 'forgotten' | 'leases' | 'notes';
 export interface RecordMemory {
   get(kind: RememberedKind, name: string): Uint8Array | undefined;
   put(kind: RememberedKind, name: string, stored: Uint8Array): void;
+  /**
+   * Where a name can be written twice, a commit may take the place of a fence, and one closing record that of another, of the same
+   * length: only commits are remembered then.
+   */
+  readonly changes?: boolean;
 }
 
 /** What everybody reads before acting, in the order of docs/protocol.md rule 8. */
@@ -80,8 +85,9 @@ async function readOutcomes(
     if (stored === undefined) continue;
     try {
       if (stored instanceof CbrError) throw stored;
-      outcomes.set(sid, decodeRecord('snapshots', name, outcomeRecord, stored, its));
-      if (isNew) memory.put('snapshots', name, stored);
+      const outcome = decodeRecord('snapshots', name, outcomeRecord, stored, its);
+      outcomes.set(sid, outcome);
+      if (isNew && (outcome.outcome === 'commit' || !memory.changes)) memory.put('snapshots', name, stored);
     } catch (error) {
       outcomes.set(sid, asDamage(error));
     }
@@ -158,7 +164,7 @@ async function readLeases(
   for (const name of await listNames(backend, 'leases')) {
     const number = /^prune\/([1-9][0-9]{0,8})$/.exec(name)?.[1];
     if (number === undefined) continue;
-    const kept = memory.get('leases', name);
+    const kept = memory.changes ? undefined : memory.get('leases', name);
     try {
       const stored = kept ?? (await backend.read('leases', name));
       leases.set(Number(number), decodeRecord('leases', name, leaseRecord, stored, its));

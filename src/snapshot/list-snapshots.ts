@@ -1,5 +1,5 @@
 import { CbrError, FormatError, isSessionId, type SessionId } from '../core/index.js';
-import { type NoteRecord, type Repository, readNotes, readView, recordMemory } from '../repo/index.js';
+import { memoryFor, type NoteRecord, type Repository, readNotes, readView } from '../repo/index.js';
 import { withNote } from './notes.js';
 import { type Snapshot, snapshotOf } from './snapshot-record.js';
 
@@ -26,8 +26,8 @@ export interface NotedSnapshots extends ListedSnapshots {
 
 /** As `listSnapshots`, with the notes themselves. */
 export async function listWithNotes(repository: Repository): Promise<NotedSnapshots> {
-  const { backend, records, cache } = repository;
-  const memory = recordMemory(cache);
+  const { backend, records } = repository;
+  const memory = memoryFor(repository);
   const begun = repository.now();
   const view = await readView(backend, records, memory);
   repository.recentView.keep(view, begun);

@@ -2,8 +2,14 @@ import { createHash, randomBytes } from 'node:crypto';
 import { chmodSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type Backend, MemoryBackend, OBJECT_KINDS, openLocalBackend } from '../../dist/backends/index.js';
-import { BackendError } from '../../dist/core/index.js';
+import {
+  type Backend,
+  forwardTo,
+  MemoryBackend,
+  OBJECT_KINDS,
+  openLocalBackend,
+} from '../../dist/backends/index.js';
+import { BackendError, ObjectNotFoundError } from '../../dist/core/index.js';
 import { forgetSnapshot, type ScrubReport, scrub } from '../../dist/repo/index.js';
 import { Copy, filledScratch } from './check-subject.js';
 import { prune } from './prune-subject.js';
@@ -54,6 +60,22 @@ describe('a scrub of a repository', () => {
     );
     const { damaged } = await scrubbed(copy.repo);
     expect(damaged.map(({ object }) => object)).toEqual(flipped.sort());
+  });
+
+  test('what is listed and is not there was lost by the store', async () => {
+    const copy = new Copy(original);
+    const [lost = ''] = copy.objects('packs');
+    const name = lost.split('/').at(-1)!;
+    const refusing = (medium: Backend): Backend => ({
+      ...forwardTo(medium),
+      read: async (kind, wanted, ...rest) => {
+        if (wanted === name) throw new ObjectNotFoundError(lost);
+        return medium.read(kind, wanted, ...rest);
+      },
+    });
+    const { damaged, gone } = await scrubbed(copy.repo, refusing);
+    expect(damaged).toMatchObject([{ object: lost, reason: 'is listed, and cannot be read' }]);
+    expect(gone).toBe(0);
   });
 
   test('tells what is cut short, what is empty, and names that are none of ours', async () => {

@@ -1,5 +1,5 @@
 import type { ProcessIdentity } from '../../core/index.js';
-import { recordMemory } from '../load-repository.js';
+import { memoryFor } from '../load-repository.js';
 import type { Repository } from '../repository.js';
 import { hasOutcome, listSessions } from '../session.js';
 import { readView } from '../view.js';
@@ -39,9 +39,9 @@ export async function pruneStatus(
   repository: Repository,
   examine: (process: ProcessIdentity) => ProcessState,
 ): Promise<PruneStatus> {
-  const { backend, records, cache, waitingMs } = repository;
+  const { backend, records, waitingMs } = repository;
   const packs = new Map<string, number>();
-  const view = await readView(backend, records, recordMemory(cache), async () => {
+  const view = await readView(backend, records, memoryFor(repository), async () => {
     for await (const { name, size } of backend.list('packs')) packs.set(name, size);
   });
   const { held } = await readLeaseState(repository);

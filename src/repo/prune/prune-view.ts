@@ -1,6 +1,6 @@
 import { CbrError, DamagedError, type ObjectDigest, type SessionId } from '../../core/index.js';
 import { type SyncReport, syncIndex } from '../index-sync.js';
-import { isOutdated, recordMemory, undecidedAuthors } from '../load-repository.js';
+import { isOutdated, memoryFor, undecidedAuthors } from '../load-repository.js';
 import type { OutcomeRecord } from '../records.js';
 import { hasOutcome } from '../session.js';
 import { neverCounts, type RepositoryView, readView, segmentCounts } from '../view.js';
@@ -28,12 +28,12 @@ export async function readPruneView(
   run: PruneRun,
   own: { readonly epoch: number; readonly segments: ReadonlySet<ObjectDigest> } | undefined,
 ): Promise<PruneView> {
-  const { backend, records, cache, waitingMs } = run.repository;
+  const { backend, records, waitingMs } = run.repository;
   // What counted for somebody once may be the only place of something there (docs/protocol.md, V3).
   const isWaiting = waitingMs !== undefined;
   for (let readings = 1; ; readings++) {
     const packs = new Map<ObjectDigest, number>();
-    const whole = await readView(backend, records, recordMemory(cache), async () => {
+    const whole = await readView(backend, records, memoryFor(run.repository), async () => {
       for await (const { name, size } of backend.list('packs')) packs.set(name as ObjectDigest, size);
     });
     const view = withoutAbout(whole);

@@ -1,5 +1,5 @@
 import { CbrError, type ObjectDigest, ObjectExistsError } from '../../core/index.js';
-import { loadRepository, recordMemory } from '../load-repository.js';
+import { loadRepository, memoryFor } from '../load-repository.js';
 import { encodeRecord } from '../record-store.js';
 import { markRecord } from '../records.js';
 import { type FoundSession, listSessions } from '../session.js';
@@ -134,10 +134,10 @@ async function lookAround(
   own: ReadonlySet<ObjectDigest>,
   time: { readonly now: number; readonly waitingMs: number },
 ): Promise<{ readonly pending: PruneSummary['pending']; readonly work: WaitingWork }> {
-  const { backend, records, cache } = run.repository;
+  const { backend, records } = run.repository;
   const sessions = await listSessions(run.repository, { leftovers: true, ended: 'name' });
   const silent = await fenceSilent(run, await withoutOutcome(run, sessions), time);
-  const before = await readView(backend, records, recordMemory(cache));
+  const before = await readView(backend, records, memoryFor(run.repository));
   const epochs = await readWaitingEpochs(run.repository, before);
   const listed = new Map(sessions.map((session) => [session.id, session]));
   const { ripe, pending } = ripeEpochs(epochs, before, time, listed, silent);

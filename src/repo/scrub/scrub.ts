@@ -61,7 +61,8 @@ export async function scrub(backend: ObjectReader, options: ScrubOptions): Promi
   }
   const damaged: DamagedObject[] = [];
   const totalBytes = listed.reduce((sum, { size }) => sum + size, 0);
-  let [objects, bytes, gone] = [0, 0, 0];
+  let [objects, bytes] = [0, 0];
+  const gone = new Map<ObjectKind, Set<string>>();
   let unreadable: BackendError | undefined;
   await forEachParallel(listed, backend.concurrency, async ({ kind, name, size }) => {
     signal.throwIfAborted();
@@ -69,7 +70,7 @@ export async function scrub(backend: ObjectReader, options: ScrubOptions): Promi
     try {
       await twiceIfDamaged(() => proveObject(backend, kind, { name, size }, { signal }));
     } catch (error) {
-      if (error instanceof ObjectNotFoundError) gone++;
+      if (error instanceof ObjectNotFoundError) gone.set(kind, (gone.get(kind) ?? new Set()).add(name));
       else if (error instanceof DamagedError) {
         damaged.push({ kind, object, reason: error.message.replace(`${object}: `, '') });
       } else if (error instanceof BackendError && !error.retryable) {
@@ -84,8 +85,16 @@ export async function scrub(backend: ObjectReader, options: ScrubOptions): Promi
   });
   // Of a disk that is gone, or a key that may read nothing, there is no more to say.
   if (unreadable !== undefined && damaged.length === listed.length) throw unreadable;
+  // Whoever removes something takes it out of the lists: what stays there and cannot be read was lost by the store.
+  for (const [kind, names] of gone) {
+    for await (const { name } of backend.list(kind, { signal })) {
+      if (!names.delete(name)) continue;
+      damaged.push({ kind, object: objectPath(kind, name), reason: 'is listed, and cannot be read' });
+    }
+  }
+  const removed = [...gone.values()].reduce((sum, names) => sum + names.size, 0);
   damaged.sort((a, b) => (a.object < b.object ? -1 : 1));
-  return { objects: objects - gone, bytes, gone, damaged, strangers: strangers.sort() };
+  return { objects: objects - removed, bytes, gone: removed, damaged, strangers: strangers.sort() };
 }
 
 function noRepository({ location }: ObjectReader): CbrError {

@@ -11,6 +11,7 @@ import {
 } from '../../policy/index.js';
 import {
   doubtfulNotes,
+  memoryFor,
   type Repository,
   readStoredPolicies,
   readView,
@@ -126,6 +127,7 @@ async function keepTakenLast(
   return { plan: { ...plan, groups: kept }, forget: forget.map(({ id }) => id) };
 }
 
-function view({ backend, records, cache }: Repository) {
-  return readView(backend, records, recordMemory(cache));
+function view(repository: Repository) {
+  const { backend, records } = repository;
+  return readView(backend, records, memoryFor(repository));
 }
