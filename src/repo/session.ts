@@ -175,6 +175,7 @@ export async function registerSession(
         if (sleep !== undefined && !(await hasCommitted(its, id))) throw fenced(id, undefined);
       } catch (error) {
         over = true;
+        if (isUnknown(error) && (await hasCommitted(its, id).catch(() => false))) return;
         if (!(error instanceof ObjectExistsError) && !isFenced(error)) throw error;
         await clearSession(backend, id);
         throw isFenced(error) ? error : fenced(id, error);
@@ -214,6 +215,11 @@ async function isRegistered(backend: Backend, id: SessionId): Promise<boolean> {
 }
 
 /** Whether the outcome of a session that has just committed is its commit, or was: it may be forgotten by now. */
+/** Whether a write may have taken place although it failed (rule 11: read it back). */
+function isUnknown(error: unknown): boolean {
+  return error instanceof BackendError && error.retryable;
+}
+
 async function hasCommitted({ backend, records }: SessionContext, id: SessionId): Promise<boolean> {
   try {
     return (await readRecord(backend, 'snapshots', id, outcomeRecord, records)).outcome === 'commit';

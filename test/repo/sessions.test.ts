@@ -60,6 +60,38 @@ describe('a session', () => {
     expect(await outcomeOf(its, session.id)).toMatchObject({ outcome: 'commit' });
   });
 
+  test('whose commit took place although its answer was lost has committed', async () => {
+    const inner = new MemoryBackend();
+    const lost = withFaults(inner, ({ operation, kind }) =>
+      operation === 'write' && kind === 'snapshots' ? { when: 'after' } : undefined,
+    );
+    const its = context(lost);
+    const session = await registerSession(its, identity, 0);
+    await session.commit(OUTCOME);
+    expect(await outcomeOf(its, session.id)).toMatchObject({ outcome: 'commit' });
+    const away = withFaults(inner, ({ kind }) => (kind === 'snapshots' ? { when: 'before' } : undefined));
+    const other = await registerSession(context(away), identity, 0);
+    await expect(other.commit(OUTCOME)).rejects.toMatchObject({ code: 'backend' });
+    expect(await names(inner, 'snapshots')).toEqual([session.id]);
+  });
+
+  test('one of whose beats arrived although its answer was lost beats on', async () => {
+    const inner = new MemoryBackend();
+    let isLost = true;
+    const its = context(
+      withFaults(inner, ({ names: [name = ''] }) =>
+        isLost && name.endsWith('/2') ? { when: 'after' } : undefined,
+      ),
+    );
+    const session = await registerSession(its, identity, 0);
+    await session.beat();
+    await expect(session.beat()).rejects.toMatchObject({ code: 'backend' });
+    isLost = false;
+    await session.beat();
+    await session.beat();
+    expect((await listSessions(its))[0]!.beat).toBe(3);
+  });
+
   test('beats: one heartbeat beside number 0, each with the next number', async () => {
     const its = context();
     const session = await registerSession(its, identity, 0);
@@ -182,10 +214,15 @@ describe('of commit and fence', () => {
     expect([...results].sort()).toEqual(['commit', 'fence']);
   });
 
-  test('a commit whose answer was lost is there', async () => {
+  test('a commit whose answer was lost, and that cannot be read back, is there', async () => {
     const memory = new MemoryBackend();
     const session = await registerSession(
-      context(withFaults(memory, failAt(2, { when: 'after' }))),
+      context(
+        withFaults(memory, ({ number, operation, kind }) => {
+          if (operation === 'read' && kind === 'snapshots') return { when: 'before' };
+          return number === 2 ? { when: 'after' } : undefined;
+        }),
+      ),
       identity,
       0,
     );
