@@ -1,13 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import {
-  type Backend,
-  failAt,
-  MemoryBackend,
-  type ObjectKind,
-  withFaults,
-} from '../../dist/backends/index.js';
+import { type Backend, MemoryBackend, type ObjectKind, withFaults } from '../../dist/backends/index.js';
 import { chunkIdAt, type ObjectDigest, ownIdentity, type SessionId, toHex } from '../../dist/core/index.js';
 import {
   beginSession,
