@@ -135,31 +135,35 @@ export class S3Backend implements Backend {
       return new Uint8Array(0);
     }
     const Range = rangeHeader(range);
-    return this.requests.run(`cannot read ${object}`, options, async (underway) => {
-      try {
-        const command = new GetObjectCommand({
-          Bucket: bucket,
-          Key,
-          ...(Range === undefined ? {} : { Range }),
-        });
-        const answer = await this.requests.client.send(command, { abortSignal: underway.signal });
-        checkRange(object, answer, range);
-        return await bytesOf(
-          object,
-          answer.Body,
-          answer.ContentLength,
-          mostBytes(range),
-          this.downloadLimit,
-          underway,
-        );
-      } catch (error) {
-        if (codeOf(error) === 'NoSuchKey') throw new ObjectNotFoundError(object);
-        if (statusOf(error) !== 416 || range === undefined) throw error;
-        // An empty object has no last bytes.
-        if ('suffix' in range) return new Uint8Array(0);
-        throw beyondEnd(object, range.offset, range.length, undefined);
-      }
-    });
+    return this.requests.run(
+      `cannot read ${object}`,
+      { ...options, isBody: isBody(kind) },
+      async (underway) => {
+        try {
+          const command = new GetObjectCommand({
+            Bucket: bucket,
+            Key,
+            ...(Range === undefined ? {} : { Range }),
+          });
+          const answer = await this.requests.client.send(command, { abortSignal: underway.signal });
+          checkRange(object, answer, range);
+          return await bytesOf(
+            object,
+            answer.Body,
+            answer.ContentLength,
+            mostBytes(range),
+            this.downloadLimit,
+            underway,
+          );
+        } catch (error) {
+          if (codeOf(error) === 'NoSuchKey') throw new ObjectNotFoundError(object);
+          if (statusOf(error) !== 416 || range === undefined) throw error;
+          // An empty object has no last bytes.
+          if ('suffix' in range) return new Uint8Array(0);
+          throw beyondEnd(object, range.offset, range.length, undefined);
+        }
+      },
+    );
   }
 
   async write(
@@ -181,7 +185,7 @@ export class S3Backend implements Backend {
     const what = `cannot write ${object} to ${this.location}`;
     const create = async (content: Content): Promise<void> => {
       try {
-        await this.uploads.create(what, key, content, headers, options);
+        await this.uploads.create(what, key, content, headers, { ...options, isBody: isBody(kind) });
       } catch (error) {
         if (!isTaken(error)) throw error;
         // Something between us and the store may have sent the request twice (B3).
@@ -240,6 +244,11 @@ export class S3Backend implements Backend {
   async close(): Promise<void> {
     this.requests.client.destroy();
   }
+}
+
+/** Those are large; all other objects are a few kilobytes, and some of them say that a session lives. */
+function isBody(kind: ObjectKind): boolean {
+  return kind === 'packs' || kind === 'index';
 }
 
 function encryptionHeaders(sse: string | undefined): WriteHeaders {

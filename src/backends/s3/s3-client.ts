@@ -20,7 +20,8 @@ const ANY_REGION = 'us-east-1';
 
 /**
  * The SDK's client for a location: credentials from the SDK's own chain; no retries, ours know which writes are ambiguous;
- * checksums only where they are required, because compatible stores refuse the newer ones. Rejects with `usage` when the
+ * checksums only where they are required, because compatible stores refuse the newer ones; one connection more than `connections`,
+ * for what must not wait (see `Turns`). Rejects with `usage` when the
  * certificates cannot be read.
  */
 export async function s3Client(
@@ -29,7 +30,7 @@ export async function s3Client(
   connections: number,
 ): Promise<S3Client> {
   const { endpoint } = location;
-  const agent = { keepAlive: true, maxSockets: connections };
+  const agent = { keepAlive: true, maxSockets: connections + 1 };
   const authority = await trusted(options.caFile);
   const config: S3ClientConfig = {
     maxAttempts: 1,

@@ -8,8 +8,14 @@ import { Turns } from './s3-turns.js';
 /** A request of which nothing moved for so long is given up: the store, or something on the way, has forgotten it. */
 const STALL_MS = 60_000;
 
+export interface RequestOptions extends CallOptions {
+  /** It carries the body of a pack or of an index segment: what is small and cannot wait passes it. */
+  readonly isBody?: boolean;
+}
+
 /** What a request under way is given. */
 export interface Underway {
+  readonly isBody: boolean;
   /** Aborted by the caller's signal, and when nothing has moved for too long. */
   readonly signal: AbortSignal;
   /** Says that something has moved. */
@@ -20,7 +26,7 @@ export interface Underway {
 export class S3Requests {
   private readonly turns: Turns;
 
-  /** `connections`: how many requests are under way at the same time; the client must have as many. */
+  /** `connections`: how many requests are under way at the same time; the client must have one more, see `Turns`. */
   constructor(
     readonly client: S3Client,
     readonly location: S3Location,
@@ -36,12 +42,12 @@ export class S3Requests {
    */
   async run<T>(
     what: string,
-    { signal }: CallOptions,
+    { signal, isBody = false }: RequestOptions,
     request: (underway: Underway) => Promise<T>,
   ): Promise<T> {
     signal?.throwIfAborted();
     // Whoever waits for others is not kept waiting by the store.
-    await this.turns.begin(signal);
+    await this.turns.begin(signal, isBody);
     const stopping = new AbortController();
     const onAbort = (): void => stopping.abort(signal?.reason);
     signal?.addEventListener('abort', onAbort, { once: true });
@@ -57,7 +63,7 @@ export class S3Requests {
     try {
       // It may have been aborted at the very moment at which its turn came.
       signal?.throwIfAborted();
-      return await request({ signal: stopping.signal, moved });
+      return await request({ signal: stopping.signal, moved, isBody });
     } catch (error) {
       // An answer that nobody reads to its end would keep its connection.
       stopping.abort();

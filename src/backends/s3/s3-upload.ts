@@ -53,11 +53,11 @@ export class S3Uploads {
     key: string,
     content: Content,
     headers: WriteHeaders,
-    options: WriteOptions,
+    { isBody, ...options }: WriteOptions & { readonly isBody: boolean },
   ): Promise<void> {
     if (content.size > SINGLE_BYTES) return this.createInParts(what, key, content, headers, options);
     const sha256 = options.sha256 ?? (await sha256Of(content, 0, content.size));
-    await this.requests.run(what, options, (underway) =>
+    await this.requests.run(what, { ...options, isBody }, (underway) =>
       this.send(content, 0, content.size, underway, (Body, ContentLength, client, signal) => {
         const command = new PutObjectCommand({
           ...this.address(key),
@@ -94,7 +94,7 @@ export class S3Uploads {
         const PartNumber = start / PART_BYTES + 1;
         const end = Math.min(content.size, start + PART_BYTES);
         const sha256 = await sha256Of(content, start, end);
-        const { ETag } = await requests.run(what, options, (underway) =>
+        const { ETag } = await requests.run(what, { ...options, isBody: true }, (underway) =>
           this.send(content, start, end, underway, (Body, ContentLength, client, signal) => {
             const command = new UploadPartCommand({ ...address, UploadId, PartNumber, Body, ContentLength });
             declareDigest(command, sha256);
