@@ -84,7 +84,9 @@ export function decodeConfig(stored: Uint8Array, number: number): FoundConfig {
  * in whether it is encrypted was put beside it by somebody else. Rejects with `no-repository` when there is none, with
  * DamagedError when all are damaged, with `newer-format` when one above the whole ones is from a newer program.
  */
-export async function readConfigs(backend: ObjectReader): Promise<FoundConfigs> {
+export async function readConfigs(
+  backend: Pick<ObjectReader, 'location' | 'list' | 'read'>,
+): Promise<FoundConfigs> {
   const numbers: number[] = [];
   for await (const { name } of backend.list('config')) {
     if (/^[1-9][0-9]{0,8}$/.test(name)) numbers.push(Number(name));

@@ -84,7 +84,9 @@ export interface FoundSlots {
 }
 
 /** All slots that can be read, and what is wrong with the others. */
-export async function readSlots(backend: ObjectReader): Promise<FoundSlots> {
+export async function readSlots(
+  backend: Pick<ObjectReader, 'location' | 'list' | 'read'>,
+): Promise<FoundSlots> {
   const slots: FoundSlot[] = [];
   const damaged: DamagedError[] = [];
   const names: string[] = [];

@@ -19,23 +19,18 @@ import {
   type RowStore,
   type RowStoreKind,
 } from './cache/index.js';
-import {
-  checkConfig,
-  countingConfig,
-  createConfig,
-  type FoundConfig,
-  type FoundConfigs,
-  readConfigs,
-} from './config.js';
-import { createKeySlot, type KeySlot, openKeySlots, readSlots } from './key-slots.js';
+import { checkConfig, countingConfig, createConfig, type FoundConfig, readConfigs } from './config.js';
+import { createKeySlot, type KeySlot } from './key-slots.js';
 import { type Keys, keysFrom } from './keys.js';
 import { checkModePin } from './mode-pin.js';
 import { mediumOptions, openStore, type Report, type StoreAccess, wrapped } from './open-store.js';
 import { RecentView } from './recent-view.js';
 import type { RecordContext } from './record-store.js';
 import type { ConfigRecord } from './records.js';
+import { areListed, asReader, keepOpening, notingOpening, rememberedOpening } from './remembered-opening.js';
 import { waitingMsOf } from './stored-probe.js';
 import { tryNewStore } from './try-store.js';
+import { type Unlocking, unlock } from './unlock.js';
 
 /** Packs of trees that are kept of a repository on another machine: those of some ten million files. */
 const PACK_CACHE_BYTES = 2 ** 30;
@@ -92,23 +87,27 @@ export interface Repository {
 
 /** Opens a repository. Rejects with `no-repository`, `wrong-password`, DamagedError, `newer-format`. */
 export async function openRepository(options: OpenOptions): Promise<Repository> {
+  const { kind, text } = parseLocation(options.location);
+  const remembered = kind === 'local' ? undefined : rememberedOpening(options.cacheRoot, cacheSuffix(text));
+  let asked: Promise<Uint8Array> | undefined;
+  const password = (): Promise<Uint8Array> => {
+    asked ??= options.password();
+    return asked;
+  };
+  // Begun before the store is asked, and counts only if that lists the same.
+  const early = remembered && unlock(asReader(remembered, text), password, options.portable);
+  early?.catch(() => undefined);
   const backend = await openStore(options);
   try {
-    // At the same time: where each takes a round trip, one is spared.
-    const slots = readSlots(backend);
-    slots.catch(() => undefined);
-    const found = await readConfigs(backend);
-    const algorithms = await loadAlgorithms(options.portable);
-    const { repository: repositoryId, encrypted } = found[0].config;
-    if (!encrypted) {
-      const keys = keysFrom({ repositoryId }, algorithms);
-      return await assemble(options, backend, found, algorithms, Promise.resolve({ keys }));
-    }
-    const unlock = async (password: Uint8Array): Promise<Unlocked> => {
-      const { master, slot } = await openKeySlots(await slots, repositoryId, password, algorithms);
-      return { keys: keysFrom({ repositoryId, master }, algorithms), slot };
-    };
-    return await assemble(options, backend, found, algorithms, unlock(await options.password()));
+    if (early !== undefined && (await areListed(backend, remembered!)))
+      return await assemble(options, backend, await early);
+    const objects = { config: new Map<string, Uint8Array>(), keys: new Map<string, Uint8Array>() };
+    const reader = notingOpening(backend, objects);
+    const opening = await assemble(options, backend, await unlock(reader, password, options.portable));
+    // Without keys nothing tells another repository at the same place from this one.
+    if (kind !== 'local' && objects.keys.size > 0)
+      keepOpening(cacheFolder(options, opening.config, text), objects);
+    return opening;
   } catch (error) {
     await backend.close();
     throw error;
@@ -157,25 +156,18 @@ export async function initRepository(options: OpenOptions, parameters: InitParam
     });
     backend.room?.reserve();
     const unlocked = Promise.resolve({ keys, slot });
-    return await assemble(options, backend, await readConfigs(backend), algorithms, unlocked);
+    return await assemble(options, backend, { found: await readConfigs(backend), algorithms, unlocked });
   } catch (error) {
     await backend.close();
     throw error;
   }
 }
 
-interface Unlocked {
-  readonly keys: Keys;
-  readonly slot?: KeySlot | undefined;
-}
-
-/** Opens the cache while the password is stretched, which takes 0.2 s in a thread of its own. */
+/** Opens the cache while the password is stretched. */
 async function assemble(
   options: OpenOptions,
   backend: Backend,
-  found: FoundConfigs,
-  algorithms: Algorithms,
-  unlocking: Promise<Unlocked>,
+  { found, algorithms, unlocked: unlocking }: Unlocking,
 ): Promise<Repository> {
   const { encrypted } = found[0].config;
   const checkMode = (): void => checkModePin(options.cacheRoot, backend.location, encrypted);
@@ -252,10 +244,8 @@ function cacheOptions(
   location: string,
   config: ConfigRecord,
 ): CacheOptions {
-  const id = toHex(config.repository);
-  const place = createHash('sha256').update(location).digest('hex').slice(0, 16);
   return {
-    folder: join(options.cacheRoot, `${id.slice(0, 16)}-${place}`),
+    folder: cacheFolder(options, config, location),
     repositoryId: config.repository,
     encrypted: config.encrypted,
     location,
@@ -263,6 +253,15 @@ function cacheOptions(
     now: options.now,
     report: options.report,
   };
+}
+
+function cacheFolder({ cacheRoot }: OpenOptions, { repository }: ConfigRecord, location: string): string {
+  return join(cacheRoot, `${toHex(repository).slice(0, 16)}${cacheSuffix(location)}`);
+}
+
+/** Ends the names of the caches of all repositories that were ever at that location. */
+function cacheSuffix(location: string): string {
+  return `-${createHash('sha256').update(location).digest('hex').slice(0, 16)}`;
 }
 
 async function openRepositoryCache(options: OpenOptions, place: CacheOptions): Promise<RepositoryCache> {
