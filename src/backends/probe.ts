@@ -1,5 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { CbrError, DamagedError, ObjectExistsError, ObjectNotFoundError, sameBytes } from '../core/index.js';
+import {
+  BackendError,
+  CbrError,
+  DamagedError,
+  ObjectExistsError,
+  ObjectNotFoundError,
+  sameBytes,
+} from '../core/index.js';
 import type { Backend, ByteRange, CallOptions } from './backend.js';
 import type { StoreFacts } from './store-facts.js';
 
@@ -39,12 +46,26 @@ const CONTENT_BYTES = 4096;
 /** One race can be won by chance. */
 const ROUNDS = 4;
 
+/** Another machine clears left-over probes away in one go: not again and again. */
+const TRIES = 3;
+
 /**
  * Tries a store: what it does counts, not what it says. Writes a few small objects `parity/probe-<hex>` and removes them if
- * it may. Rejects when it cannot even write, or the store fails in a way that another try may get past.
+ * it may. Rejects when it cannot even write, the store fails in a way that another try may get past, or others remove these
+ * objects each time: a write that another machine made room for looks as if it had overwritten.
  */
 export async function probeBackend(backend: Backend, options: ProbeOptions = {}): Promise<ProbeResult> {
-  return new Probe(backend, options).run();
+  for (let left = TRIES; left > 0; left--) {
+    const result = await new Probe(backend, options).run();
+    if (result !== undefined) return result;
+  }
+  throw new BackendError(
+    `${backend.location} could not be tried: each time the objects of the trial were removed by someone else`,
+    true,
+    {
+      hint: 'wait until no other cbr prune and no cbr doctor --clean runs there, then run the command again',
+    },
+  );
 }
 
 /** What probes left behind that were broken off, or whose key may not remove. */
@@ -68,11 +89,15 @@ class Probe {
     this.rounds = rounds;
   }
 
-  async run(): Promise<ProbeResult> {
+  /** Undefined when it was disturbed, so that what it found missing may be there. */
+  async run(): Promise<ProbeResult | undefined> {
     const { backend, call } = this;
+    // Its name comes before all others in a list: whoever clears them away removes it too, and first.
+    const witness = this.newName('probe-0');
     const name = this.newName();
     const content = randomBytes(CONTENT_BYTES);
     try {
+      await backend.write('parity', witness, Buffer.from('witness'), call);
       await backend.write('parity', name, content, call);
       const verdicts: Record<Probed, Verdict> = {
         'read-after-write': await this.tried('read-after-write', () => this.holds(name, content)),
@@ -83,6 +108,8 @@ class Probe {
         'create-only': await this.tried('create-only', () => this.isCreateOnly(name, content)),
         removal: await this.tried('removal', () => this.removes(name)),
       };
+      const isLacking = PROBED.some((thing) => thing !== 'removal' && verdicts[thing] === 'missing');
+      if (isLacking && !(await this.isThere(witness))) return undefined;
       const facts = await backend.examine?.(call);
       return { verdicts, reasons: this.reasons, facts };
     } finally {
@@ -91,8 +118,8 @@ class Probe {
     }
   }
 
-  private newName(): string {
-    const name = `probe-${randomBytes(8).toString('hex')}`;
+  private newName(start = 'probe-1'): string {
+    const name = `${start}${randomBytes(8).toString('hex')}`;
     this.written.push(name);
     return name;
   }
@@ -179,12 +206,15 @@ class Probe {
 
   private async removes(name: string): Promise<boolean> {
     await this.backend.remove('parity', name, this.call);
-    if ((await this.listed(name)).length > 0) return false;
+    return (await this.listed(name)).length === 0 && !(await this.isThere(name));
+  }
+
+  private async isThere(name: string): Promise<boolean> {
     try {
       await this.backend.stat('parity', name, this.call);
-      return false;
+      return true;
     } catch (error) {
-      if (error instanceof ObjectNotFoundError) return true;
+      if (error instanceof ObjectNotFoundError) return false;
       throw error;
     }
   }

@@ -31,6 +31,51 @@ async function verdictsOf(backend: Backend): Promise<ProbeResult['verdicts']> {
   return (await probeBackend(backend)).verdicts;
 }
 
+/** `inner`, of which another machine clears all probes away before the calls of those numbers. */
+function clearedAt(inner: Backend, isMoment: (call: number) => boolean): Backend {
+  let calls = 0;
+  const before = async (): Promise<void> => {
+    if (isMoment(++calls)) await inner.removeMany('parity', await leftProbes(inner));
+  };
+  return {
+    ...inner,
+    removeMany: (...call) => inner.removeMany(...call),
+    close: () => inner.close(),
+    write: async (...call) => {
+      await before();
+      return inner.write(...call);
+    },
+    read: async (...call) => {
+      await before();
+      return inner.read(...call);
+    },
+    stat: async (...call) => {
+      await before();
+      return inner.stat(...call);
+    },
+    list: async function* (...call) {
+      await before();
+      yield* inner.list(...call);
+    },
+    remove: async (...call) => {
+      await before();
+      return inner.remove(...call);
+    },
+  };
+}
+
+/** How many calls an undisturbed probe makes. */
+async function callsOf(inner: Backend): Promise<number> {
+  let calls = 0;
+  await probeBackend(
+    clearedAt(inner, (call) => {
+      calls = call;
+      return false;
+    }),
+  );
+  return calls;
+}
+
 const newFolder = scratchFolders();
 
 describe('a probe', () => {
@@ -51,6 +96,25 @@ describe('a probe', () => {
 
   test('recognises a store that overwrites silently', async () => {
     expect(await verdictsOf(overwriting(new MemoryBackend()))).toEqual({ ...FINE, 'create-only': 'missing' });
+  });
+
+  test('is not misled by another machine that clears left-over probes away', async () => {
+    const undisturbed = await callsOf(new MemoryBackend());
+    expect(undisturbed).toBeGreaterThan(15);
+    for (let call = 1; call <= undisturbed; call++) {
+      expect(await verdictsOf(clearedAt(new MemoryBackend(), (n) => n === call))).toEqual(FINE);
+      const store = overwriting(new MemoryBackend());
+      expect((await verdictsOf(clearedAt(store, (n) => n === call)))['create-only']).toBe('missing');
+    }
+  });
+
+  test('says so when others always clear it away', async () => {
+    const backend = clearedAt(new MemoryBackend(), (n) => n % 2 === 0);
+    expect(await rejection(probeBackend(backend))).toMatchObject({
+      message: expect.stringMatching(/could not be tried: .* removed by someone else/),
+      hint: expect.stringMatching(/no cbr doctor --clean runs/),
+    });
+    expect(await leftProbes(backend)).toEqual([]);
   });
 
   test('recognises one that refuses a second write, but lets two at the same time pass', async () => {
