@@ -223,8 +223,10 @@ class MirrorRun {
           return false;
         },
       );
-      if (isWhole) throw this.isForeign([objectPath(kind, name)], false);
-      if (this.target.capabilities.removable) replaced.push(object);
+      // The record names it, so it is none that somebody made here: it is kept, and the rest goes on.
+      if (isWhole)
+        this.keepDamage(object, 'differs from that of the mirror, though both are whole: it was replaced');
+      else if (this.target.capabilities.removable) replaced.push(object);
       else this.keepDamage(object, 'is damaged in the mirror, from which nothing may be removed');
     }
     return replaced;
