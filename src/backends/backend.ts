@@ -125,6 +125,14 @@ export interface Backend extends ObjectReader {
    * `parity/probe-<hex>`, which it removes if it may.
    */
   examine?(options?: CallOptions): Promise<StoreFacts>;
+  /** What the store knows of an object's content without reading it; undefined when nothing of the whole. */
+  storedDigest?(kind: ObjectKind, name: string, options?: CallOptions): Promise<StoredDigest | undefined>;
+}
+
+/** Of all bytes of an object, by the store that keeps it. */
+export interface StoredDigest {
+  readonly algorithm: 'sha256' | 'md5';
+  readonly hex: string;
 }
 
 /** The path of an object below the root of a repository, the same on every medium: `packs/<2 hex>/<sha256>`, else `<kind>/<name>`. */

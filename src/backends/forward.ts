@@ -2,7 +2,7 @@ import type { Backend } from './backend.js';
 
 /** A backend that hands every call to `inner`: what wrappers start from. */
 export function forwardTo(inner: Backend): Backend {
-  const { examine } = inner;
+  const { examine, storedDigest } = inner;
   return {
     location: inner.location,
     concurrency: inner.concurrency,
@@ -17,6 +17,7 @@ export function forwardTo(inner: Backend): Backend {
     remove: (...call) => inner.remove(...call),
     removeMany: (...call) => inner.removeMany(...call),
     ...(examine === undefined ? {} : { examine: (...call) => examine.apply(inner, call) }),
+    ...(storedDigest === undefined ? {} : { storedDigest: (...call) => storedDigest.apply(inner, call) }),
     close: () => inner.close(),
   };
 }

@@ -5,5 +5,5 @@ export type Operation = Exclude<
   {
     [K in keyof Backend]-?: NonNullable<Backend[K]> extends (...call: never[]) => unknown ? K : never;
   }[keyof Backend],
-  'close' | 'examine'
+  'close' | 'examine' | 'storedDigest'
 >;

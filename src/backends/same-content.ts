@@ -1,16 +1,23 @@
+import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
-import { MIB, ObjectNotFoundError, sameBytes } from '../core/index.js';
-import type { CallOptions, ObjectKind, ObjectReader, StagedFile } from './backend.js';
+import { BackendError, MIB, messageOf, ObjectNotFoundError, sameBytes } from '../core/index.js';
+import { type Backend, type CallOptions, type ObjectKind, objectPath, type StagedFile } from './backend.js';
 
 /** Compared at a time: bounds memory, and is large enough for a remote store. */
 const PIECE_BYTES = 4 * MIB;
 
+type Reader = Pick<Backend, 'stat' | 'read' | 'storedDigest'>;
+
+/** Bytes from `offset` on; valid until the next call. */
+type Pieces = (offset: number, length: number) => Promise<Uint8Array>;
+
 /**
- * Whether an object holds exactly the given bytes; false when it does not exist. Rejects when the object or the staged
- * file cannot be read.
+ * Whether an object holds exactly the given bytes; false when it does not exist. Where the object exists and cannot be read, as in
+ * a class from which it has to be brought back first, what the store knows of its content counts. Rejects when that is nothing, or
+ * the staged file cannot be read.
  */
 export async function hasContent(
-  reader: ObjectReader,
+  reader: Reader,
   kind: ObjectKind,
   name: string,
   data: Uint8Array | StagedFile,
@@ -18,13 +25,13 @@ export async function hasContent(
 ): Promise<boolean> {
   const size = data instanceof Uint8Array ? data.byteLength : data.size;
   if ((await storedSize(reader, kind, name, options)) !== size) return false;
-  const compare = async (piece: (offset: number, length: number) => Promise<Uint8Array>) => {
-    for (let offset = 0; offset < size; offset += PIECE_BYTES) {
-      const length = Math.min(PIECE_BYTES, size - offset);
-      const stored = await reader.read(kind, name, { offset, length }, options);
-      if (!sameBytes(stored, await piece(offset, length))) return false;
+  const compare = async (pieces: Pieces): Promise<boolean> => {
+    try {
+      return await isRead(reader, kind, name, size, pieces, options);
+    } catch (error) {
+      if (!(error instanceof BackendError) || error.retryable) throw error;
+      return isTold(reader, kind, name, size, pieces, error, options);
     }
-    return true;
   };
   if (data instanceof Uint8Array) return compare(async (at, length) => data.subarray(at, at + length));
   const file = await open(data.path, 'r');
@@ -39,9 +46,52 @@ export async function hasContent(
   }
 }
 
+async function isRead(
+  reader: Reader,
+  kind: ObjectKind,
+  name: string,
+  size: number,
+  pieces: Pieces,
+  options?: CallOptions,
+): Promise<boolean> {
+  for (let offset = 0; offset < size; offset += PIECE_BYTES) {
+    const length = Math.min(PIECE_BYTES, size - offset);
+    const stored = await reader.read(kind, name, { offset, length }, options);
+    if (!sameBytes(stored, await pieces(offset, length))) return false;
+  }
+  return true;
+}
+
+async function isTold(
+  reader: Reader,
+  kind: ObjectKind,
+  name: string,
+  size: number,
+  pieces: Pieces,
+  unread: BackendError,
+  options?: CallOptions,
+): Promise<boolean> {
+  const told = await reader.storedDigest?.(kind, name, options);
+  if (told === undefined) {
+    throw new BackendError(
+      `an answer was lost, and whether ${objectPath(kind, name)} was written cannot be told: ${messageOf(unread)}`,
+      false,
+      {
+        cause: unread,
+        hint: 'run the command again: it does not build on that object, and a prune removes what nobody uses',
+      },
+    );
+  }
+  const hash = createHash(told.algorithm);
+  for (let offset = 0; offset < size; offset += PIECE_BYTES) {
+    hash.update(await pieces(offset, Math.min(PIECE_BYTES, size - offset)));
+  }
+  return hash.digest('hex') === told.hex;
+}
+
 /** The size of an object, undefined when it does not exist. */
 export async function storedSize(
-  reader: ObjectReader,
+  reader: Pick<Backend, 'stat'>,
   kind: ObjectKind,
   name: string,
   options?: CallOptions,

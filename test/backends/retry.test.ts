@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import {
@@ -7,11 +8,12 @@ import {
   failAt,
   MemoryBackend,
   type RetryOptions,
+  type StoredDigest,
   withFaults,
   withRetry,
 } from '../../dist/backends/index.js';
 import { BackendError, ObjectExistsError, ObjectNotFoundError } from '../../dist/core/index.js';
-import { exists, namesOf, rejection, sampleBytes, scratchFolders, stagedFile } from './scratch.js';
+import { exists, namesOf, rejection, sampleBytes, scratchFolders, sha256, stagedFile } from './scratch.js';
 
 /** A retrying backend over a faulty one, and the pauses it made. */
 function retrying(inner: Backend, plan: FaultPlan, options: RetryOptions = {}) {
@@ -25,6 +27,10 @@ function retrying(inner: Backend, plan: FaultPlan, options: RetryOptions = {}) {
     ...options,
   });
   return { backend, faulty, pauses };
+}
+
+function md5(bytes: Uint8Array): string {
+  return createHash('md5').update(bytes).digest('hex');
 }
 
 const always: FaultPlan = () => ({ when: 'before' });
@@ -146,6 +152,33 @@ describe('retry', () => {
     for (const data of [Buffer.from('ours'), Buffer.from('their5')]) {
       expect(await rejection(backend.write('index', 'a', data))).toBeInstanceOf(ObjectExistsError);
     }
+  });
+
+  test('what cannot be read back is told by the digest that the store has of it, or not at all', async () => {
+    const bytes = sampleBytes(1000, 1);
+    const cold = new BackendError('it is cold', false, { hint: 'bring it back' });
+    const plan: FaultPlan = ({ operation, number }) =>
+      operation === 'write' && number === 1
+        ? { when: 'after' }
+        : operation === 'read'
+          ? { when: 'before', error: cold }
+          : undefined;
+    const written = async (digest: StoredDigest | undefined): Promise<unknown> => {
+      const inner = Object.assign(new MemoryBackend(), { storedDigest: async () => digest });
+      return retrying(inner, plan)
+        .backend.write('packs', 'aa00', bytes)
+        .catch((error: unknown) => error);
+    };
+    expect(await written({ algorithm: 'sha256', hex: sha256(bytes) })).toBeUndefined();
+    expect(await written({ algorithm: 'md5', hex: md5(bytes) })).toBeUndefined();
+    expect(await written({ algorithm: 'md5', hex: md5(Buffer.from('other')) })).toBeInstanceOf(
+      ObjectExistsError,
+    );
+    expect(await written(undefined)).toMatchObject({
+      code: 'backend',
+      message: 'an answer was lost, and whether packs/aa/aa00 was written cannot be told: it is cold',
+      hint: expect.stringContaining('run the command again'),
+    });
   });
 
   test('reading back is tried again as well', async () => {

@@ -51,23 +51,32 @@ interface HastyOptions extends RetryOptions {
   readonly stallMs?: number;
   readonly connections?: number;
   readonly limits?: Pick<StoreOptions, 'limitUpload' | 'limitDownload'>;
+  readonly storageClass?: string;
 }
 
 /** As the program has it, but silent requests are given up soon, and failed ones repeated soon. */
 export async function hastyBackend(
   location: string,
   stagingFolder: string,
-  { stallMs = 1500, connections = 16, limits = {}, ...retry }: HastyOptions = {},
+  { stallMs = 1500, connections = 16, limits = {}, storageClass, ...retry }: HastyOptions = {},
 ): Promise<Backend> {
   const parsed = parseLocation(location);
   if (parsed.kind !== 's3') throw new Error(`${location} is not in a store`);
   mkdirSync(stagingFolder, { recursive: true });
   const requests = new S3Requests(await s3Client(parsed, {}, connections), parsed, connections, stallMs);
-  return withRetry(new S3Backend(requests, { ...limits, concurrency: connections, stagingFolder }), {
-    attempts: Number.POSITIVE_INFINITY,
-    limitMs: 60_000,
-    firstPauseMs: 10,
-    longestPauseMs: 200,
-    ...retry,
-  });
+  return withRetry(
+    new S3Backend(requests, {
+      ...limits,
+      ...(storageClass === undefined ? {} : { storageClass }),
+      concurrency: connections,
+      stagingFolder,
+    }),
+    {
+      attempts: Number.POSITIVE_INFINITY,
+      limitMs: 60_000,
+      firstPauseMs: 10,
+      longestPauseMs: 200,
+      ...retry,
+    },
+  );
 }

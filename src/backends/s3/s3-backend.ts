@@ -16,6 +16,7 @@ import type {
   ListedObject,
   ObjectKind,
   StagedFile,
+  StoredDigest,
   WriteOptions,
 } from '../backend.js';
 import { checkedObjectPath } from '../object-name.js';
@@ -25,6 +26,7 @@ import { hasContent } from '../same-content.js';
 import type { StoreFacts } from '../store-facts.js';
 import type { StoreOptions } from '../store-options.js';
 import { bytesOf, type Content, contentOf, contentOfFile } from './s3-body.js';
+import { digestOf } from './s3-digest.js';
 import { beyondEnd, codeOf, statusOf, storeFailure } from './s3-errors.js';
 import { examineStore } from './s3-examine.js';
 import { keyOf, nameOf } from './s3-names.js';
@@ -239,6 +241,11 @@ export class S3Backend implements Backend {
 
   examine(options: CallOptions = {}): Promise<StoreFacts> {
     return examineStore(this.requests, this.options.now, options);
+  }
+
+  storedDigest(kind: ObjectKind, name: string, options: CallOptions = {}): Promise<StoredDigest | undefined> {
+    const key = keyOf(this.requests.location.prefix, kind, name);
+    return digestOf(this.requests, `cannot look at ${checkedObjectPath(kind, name)}`, key, options);
   }
 
   async close(): Promise<void> {
