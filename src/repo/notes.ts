@@ -39,16 +39,21 @@ export interface NotesContext {
   readonly memory: RecordMemory;
 }
 
+/** The numbers of the notes by snapshot, the highest first. */
+export type NoteNumbers = ReadonlyMap<SessionId, readonly number[]>;
+
 /**
  * The counting note of each of the snapshots that has one: of those that can be opened the one with the highest number.
- * Lists once, and reads nothing where there are no notes. Rejects when the backend fails or the format is newer.
+ * Lists once unless it is given the list, and reads nothing where there are no notes. Rejects when the backend fails or the
+ * format is newer.
  */
 export async function readNotes(
   its: NotesContext,
   snapshots: { has(id: SessionId): boolean },
+  listed?: NoteNumbers,
 ): Promise<Map<SessionId, NoteRecord>> {
   const notes = new Map<SessionId, NoteRecord>();
-  const wanted = [...(await noteNumbers(its.backend))].filter(([id]) => snapshots.has(id));
+  const wanted = [...(listed ?? (await noteNumbers(its.backend)))].filter(([id]) => snapshots.has(id));
   const reading = readAhead(wanted, its.backend.concurrency, async ([id, numbers]) => {
     return [id, await countingNote(its, id, numbers)] as const;
   });
@@ -60,17 +65,18 @@ export async function readNotes(
 export async function doubtfulNotes(
   its: NotesContext,
   snapshots: { has(id: SessionId): boolean },
+  listed?: NoteNumbers,
 ): Promise<Set<SessionId>> {
   const doubtful = new Set<SessionId>();
-  for (const [id, [last]] of await noteNumbers(its.backend)) {
+  for (const [id, [last]] of listed ?? (await noteNumbers(its.backend))) {
     if (!snapshots.has(id) || last === undefined) continue;
     if ((await countingNote(its, id, [last])) === undefined) doubtful.add(id);
   }
   return doubtful;
 }
 
-/** The numbers of all notes by snapshot, the highest first. */
-async function noteNumbers(backend: ObjectReader): Promise<Map<SessionId, number[]>> {
+/** Lists all notes. */
+export async function noteNumbers(backend: ObjectReader): Promise<NoteNumbers> {
   const found = new Map<SessionId, number[]>();
   for (const name of await listNames(backend, 'notes')) {
     const parsed = parseNoteName(name);

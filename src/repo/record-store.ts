@@ -118,7 +118,7 @@ export function decodeRecord<T>(
   return decode(codec, readPayload(payload, its.zstd, LIMITS.record, object).plain, object);
 }
 
-/** Creates a record; rejects with ObjectExistsError when the name is taken. */
+/** Creates a record, and returns it as it is stored. Rejects with ObjectExistsError when the name is taken. */
 export async function createRecord<T>(
   backend: Backend,
   kind: RecordKind,
@@ -126,8 +126,10 @@ export async function createRecord<T>(
   codec: Codec<T>,
   value: T,
   its: RecordContext,
-): Promise<void> {
-  await backend.write(kind, name, encodeRecord(kind, name, codec, value, its));
+): Promise<Uint8Array> {
+  const stored = encodeRecord(kind, name, codec, value, its);
+  await backend.write(kind, name, stored);
+  return stored;
 }
 
 export async function readRecord<T>(

@@ -1,6 +1,7 @@
 import { removeStaleTemporaries } from '../backends/index.js';
 import { isAlive, type SessionId } from '../core/index.js';
 import { segmentsOfSession } from './index-sync.js';
+import { memoryFor } from './load-repository.js';
 import type { Repository } from './repository.js';
 import {
   fenceSession,
@@ -82,10 +83,10 @@ export async function beginSession(repository: Repository): Promise<RunningSessi
     isOver = true;
     clearTimeout(timer);
   };
-  const ending = async (end: () => Promise<void>): Promise<void> => {
+  const ending = async <T>(end: () => Promise<T>): Promise<T> => {
     stop();
     await beating;
-    await end();
+    return end();
   };
   return {
     id: session.id,
@@ -93,8 +94,21 @@ export async function beginSession(repository: Repository): Promise<RunningSessi
       return session.leavesBeats;
     },
     beat: () => session.beat(),
-    commit: (outcome) => ending(() => session.commit(outcome)),
+    commit: async (outcome) => {
+      const stored = await ending(() => session.commit(outcome));
+      if (stored !== undefined) remember(repository, session.id, stored);
+      return stored;
+    },
     abort: (segments) => ending(() => session.abort(segments)),
     stop,
   };
+}
+
+/** The next run need not read what this one has just written; only now, because a commit is there or is not. */
+function remember(repository: Repository, id: SessionId, stored: Uint8Array): void {
+  try {
+    memoryFor(repository).put('snapshots', id, stored);
+  } catch {
+    // The snapshot is there, whatever becomes of the cache: it is read then.
+  }
 }

@@ -94,10 +94,10 @@ export interface WriterSession {
   /** Whether it may not: heartbeats and number 0 are left to the next prune. */
   readonly leavesBeats: boolean;
   /**
-   * Creates `snapshots/<id>`. Rejects with `fenced` when somebody ended this session from outside: the run must start over as
-   * a new session that remembers nothing.
+   * Creates `snapshots/<id>`, and returns it as the store has it; undefined where the answer was lost. Rejects with `fenced`
+   * when somebody ended this session from outside: the run must start over as a new session that remembers nothing.
    */
-  commit(outcome: Omit<OutcomeRecord, 'outcome'>): Promise<void>;
+  commit(outcome: Omit<OutcomeRecord, 'outcome'>): Promise<Uint8Array | undefined>;
   /** Ends the session without a snapshot; what the listed segments name stays usable. */
   abort(segments: readonly ObjectDigest[]): Promise<void>;
 }
@@ -126,14 +126,15 @@ export async function registerSession(
       leavesBeats = true;
     }
   };
-  const finish = async (outcome: OutcomeRecord): Promise<void> => {
+  const finish = async (outcome: OutcomeRecord): Promise<Uint8Array> => {
     over = true;
-    await createRecord(backend, 'snapshots', id, outcomeRecord, outcome, records);
+    const stored = await createRecord(backend, 'snapshots', id, outcomeRecord, outcome, records);
     // The session has ended, whatever becomes of its objects: what stays of them is cleared like those of a dead one.
-    if (leavesBeats) return;
+    if (leavesBeats) return stored;
     // Without a beat there is nothing else, and nothing to list: a round trip less for short runs.
     const clearing = beats === 0 ? backend.remove('sessions', `${id}/0`) : removeSession(backend, id);
     await clearing.catch(() => undefined);
+    return stored;
   };
   return {
     id,
@@ -171,11 +172,12 @@ export async function registerSession(
           await finish({ outcome: 'fence', segments: outcome.segments, seen: [], ...endedNow(awake) });
           throw fenced(id, undefined);
         }
-        await finish({ outcome: 'commit', ...outcome });
+        const stored = await finish({ outcome: 'commit', ...outcome });
         if (sleep !== undefined && !(await hasCommitted(its, id))) throw fenced(id, undefined);
+        return stored;
       } catch (error) {
         over = true;
-        if (isUnknown(error) && (await hasCommitted(its, id).catch(() => false))) return;
+        if (isUnknown(error) && (await hasCommitted(its, id).catch(() => false))) return undefined;
         if (!(error instanceof ObjectExistsError) && !isFenced(error)) throw error;
         await clearSession(backend, id);
         throw isFenced(error) ? error : fenced(id, error);
@@ -214,12 +216,12 @@ async function isRegistered(backend: Backend, id: SessionId): Promise<boolean> {
   }
 }
 
-/** Whether the outcome of a session that has just committed is its commit, or was: it may be forgotten by now. */
 /** Whether a write may have taken place although it failed (rule 11: read it back). */
 function isUnknown(error: unknown): boolean {
   return error instanceof BackendError && error.retryable;
 }
 
+/** Whether the outcome of a session that has just committed is its commit, or was: it may be forgotten by now. */
 async function hasCommitted({ backend, records }: SessionContext, id: SessionId): Promise<boolean> {
   try {
     return (await readRecord(backend, 'snapshots', id, outcomeRecord, records)).outcome === 'commit';

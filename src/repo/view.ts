@@ -29,7 +29,11 @@ export interface RecordMemory {
 export interface RepositoryView {
   /** Outcomes by session; an error where the record could not be opened. */
   readonly outcomes: ReadonlyMap<SessionId, OutcomeRecord | CbrError>;
+  /** Those of the outcomes that were not read now, but before. */
+  readonly remembered: ReadonlySet<SessionId>;
   readonly forgotten: ReadonlySet<SessionId>;
+  /** The stored lengths of the forgotten records. */
+  readonly forgottenSizes: ReadonlyMap<SessionId, number>;
   /** Snapshots that a valid one saw and that are gone without having been forgotten. */
   readonly vanished: ReadonlySet<SessionId>;
   /** Packs condemned by a mark: never to be relied on for something new. */
@@ -65,8 +69,9 @@ async function readOutcomes(
   backend: ObjectReader,
   its: RecordContext,
   memory: RecordMemory,
-): Promise<Map<SessionId, OutcomeRecord | CbrError>> {
+): Promise<Pick<RepositoryView, 'outcomes' | 'remembered'>> {
   const outcomes = new Map<SessionId, OutcomeRecord | CbrError>();
+  const known = new Set<SessionId>();
   const listed: { readonly name: string; readonly size: number }[] = [];
   for await (const object of backend.list('snapshots')) listed.push(object);
   const storedOf = async ({ name, size }: (typeof listed)[number]) => {
@@ -87,12 +92,13 @@ async function readOutcomes(
       if (stored instanceof CbrError) throw stored;
       const outcome = decodeRecord('snapshots', name, outcomeRecord, stored, its);
       outcomes.set(sid, outcome);
+      if (!isNew) known.add(sid);
       if (isNew && (outcome.outcome === 'commit' || !memory.changes)) memory.put('snapshots', name, stored);
     } catch (error) {
       outcomes.set(sid, asDamage(error));
     }
   }
-  return outcomes;
+  return { outcomes, remembered: known };
 }
 
 /**
@@ -105,8 +111,10 @@ export async function readView(
   memory: RecordMemory,
   afterMarks: () => Promise<void> = async () => undefined,
 ): Promise<RepositoryView> {
-  const outcomes = await readOutcomes(backend, its, memory);
-  const forgotten = new Set((await listNames(backend, 'forgotten')) as SessionId[]);
+  const { outcomes, remembered } = await readOutcomes(backend, its, memory);
+  const forgottenSizes = new Map<SessionId, number>();
+  for await (const { name, size } of backend.list('forgotten')) forgottenSizes.set(name as SessionId, size);
+  const forgotten = new Set(forgottenSizes.keys());
   const marks = new Map<string, readonly ObjectDigest[]>();
   const unreadableMarks: CbrError[] = [];
   for (const name of await listNames(backend, 'marks')) {
@@ -128,7 +136,9 @@ export async function readView(
   const vanished = vanishedSnapshots(outcomes, forgotten);
   return {
     outcomes,
+    remembered,
     forgotten,
+    forgottenSizes,
     vanished,
     condemned,
     marks,

@@ -1,5 +1,14 @@
 import { CbrError, FormatError, isSessionId, type SessionId } from '../core/index.js';
-import { memoryFor, type NoteRecord, type Repository, readNotes, readView } from '../repo/index.js';
+import {
+  memoryFor,
+  type NoteNumbers,
+  type NoteRecord,
+  noteNumbers,
+  type Repository,
+  type RepositoryView,
+  readNotes,
+  readView,
+} from '../repo/index.js';
 import { withNote } from './notes.js';
 import { type Snapshot, snapshotOf } from './snapshot-record.js';
 
@@ -22,13 +31,20 @@ export async function listSnapshots(repository: Repository): Promise<ListedSnaps
 export interface NotedSnapshots extends ListedSnapshots {
   /** The counting ones. */
   readonly notes: ReadonlyMap<SessionId, NoteRecord>;
+  /** All that there are. */
+  readonly noteNumbers: NoteNumbers;
+  /** What was read of the repository. */
+  readonly view: RepositoryView;
 }
 
-/** As `listSnapshots`, with the notes themselves. */
+/** As `listSnapshots`, with what it was told by. */
 export async function listWithNotes(repository: Repository): Promise<NotedSnapshots> {
   const { backend, records } = repository;
   const memory = memoryFor(repository);
   const begun = repository.now();
+  // Beside the others: notes are not among what is read in an order (rule 8).
+  const listing = noteNumbers(backend);
+  listing.catch(() => undefined);
   const view = await readView(backend, records, memory);
   repository.recentView.keep(view, begun);
   const snapshots: Snapshot[] = [];
@@ -46,9 +62,10 @@ export async function listWithNotes(repository: Repository): Promise<NotedSnapsh
     }
   }
   const valid = new Set(snapshots.map(({ id }) => id));
-  const notes = await readNotes({ backend, records, memory }, valid);
+  const listed = await listing;
+  const notes = await readNotes({ backend, records, memory }, valid, listed);
   const annotated = snapshots.map((each) => withNote(each, notes.get(each.id)));
-  return { snapshots: annotated.sort(byTime), damaged, notes };
+  return { snapshots: annotated.sort(byTime), damaged, notes, noteNumbers: listed, view };
 }
 
 function byTime(a: Snapshot, b: Snapshot): number {

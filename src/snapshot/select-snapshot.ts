@@ -37,7 +37,8 @@ export async function selectSnapshot(
           choice,
           path === undefined ? undefined : pathInSnapshot(path),
         );
-  return withNote(await readAgain(repository, chosen), listed.notes.get(chosen.id));
+  const isKnownOnly = listed.view.remembered.has(chosen.id);
+  return isKnownOnly ? withNote(await readAgain(repository, chosen), listed.notes.get(chosen.id)) : chosen;
 }
 
 function withId({ snapshots, damaged }: ListedSnapshots, name: string): Snapshot {

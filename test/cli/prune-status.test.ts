@@ -140,7 +140,7 @@ describe('prune --status', () => {
 
   test('a prune that runs, or that was killed', async () => {
     const { its } = await filled(1);
-    const lease = (number: number, pid: number, startTime?: number): Promise<void> =>
+    const lease = (number: number, pid: number, startTime?: number): Promise<unknown> =>
       use(its, ({ backend, records, identity }) => {
         const started = { ...identity, pid, ...(startTime === undefined ? {} : { startTime }) };
         const holder = { ...started, started: BEGUN, program: 'cbr test' };

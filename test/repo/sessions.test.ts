@@ -336,3 +336,41 @@ describe('dead sessions of the own host', () => {
     }
   });
 });
+
+describe('a commit', () => {
+  test('is remembered when the store has it, and not when it came too late', async () => {
+    const repository = await newRepository('remembered');
+    const { backend, cache } = repository;
+    const its = { backend, records: repository.records };
+    try {
+      const session = await beginSession(repository);
+      const stored = await session.commit(OUTCOME);
+      expect(stored).toEqual(await backend.read('snapshots', session.id));
+      expect(cache.getRecord('snapshots', session.id)).toEqual(stored);
+      const late = await beginSession(repository);
+      await fenceSession(its, late.id, async () => []);
+      await expect(late.commit(OUTCOME)).rejects.toMatchObject({ code: 'fenced' });
+      expect(cache.getRecord('snapshots', late.id)).toBeUndefined();
+    } finally {
+      await repository.close();
+    }
+  });
+
+  test('whose cache fails is a commit all the same', async () => {
+    const repository = await newRepository('unremembered');
+    const failing = new Proxy(repository.cache, {
+      get: (cache, name) => {
+        if (name === 'putRecord') return () => expect.fail('the disk of the cache is full');
+        const value = Reflect.get(cache, name, cache) as unknown;
+        return typeof value === 'function' ? value.bind(cache) : value;
+      },
+    });
+    try {
+      const session = await beginSession({ ...repository, cache: failing });
+      await session.commit(OUTCOME);
+      expect(await outcomeOf(repository, session.id)).toMatchObject({ outcome: 'commit' });
+    } finally {
+      await repository.close();
+    }
+  });
+});

@@ -17,12 +17,16 @@ export async function examineStore(
   now: (() => number) | undefined,
   options: CallOptions,
 ): Promise<StoreFacts> {
-  return {
-    clockSkewSeconds: now && (await clockSkew(requests, now, options)),
-    versioning: await versioning(requests, options),
-    objectLock: await objectLock(requests, options),
-    checksum: await checksum(requests, options),
-  };
+  const asking = [
+    now === undefined ? undefined : clockSkew(requests, now, options),
+    versioning(requests, options),
+    objectLock(requests, options),
+    checksum(requests, options),
+  ] as const;
+  // All have ended when this does, whatever becomes of one: the last one writes.
+  await Promise.allSettled(asking);
+  const [clockSkewSeconds, versioned, locks, digests] = await Promise.all(asking);
+  return { clockSkewSeconds, versioning: versioned, objectLock: locks, checksum: digests };
 }
 
 async function clockSkew(

@@ -97,9 +97,11 @@ function refuseMisuse(
 }
 
 async function showRepository({ output }: CommandContext, repository: Repository): Promise<Outcome> {
+  // First: what is read for it serves the other as well.
+  const listed = await listSnapshots(repository);
   const found = await repositoryStats(repository);
   for (const line of labelled(rowsOf(found))) output.line(line);
-  return { exitCode: tellDamaged(output, await listSnapshots(repository)), summary: summaryFields(found) };
+  return { exitCode: tellDamaged(output, listed), summary: summaryFields(found) };
 }
 
 function rowsOf({

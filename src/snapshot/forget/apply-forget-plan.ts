@@ -1,12 +1,13 @@
 import { forEachParallel } from '../../backends/index.js';
-import { CbrError, ObjectNotFoundError, type SessionId } from '../../core/index.js';
+import { CbrError, type SessionId } from '../../core/index.js';
 import {
   doubtfulNotes,
   type NotesContext,
-  outcomeRecord,
+  noteNumbers,
+  type OutcomeRecord,
   type Repository,
   readNotes,
-  readRecord,
+  readOutcome,
   recordMemory,
 } from '../../repo/index.js';
 import { isPinnedBy } from '../notes.js';
@@ -14,7 +15,7 @@ import { type ForgetOptions, forgetSnapshots } from './forget-snapshots.js';
 import { anchorsOf, storeAnchors } from './group-anchors.js';
 import type { ForgetPlan } from './plan-forget.js';
 
-/** Pins are looked for again before so many are forgotten: they cost two listings. */
+/** Pins are looked for again before so many are forgotten: that costs a listing. */
 const AT_ONCE = 32;
 
 export interface AppliedForgetPlan {
@@ -34,7 +35,7 @@ export async function applyForgetPlan(
   { request, plan, forget }: ForgetPlan,
   options: ForgetOptions,
 ): Promise<AppliedForgetPlan> {
-  await refuseUnreadable(repository, forget, options.signal);
+  const known = await refuseUnreadable(repository, forget, options.signal);
   const { roundRobin } = request.policy;
   if (roundRobin !== undefined) {
     await storeAnchors(repository, anchorsOf(plan), roundRobin, options.by, options.nowSeconds);
@@ -46,7 +47,7 @@ export async function applyForgetPlan(
     const spared = await pinnedOf(repository, next, options.nowSeconds);
     pinned.push(...spared);
     const rest = next.filter((id) => !spared.has(id));
-    forgotten.push(...(await forgetSnapshots(repository, rest, options)));
+    forgotten.push(...(await forgetSnapshots(repository, rest, options, known)));
   }
   // Whoever pins a snapshot looks afterwards whether it is forgotten; so one of the two sees the other.
   const late = await pinnedOf(repository, forgotten, options.nowSeconds);
@@ -56,19 +57,20 @@ export async function applyForgetPlan(
 
 /**
  * What this machine remembers of a snapshot made the plan, and its record may have been damaged since: then nothing is forgotten
- * rather than some of it.
+ * rather than some of it. Returns what was read, if it is not much.
  */
 async function refuseUnreadable(
   { backend, records }: Repository,
   ids: readonly SessionId[],
   signal: AbortSignal,
-): Promise<void> {
+): Promise<ReadonlyMap<SessionId, OutcomeRecord>> {
+  const known = new Map<SessionId, OutcomeRecord>();
   await forEachParallel(ids, backend.concurrency, async (id) => {
     signal.throwIfAborted();
-    await readRecord(backend, 'snapshots', id, outcomeRecord, records).catch((error: unknown) => {
-      if (!(error instanceof ObjectNotFoundError)) throw error;
-    });
+    const outcome = await readOutcome({ backend, records }, id);
+    if (outcome !== undefined && ids.length <= AT_ONCE) known.set(id, outcome);
   });
+  return known;
 }
 
 /** Those that are pinned now, or may be: see `planForget`. */
@@ -79,9 +81,10 @@ async function pinnedOf(
 ): Promise<ReadonlySet<SessionId>> {
   const its: NotesContext = { backend, records, memory: recordMemory(cache) };
   const wanted = new Set(ids);
-  const notes = await readNotes(its, wanted);
+  const numbers = await noteNumbers(backend);
+  const notes = await readNotes(its, wanted, numbers);
   const pinned = [...notes].filter(([, note]) => isPinnedBy(note, nowSeconds)).map(([id]) => id);
-  return new Set([...pinned, ...(await doubtfulNotes(its, wanted))]);
+  return new Set([...pinned, ...(await doubtfulNotes(its, wanted, numbers))]);
 }
 
 function pinnedWhileForgotten(ids: readonly SessionId[]): CbrError {

@@ -56,19 +56,18 @@ function forgottenOf(id: SessionId, record: Decoded<typeof forgottenRecord>): Fo
 
 /**
  * Takes all that was ever forgotten, in no order, and returns the records that cannot be opened. There may be thousands: what
- * this machine has read before it does not read again. Rejects when the backend fails or the format is newer.
+ * this machine has read before it does not read again. `sizes`: their stored lengths, where they were listed a moment ago.
+ * Rejects when the backend fails or the format is newer.
  */
 export async function takeEachForgotten(
   { backend, records, cache }: Pick<Repository, 'backend' | 'records' | 'cache'>,
   take: (found: ForgottenSnapshot) => void,
+  sizes?: ReadonlyMap<SessionId, number>,
 ): Promise<readonly DamagedForgotten[]> {
   const memory = recordMemory(cache);
-  const listed: { readonly id: SessionId; readonly size: number }[] = [];
-  for await (const { name, size } of backend.list('forgotten')) {
-    if (isSessionId(name)) listed.push({ id: name, size });
-  }
+  const listed = [...(sizes ?? (await forgottenSizes(backend)))].filter(([id]) => isSessionId(id));
   const damaged: DamagedForgotten[] = [];
-  await forEachParallel(listed, backend.concurrency, async ({ id, size }) => {
+  await forEachParallel(listed, backend.concurrency, async ([id, size]) => {
     const remembered = memory.get('forgotten', id);
     // Of another length: somebody has put something else in its place.
     const kept = remembered?.byteLength === size ? remembered : undefined;
@@ -82,6 +81,12 @@ export async function takeEachForgotten(
     }
   });
   return damaged;
+}
+
+async function forgottenSizes(backend: Repository['backend']): Promise<Map<SessionId, number>> {
+  const sizes = new Map<SessionId, number>();
+  for await (const { name, size } of backend.list('forgotten')) sizes.set(name as SessionId, size);
+  return sizes;
 }
 
 function isOfThisRecord(error: unknown): error is CbrError {

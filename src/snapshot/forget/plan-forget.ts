@@ -11,15 +11,13 @@ import {
 } from '../../policy/index.js';
 import {
   doubtfulNotes,
-  memoryFor,
   type Repository,
+  type RepositoryView,
   readStoredPolicies,
-  readView,
   recordMemory,
 } from '../../repo/index.js';
-import { listSnapshots } from '../list-snapshots.js';
+import { listWithNotes, type NotedSnapshots } from '../list-snapshots.js';
 import { filterSnapshots, filterText, type SnapshotFilter } from '../snapshot-filter.js';
-import type { Snapshot } from '../snapshot-record.js';
 import { storedAnchors } from './group-anchors.js';
 import { type PlannedSnapshot, plannedSnapshot } from './planned-snapshot.js';
 import { takenLast } from './taken-last.js';
@@ -53,10 +51,10 @@ export interface ForgetPlan {
  */
 export async function planForget(repository: Repository, request: ForgetRequest): Promise<ForgetPlan> {
   const { policy, groupBy, zone, now, filter } = request;
-  const listed = await listSnapshots(repository);
+  const listed = await listWithNotes(repository);
   const [damaged] = listed.damaged;
   if (damaged !== undefined) throw unknowable(damaged.id, damaged.error);
-  const doubtful = await doubtfulPins(repository, listed.snapshots);
+  const doubtful = await doubtfulPins(repository, listed);
   const snapshots = filterSnapshots(listed.snapshots, filter).map((each) => {
     const planned = plannedSnapshot(each, now.seconds);
     return doubtful.has(each.id) ? { ...planned, pinned: true } : planned;
@@ -69,16 +67,16 @@ export async function planForget(repository: Repository, request: ForgetRequest)
     anchorOf: storedAnchors(stored?.record),
     among: filterText(filter),
   });
-  return { request, ...(await keepTakenLast(repository, plan)) };
+  return { request, ...(await keepTakenLast(repository, listed.view, plan)) };
 }
 
 /** Snapshots that are kept as if they were pinned: nobody can tell whether they are. */
 async function doubtfulPins(
   { backend, records, cache, report }: Repository,
-  snapshots: readonly Snapshot[],
+  { snapshots, noteNumbers }: NotedSnapshots,
 ): Promise<ReadonlySet<SessionId>> {
   const its = { backend, records, memory: recordMemory(cache) };
-  const doubtful = await doubtfulNotes(its, new Set(snapshots.map(({ id }) => id)));
+  const doubtful = await doubtfulNotes(its, new Set(snapshots.map(({ id }) => id)), noteNumbers);
   for (const id of doubtful) {
     const what = `The last note of snapshot ${id.slice(0, 8)} cannot be opened, and may have pinned it`;
     report(`${what}: it is kept. Settle it with: cbr pin, or cbr unpin`, 'notice');
@@ -100,6 +98,7 @@ function unknowable(id: SessionId, error: Error): DamagedError {
  */
 async function keepTakenLast(
   repository: Repository,
+  view: RepositoryView,
   plan: PolicyPlan<PlannedSnapshot>,
 ): Promise<Pick<ForgetPlan, 'plan' | 'forget'>> {
   const isForgotten = ({ reasons }: Decision<PlannedSnapshot>): boolean => reasons.length === 0;
@@ -110,8 +109,7 @@ async function keepTakenLast(
       asked: new Set(decisions.filter(isForgotten).map(idOf)),
     }))
     .filter(({ asked }) => asked.size > 0);
-  const last =
-    groups.length === 0 ? new Set<SessionId>() : await takenLast(repository, await view(repository), groups);
+  const last = groups.length === 0 ? new Set<SessionId>() : await takenLast(repository, view, groups);
   const forget: { readonly id: SessionId; readonly time: PolicyTime }[] = [];
   const kept = plan.groups.map((group) => ({
     ...group,
@@ -125,9 +123,4 @@ async function keepTakenLast(
   }));
   forget.sort((a, b) => compareTimes(a.time, b.time));
   return { plan: { ...plan, groups: kept }, forget: forget.map(({ id }) => id) };
-}
-
-function view(repository: Repository) {
-  const { backend, records } = repository;
-  return readView(backend, records, memoryFor(repository));
 }

@@ -3,7 +3,7 @@ import type { OutcomeRecord, Repository, RepositoryView } from '../../repo/index
 import { isPartial, rewrittenFrom } from '../snapshot-extensions.js';
 import { type Snapshot, snapshotOf } from '../snapshot-record.js';
 import { contentIdentity } from './content-identity.js';
-import { takeEachForgotten } from './forgotten-snapshots.js';
+import { type ForgottenSnapshot, takeEachForgotten } from './forgotten-snapshots.js';
 
 /**
  * Which snapshots were taken last, by what they saw of each other: clocks may jump. What one that was brought back, rewritten or
@@ -68,12 +68,13 @@ async function readSeen(
     madeFrom.set(id, originsIn(id, outcome));
   }
   // A fence can stand beside the forgotten record of a commit; what that saw is in there.
-  await takeEachForgotten(repository, ({ snapshot, outcome }) => {
+  const take = ({ snapshot, outcome }: ForgottenSnapshot): void => {
     seenBy.set(snapshot.id, seenIn(outcome));
     madeFrom.set(snapshot.id, rewrittenFrom(snapshot.about));
     const identity = contentIdentity(snapshot);
     forgottenWith.set(identity, [...(forgottenWith.get(identity) ?? []), snapshot.id]);
-  });
+  };
+  await takeEachForgotten(repository, take, view.forgottenSizes);
   return { seenBy, forgottenWith, madeFrom };
 }
 
