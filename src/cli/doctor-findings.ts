@@ -21,6 +21,24 @@ export function storeFinding({ thing, state, weight, means, hint }: ProbeFinding
   return { about: 'store', thing, severity, state, text: means, ...(hint === undefined ? {} : { hint }) };
 }
 
+/** What was asked for and not done: none when nothing was asked for. `because` completes a sentence. */
+export function unheardFinding(
+  {
+    waitingPeriod,
+    endWaiting,
+  }: { readonly waitingPeriod?: number | undefined; readonly endWaiting?: boolean },
+  because: string,
+  hint: string,
+): DoctorFinding[] {
+  const asked = [
+    ...(waitingPeriod === undefined ? [] : ['--waiting-period']),
+    ...(endWaiting === true ? ['--end-waiting'] : []),
+  ];
+  if (asked.length === 0) return [];
+  const text = `${asked.join(' and ')} changed nothing: ${because}.`;
+  return [{ about: 'repository', thing: 'waiting-period', severity: 'error', state: 'missing', text, hint }];
+}
+
 /** `isCleaned`: they were ended and removed. */
 export function leftOverFindings({ dead, staged, probes }: LeftOver, isCleaned: boolean): DoctorFinding[] {
   const found: DoctorFinding[] = [];

@@ -1,5 +1,5 @@
 import { type Backend, type ProbeResult, probeBackend, probeFindings } from '../backends/index.js';
-import { CbrError } from '../core/index.js';
+import { CbrError, ObjectExistsError } from '../core/index.js';
 import { createConfig } from './config.js';
 import type { Keys } from './keys.js';
 import { isMirror } from './mirror/mirror-record.js';
@@ -55,7 +55,8 @@ export interface StoreNote {
 
 /**
  * Has the config say what a probe found, and for how long removals wait: writes the next one, unless this one says so. Returns the
- * config that counts from then on, for whoever opens the repository, and its number. Rejects with `usage` in a mirror.
+ * config that counts from then on, for whoever opens the repository, and its number. Rejects with `usage` in a mirror, with `busy`
+ * when somebody else wrote the next config meanwhile.
  */
 export async function noteStore(
   { backend, config, configNumber, keys, now }: ConfiguredRepository,
@@ -74,6 +75,14 @@ export async function noteStore(
       hint: 'Run cbr doctor on that repository. What is said here of the store holds all the same.',
     });
   }
-  await createConfig(backend, next, keys, configNumber + 1);
+  try {
+    await createConfig(backend, next, keys, configNumber + 1);
+  } catch (error) {
+    if (!(error instanceof ObjectExistsError)) throw error;
+    throw new CbrError('busy', `another cbr doctor wrote config/${configNumber + 1} meanwhile`, {
+      cause: error,
+      hint: 'Run cbr doctor again: it goes on from what that one wrote.',
+    });
+  }
   return { config: next, number: configNumber + 1 };
 }

@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { place, plainPlace } from './run.js';
@@ -64,4 +64,22 @@ test('a mirror keeps the config of what it mirrors', async () => {
   );
   expect(readdirSync(join(mirrored, 'config'))).toEqual(['1']);
   expect((await its.run(['mirror', '--to', mirrored])).code).toBe(0);
+});
+
+test('where the store could not be tried, or there is no repository, what was asked for is said to be not done', async () => {
+  const its = await plainPlace();
+  // What a probe writes has no place there.
+  rmSync(join(its.repo, 'parity'), { recursive: true });
+  symlinkSync(join(its.root, 'nowhere'), join(its.repo, 'parity'));
+  const run = await its.run(['doctor', '--waiting-period', '2d', '--end-waiting']);
+  expect(run.code).toBe(4);
+  expect(run.stdout).toContain('Nothing can be written, so the store was not tried');
+  expect(run.stdout).toContain(
+    '--waiting-period and --end-waiting changed nothing: the store could not be tried.',
+  );
+  expect(readdirSync(join(its.repo, 'config'))).toEqual(['1']);
+  expect((await its.run(['doctor'])).stdout).not.toContain('changed nothing');
+  const none = await place().run(['doctor', '--waiting-period', '2d']);
+  expect(none.code).toBe(4);
+  expect(none.stdout).toContain('--waiting-period changed nothing: there is no repository.');
 });

@@ -1,6 +1,8 @@
 import { copyFileSync, cpSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { probeBackend } from '../../dist/backends/index.js';
+import { noteStore } from '../../dist/repo/index.js';
 import { SMALL } from './check-subject.js';
 import { type Scratch, scratch, scratchRepository } from './scratch-repository.js';
 
@@ -38,5 +40,18 @@ describe.each([true, false])('encrypted: %s', (encrypted) => {
     expect(await numberOf(its)).toBe(1);
     const { findings } = await its.check();
     expect(findings.map(({ object }) => object).sort()).toEqual(['config/2', 'config/3']);
+  });
+});
+
+test('of two that note at the same time what the store does, the later one is told to go on from there', async () => {
+  const its = await scratchRepository(SMALL);
+  await its.use(async (repository) => {
+    const probe = await probeBackend(repository.backend);
+    expect((await noteStore(repository, probe, { waitingSeconds: 7200 })).number).toBe(2);
+    await expect(noteStore(repository, probe, { waitingSeconds: 10_800 })).rejects.toMatchObject({
+      code: 'busy',
+      message: 'another cbr doctor wrote config/2 meanwhile',
+      hint: expect.stringContaining('Run cbr doctor again'),
+    });
   });
 });

@@ -40,6 +40,11 @@ test('it is recognised, and a prune waits', { timeout: 300_000 }, async () => {
   const doctor = await json('doctor');
   expect(doctor.summary).toMatchObject({ exitCode: 0, config: 1, createOnly: false, waitingPeriod: 86_400 });
   expect(doctor.items).toContainEqual(expect.objectContaining({ thing: 'create-only', state: 'missing' }));
+  const ending = await run('doctor', '--end-waiting');
+  expect(ending.code).toBe(4);
+  expect(ending.stdout).toContain(
+    '--end-waiting changed nothing: from here the store was not seen to write a name once.',
+  );
 
   mkdirSync(its.source, { recursive: true });
   writeFileSync(join(its.source, 'old'), randomContent(1, 200_000));

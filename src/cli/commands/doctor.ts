@@ -23,7 +23,13 @@ import {
   waitingSecondsOf,
 } from '../../repo/index.js';
 import type { CommandContext, CommandModule, Outcome } from '../command.js';
-import { cacheFindings, type DoctorFinding, leftOverFindings, storeFinding } from '../doctor-findings.js';
+import {
+  cacheFindings,
+  type DoctorFinding,
+  leftOverFindings,
+  storeFinding,
+  unheardFinding,
+} from '../doctor-findings.js';
 import { EXIT } from '../exit-codes.js';
 import { closingAfter, openOptions, requireLocation } from '../repository.js';
 import { parseWaitingPeriod, periodText } from '../waiting-period.js';
@@ -156,6 +162,9 @@ async function examined(
     if (!(error instanceof CbrError) || error.code !== 'no-repository') throw error;
     const text = 'There is no repository here.';
     findings.push({ about: 'repository', thing: 'repository', severity: 'note', state: 'unknown', text });
+    findings.push(
+      ...unheardFinding(flags, 'there is no repository', 'For a new one: cbr init --waiting-period'),
+    );
     return {};
   }
   return closingAfter(repository, context, async () => {
@@ -201,6 +210,14 @@ async function ofConfig(
       if (!(error instanceof CbrError)) throw error;
       findings.push(unwrittenFinding(error));
     }
+  }
+  if (probe === undefined) {
+    const hint = 'Run cbr doctor with a key that may write, or where the medium is writable.';
+    findings.push(...unheardFinding({ waitingPeriod, endWaiting }, 'the store could not be tried', hint));
+  } else if (endWaiting && probe.verdicts['create-only'] !== 'fine') {
+    const hint = 'Mend the store, or what lies between it and this machine, then run the command again.';
+    const seen = 'from here the store was not seen to write a name once';
+    findings.push(...unheardFinding({ endWaiting }, seen, hint));
   }
   const waitingMs = waitingMsOf(counting.config, backend);
   if (waitingMs !== undefined) findings.push(waitingFinding(waitingMs, probe));
