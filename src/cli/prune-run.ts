@@ -115,10 +115,19 @@ export function sessionText({ session, host, pid, started }: PendingSession): st
   return `session ${session.slice(0, 8)}${about === '' ? '' : ` (${about})`}`;
 }
 
-function summaryLines(summary: PruneSummary, waitingMs: number | undefined): string[] {
-  const { removableAt, condemned } = summary;
+/** What a prune did, for people; `waitingMs`: on a store that silently overwrites. */
+export function summaryLines(summary: PruneSummary, waitingMs: number | undefined): string[] {
+  const { removableAt, condemned, tookTooLongMs } = summary;
   if (waitingMs === undefined || summary.state === 'planned') return doneLines(summary);
   const what = `${countOf(condemned.packs, 'pack')} (${sizeText(condemned.bytes)})`;
+  if (tookTooLongMs !== undefined) {
+    return [
+      `Nothing was removed: this prune took ${periodText(tookTooLongMs)}, more than half of the waiting period of ` +
+        `${periodText(waitingMs)}, and what it saw at its beginning may have changed.`,
+      `${what} stay. Prune again: what was copied is not copied again. If it takes as long again, give it less to do ` +
+        '(--max-repack), run it nearer to the store, or wait longer: cbr doctor --waiting-period',
+    ];
+  }
   const later =
     removableAt === undefined
       ? []
@@ -170,6 +179,7 @@ function summaryFields(summary: PruneSummary): Readonly<Record<string, unknown>>
     ...(summary.removableAt === undefined
       ? {}
       : { removableAt: isoTime(fromMilliseconds(summary.removableAt)) }),
+    ...(summary.tookTooLongMs === undefined ? {} : { tookTooLong: Math.round(summary.tookTooLongMs / 1000) }),
     condemned: summary.condemned,
     packs: { removed: summary.packsRemoved, rewritten: summary.packsRewritten, added: summary.packsAdded },
     segments: { removed: summary.segmentsRemoved, added: summary.segmentsAdded },

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { forwardTo } from '../../dist/backends/forward.js';
 import type { Backend, ObjectKind } from '../../dist/backends/index.js';
+import { summaryLines } from '../../dist/cli/prune-run.js';
 import {
   createFence,
   type OpenOptions,
@@ -255,6 +256,38 @@ test('of two prunes that hold one epoch the later closing counts, and nothing is
     await made.expectSound();
   }
   expect(await made.prune()).toMatchObject({ condemned: { packs: 0 }, bytesUnused: 0 });
+});
+
+test('a prune that takes more than half of the waiting period removes nothing, and says why', async () => {
+  const made = await withWaste();
+  await made.prune();
+  const marked = made.packs;
+  made.hour = 25;
+  let leases = 0;
+  const wrapBackend = (medium: Backend): Backend => {
+    const inner = overwriting(medium);
+    return {
+      ...forwardTo(inner),
+      write: async (...call) => {
+        // The first one opens the epoch, the second one closes it.
+        if (call[0] === 'leases' && ++leases === 2) made.hour = 38;
+        await inner.write(...call);
+      },
+    };
+  };
+  const late = await made.prune({ wrapBackend });
+  expect(late).toMatchObject({ state: 'waiting', tookTooLongMs: 13 * HOUR_MS, packsRemoved: 0 });
+  expect(made.packs).toBe(marked);
+  const [first, ...others] = summaryLines(late, 24 * HOUR_MS);
+  expect(first).toBe(
+    'Nothing was removed: this prune took 13 h, more than half of the waiting period of 24 h, ' +
+      'and what it saw at its beginning may have changed.',
+  );
+  expect(others.join('\n')).toMatch(/^\d packs? .* stay\. Prune again: .*cbr doctor --waiting-period$/);
+  made.hour = 63;
+  expect(await made.prune()).toMatchObject({ state: 'swept' });
+  expect(made.packs).toBeLessThan(marked);
+  await made.expectSound();
 });
 
 test('packs that nothing names wait as well', async () => {

@@ -83,6 +83,11 @@ export interface PruneSummary {
   readonly state: 'swept' | 'pending' | 'waiting' | 'planned';
   /** On a store that silently overwrites, where something waits: when a prune can remove the first of it, in milliseconds since 1970. */
   readonly removableAt?: number;
+  /**
+   * On such a store, where what was ripe stays all the same: how long this prune took, in milliseconds. It was more than half of the
+   * waiting period, so that what it saw at its beginning may not hold any more.
+   */
+  readonly tookTooLongMs?: number;
   readonly epoch: number | undefined;
   readonly pending: readonly PendingSession[];
   readonly snapshots: number;

@@ -119,10 +119,13 @@ export interface WaitingParts {
   readonly condemned: SomePacks;
   readonly staying: Staying;
   readonly removableAt: number | undefined;
+  /** Because of that nothing was removed of what was ripe. */
+  readonly tookTooLongMs: number | undefined;
 }
 
 export function waitingSummary(parts: WaitingParts): PruneSummary {
-  const { planned, copied, epoch, pending, merged, removed, condemned, staying, removableAt } = parts;
+  const { planned, copied, epoch, pending, merged, removed, condemned, staying, removableAt, tookTooLongMs } =
+    parts;
   const summary = withCopies(planned, [copied]);
   const isWaiting = condemned.packs > 0 && removed.packs === 0;
   return {
@@ -140,6 +143,7 @@ export function waitingSummary(parts: WaitingParts): PruneSummary {
     segmentsRemoved: 0,
     segmentsAdded: summary.segmentsAdded + merged.written.length,
     ...(removableAt === undefined ? {} : { removableAt }),
+    ...(tookTooLongMs === undefined ? {} : { tookTooLongMs }),
   };
 }
 

@@ -85,7 +85,8 @@ export async function pruneWaiting(
   });
   await lease.close(own, extensions);
   // V6: what was seen at the beginning still holds.
-  const isInTime = 2 * awake.elapsedMs < waitingMs;
+  const { elapsedMs } = awake;
+  const isInTime = 2 * elapsedMs < waitingMs;
   const ended = listed.filter((session) => !open.includes(session));
   if (isInTime) await removeNow(work, removals, ended);
   const removed = isInTime ? removals.packs : new Set<ObjectDigest>();
@@ -101,6 +102,7 @@ export async function pruneWaiting(
     removed: someOf(first, removed),
     condemned: someOf(first, stay),
     staying: copying.staying(),
+    tookTooLongMs: !isInTime && removals.packs.size > 0 ? elapsedMs : undefined,
     removableAt: begins.length === 0 ? undefined : Math.min(...begins) + waitingMs,
   });
 }
