@@ -35,6 +35,8 @@ export interface SyncReport {
   readonly gone: number;
   /** Segments that are there and were left out, because they do not count. */
   readonly uncounted: ReadonlyMap<ObjectDigest, Author>;
+  /** Whether the packs were listed: if not, some that the index names may be gone. */
+  readonly arePacksListed: boolean;
 }
 
 /** Which segments the chunk index takes in. */
@@ -58,12 +60,19 @@ export interface SyncContext {
 /** A segment takes up to 30 MB of memory while it waits. */
 const SEGMENTS_AHEAD = 3;
 
+/** What turns up while segments are read. */
+interface FoundSegments {
+  readonly damaged: CbrError[];
+  readonly uncounted: Map<ObjectDigest, Author>;
+  gone: number;
+}
+
 /** Those of the named segments that count, a few at a time: all of them together may not fit in memory. */
 async function* counting(
   its: SyncContext,
   names: readonly ObjectDigest[],
   counts: Counting,
-  found: { readonly damaged: CbrError[]; readonly uncounted: Map<ObjectDigest, Author>; gone: number },
+  found: FoundSegments,
 ): AsyncGenerator<readonly [ObjectDigest, IndexSegment]> {
   const reading = readAhead(names, SEGMENTS_AHEAD, async (name) => {
     const damaged: CbrError[] = [];
@@ -96,32 +105,31 @@ export async function readSegment(
 
 /**
  * Merges counting segments, drops what no longer counts or is gone, and drops entries of packs that are not listed: an entry
- * that claims too much would make the next snapshot skip an upload. Rejects when the backend fails.
+ * that claims too much would make the next snapshot skip an upload. For a reader (`isReader`) it would only make a read fail,
+ * which has the packs listed then: so they are listed for it only where something has changed that may have to do with them.
+ * Rejects when the backend fails.
  */
 export async function syncIndex(
   its: SyncContext,
   view: RepositoryView,
   counts: Counting = readable(view, false),
+  isReader = false,
 ): Promise<SyncReport> {
-  const found = { damaged: [] as CbrError[], uncounted: new Map<ObjectDigest, Author>(), gone: 0 };
-  const { damaged, uncounted } = found;
+  const found: FoundSegments = { damaged: [], uncounted: new Map(), gone: 0 };
+  const dropped = droppedPacks(its.cache);
+  const stale = staleSegments(its, view, counts, found.uncounted);
+  if (isReader && stale.length === 0 && dropped.length === 0) {
+    await addFresh(its, view, counts, found);
+    return reportOf(its, view, found, undefined);
+  }
   const listed = new Map<string, number>();
   for await (const { name, size } of its.backend.list('packs')) listed.set(name, size);
-  const dropped = droppedPacks(its.cache);
   const isBack = dropped.some((name) => listed.has(name));
-  const stale: ObjectDigest[] = [];
-  for (const [name, { author }] of its.cache.segments()) {
-    const isListed = view.segments.has(name);
-    if (isListed && !counts(name, author)) uncounted.set(name, author);
-    if (isBack || !isListed || uncounted.has(name)) stale.push(name);
-  }
-  if (stale.length > 0) raiseIndexGeneration(its.cache);
+  if (isBack || stale.length > 0) raiseIndexGeneration(its.cache);
   if (isBack || (stale.length > 0 && mostRowsAreGone(its.cache, listed))) {
     await its.cache.replaceSegments(counting(its, [...view.segments.keys()], counts, found));
   } else {
-    const known = its.cache.segments();
-    const fresh = [...view.segments.keys()].filter((name) => !known.has(name));
-    if (fresh.length > 0) await its.cache.addSegments(counting(its, fresh, counts, found));
+    await addFresh(its, view, counts, found);
     // Only now: what a prune merged takes over the packs of what it dropped.
     if (stale.length > 0) await its.cache.removeSegments(stale);
   }
@@ -133,16 +141,53 @@ export async function syncIndex(
     await its.cache.dropPacks(missingPacks);
   }
   judgeBySize(its.cache, listed);
-  const unreliable = unreliablePacks(its.cache, view);
-  const isSound = damaged.length === 0 && unreliable.size === 0;
+  return reportOf(its, view, found, missingPacks);
+}
+
+/** Of the segments in the cache, those that are gone or no longer count; the latter are put into `uncounted`. */
+function staleSegments(
+  { cache }: SyncContext,
+  view: RepositoryView,
+  counts: Counting,
+  uncounted: Map<ObjectDigest, Author>,
+): ObjectDigest[] {
+  const stale: ObjectDigest[] = [];
+  for (const [name, { author }] of cache.segments()) {
+    const isListed = view.segments.has(name);
+    if (isListed && !counts(name, author)) uncounted.set(name, author);
+    if (!isListed || uncounted.has(name)) stale.push(name);
+  }
+  return stale;
+}
+
+async function addFresh(
+  its: SyncContext,
+  view: RepositoryView,
+  counts: Counting,
+  found: FoundSegments,
+): Promise<void> {
+  const known = its.cache.segments();
+  const fresh = [...view.segments.keys()].filter((name) => !known.has(name));
+  if (fresh.length > 0) await its.cache.addSegments(counting(its, fresh, counts, found));
+}
+
+/** `missingPacks`: undefined where the packs were not listed. */
+function reportOf(
+  { cache }: SyncContext,
+  view: RepositoryView,
+  { damaged, uncounted, gone }: FoundSegments,
+  missingPacks: readonly ObjectDigest[] | undefined,
+): SyncReport {
+  const unreliable = unreliablePacks(cache, view);
   return {
     damaged,
-    missingPacks,
-    isSound,
-    generation: indexGeneration(its.cache),
+    missingPacks: missingPacks ?? [],
+    isSound: damaged.length === 0 && unreliable.size === 0,
+    generation: indexGeneration(cache),
     unreliable,
     uncounted,
-    gone: found.gone,
+    gone,
+    arePacksListed: missingPacks !== undefined,
   };
 }
 

@@ -27,20 +27,28 @@ export interface LoadedRepository {
 
 /** Reads the repository and brings the chunk index in line with it. Whoever writes does so after it has registered (W2). */
 export async function loadRepository(repository: Repository): Promise<LoadedRepository> {
-  return load(repository, undefined);
+  return load(repository, undefined, false);
 }
 
-/** As `loadRepository`, for those who only read: what was read a moment ago, to choose a snapshot, counts. */
+/**
+ * As `loadRepository`, for those who only read: what was read a moment ago, to choose a snapshot, counts, and packs are listed only
+ * when a read fails, or something that the index names has gone.
+ */
 export async function loadForReading(repository: Repository): Promise<LoadedRepository> {
-  return load(repository, repository.recentView.take(repository.now()));
+  return load(repository, repository.recentView.take(repository.now()), true);
 }
 
-async function load(repository: Repository, recent: RepositoryView | undefined): Promise<LoadedRepository> {
+async function load(
+  repository: Repository,
+  recent: RepositoryView | undefined,
+  isReader: boolean,
+): Promise<LoadedRepository> {
   const { backend, records, cache, waitingMs } = repository;
   for (let readings = 1; ; readings++) {
     const isRecent = readings === 1 && recent !== undefined;
     const view = isRecent ? recent : await readView(backend, records, memoryFor(repository));
-    const sync = await syncIndex({ backend, records, cache }, view, readable(view, waitingMs !== undefined));
+    const counts = readable(view, waitingMs !== undefined);
+    const sync = await syncIndex({ backend, records, cache }, view, counts, isReader);
     if (readings === MOST_READINGS || !(await isOutdated(repository, view, sync))) return { view, sync };
   }
 }
@@ -84,6 +92,7 @@ export function chunkReader(
 ): ChunkReader {
   const { backend, keys, algorithms, cache } = repository;
   let known = fingerprint(loaded.view.segments.keys(), loaded.view.leases.keys());
+  let { arePacksListed } = loaded.sync;
   const reloadOnce = async (): Promise<boolean> => {
     // Two short lists first: a lost pack makes this ask once for each of its chunks.
     const leases = (await listNames(backend, 'leases')).map(
@@ -93,9 +102,11 @@ export function chunkReader(
       await listNames(backend, 'index'),
       leases.filter((number) => number !== undefined),
     );
-    if (now === known) return false;
+    // As long as they are not listed nobody knows which packs the index names in vain, and what else has their chunks.
+    if (now === known && arePacksListed) return false;
     await loadRepository(repository);
     known = now;
+    arePacksListed = true;
     return true;
   };
   let reloading: Promise<boolean> | undefined;
