@@ -19,6 +19,9 @@ import type { Source } from './sources.js';
 import type { TakeOptions, TakeSummary } from './take-options.js';
 import { lookAtSources, storeSources, type TakenSources } from './walk-sources.js';
 
+/** Workers that are started before it is known whether there is anything to do for them. */
+const AHEAD = 2;
+
 /** After being fenced a run starts over as a new session; more often than this something else is wrong. */
 const MAX_ATTEMPTS = 3;
 
@@ -53,6 +56,8 @@ async function takeOnce(
 ): Promise<TakeSummary> {
   const startedMs = repository.now();
   const startedClock = performance.now();
+  // While each answer is waited for there is nothing else to do.
+  if (repository.backend.isRemote === true) options.pool?.warmUp(AHEAD);
   const session = await beginSession(repository);
   let store: PackStore | undefined;
   try {
