@@ -23,6 +23,7 @@ const NEEDED = {
   'libarchive-tools': ['bsdtar'],
   unzip: ['unzip'],
   zstd: ['zstd'],
+  openssl: ['openssl'],
   python3: ['python3', PYTHON],
   'ceph-mon': ['ceph-mon'],
   'ceph-osd': ['ceph-osd'],

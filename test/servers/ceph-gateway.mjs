@@ -6,6 +6,8 @@ import { dirname, join } from 'node:path';
 import { freePorts } from './server-group.mjs';
 
 const STORE_BYTES = 4 * 2 ** 30;
+/** Buckets are named in front of it where they are not named in the path (test/servers/name-server.cjs). */
+export const GATEWAY_NAME = 'gateway.test';
 const CAPABILITIES = ['--cap', 'mon', 'allow *', '--cap', 'osd', 'allow *', '--cap', 'mgr', 'allow *'];
 
 /**
@@ -102,6 +104,7 @@ osd_data = ${folder}/osd/0
 [client.rgw]
 rgw_data = ${folder}/run
 rgw_frontends = beast endpoint=127.0.0.1:${port}
+rgw_dns_name = ${GATEWAY_NAME}
 rgw_lc_debug_interval = 10
 rgw_gc_obj_min_wait = 5
 `;

@@ -23,9 +23,16 @@ export const FAULT_KINDS = /** @type {const} */ ([
 ]);
 
 /**
+ * @typedef {import('node:http').IncomingHttpHeaders} IncomingHttpHeaders
  * @typedef {(typeof FAULT_KINDS)[number]} FaultKind
  * @typedef {{kind: FaultKind, at?: number}} Fault  `at`: where in a body, from 0 to 1 (exclusive); a half unless given.
- * @typedef {{number: number, operation: string, method: string, path: string}} SeenRequest  Numbered from 1.
+ * @typedef {{
+ *   number: number,
+ *   operation: string,
+ *   method: string,
+ *   path: string,
+ *   headers: IncomingHttpHeaders,
+ * }} SeenRequest  Numbered from 1.
  * @typedef {(request: SeenRequest) => Fault | undefined} FaultPlan
  */
 

@@ -151,8 +151,8 @@ export class StoreProxy {
    * @param {ServerResponse} response
    */
   async #serve(request, response) {
-    const { method = 'GET', url: path = '/' } = request;
-    const seen = { number: ++this.#numbered, operation: operationOf(method, path), method, path };
+    const { method = 'GET', url: path = '/', headers } = request;
+    const seen = { number: ++this.#numbered, operation: operationOf(method, path), method, path, headers };
     const fault = this.settings.faults(seen);
     const counted = this.#count(seen, fault);
     request.on('error', () => {});

@@ -248,7 +248,13 @@ describe('faults', () => {
     const chosen = (seed: number, limit: number) => {
       const plan = randomFaults(seed, { rate: 0.5, limit });
       return Array.from({ length: 2000 }, (_, i) =>
-        plan({ number: i + 1, operation: i % 2 === 0 ? 'GetObject' : 'PutObject', method: 'GET', path: '/' }),
+        plan({
+          number: i + 1,
+          operation: i % 2 === 0 ? 'GetObject' : 'PutObject',
+          method: 'GET',
+          path: '/',
+          headers: {},
+        }),
       );
     };
     const some = chosen(1, 500);

@@ -1,3 +1,4 @@
+import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
@@ -52,14 +53,33 @@ export async function s3Client(
     ...(endpoint === undefined
       ? { followRegionRedirects: true, forcePathStyle: options.style === 'path' }
       : {}),
-    region: options.region ?? usualRegion,
+    region: options.region ?? (() => usualRegion(options.profile)),
   };
-  return new S3Client(config);
+  const client = new S3Client(config);
+  if (options.profile !== undefined) nameProfile(client, options.profile);
+  return client;
 }
 
-/** What the environment or the configuration files of AWS say. */
-async function usualRegion(): Promise<string> {
-  const asked = new S3Client({});
+/** The SDK's chain ends with what its last link says, which has not heard of the profile. */
+function nameProfile(client: S3Client, profile: string): void {
+  client.middlewareStack.add(
+    (next) => async (args) => {
+      try {
+        return await next(args);
+      } catch (error) {
+        if (!(error instanceof Error && error.name === 'CredentialsProviderError')) throw error;
+        const { name, message } = error;
+        const told = new Error(`the profile ${profile} has none: ${message}`, { cause: error });
+        throw Object.assign(told, { name });
+      }
+    },
+    { step: 'initialize', name: 'nameProfile' },
+  );
+}
+
+/** What the environment or the configuration files of AWS say, of the profile if one is named. */
+async function usualRegion(profile: string | undefined): Promise<string> {
+  const asked = new S3Client(profile === undefined ? {} : { profile });
   try {
     return await asked.config.region();
   } catch {
@@ -71,11 +91,21 @@ async function usualRegion(): Promise<string> {
 
 async function trusted(caFile: string | undefined): Promise<{ ca?: string[] }> {
   if (caFile === undefined) return {};
-  try {
-    return { ca: [...rootCertificates, await readFile(caFile, 'utf8')] };
-  } catch (error) {
+  const hint = 'name a file with certificates in PEM form';
+  const certificates = await readFile(caFile, 'utf8').catch((error: unknown) => {
     throw new CbrError('usage', `cannot read the certificates in ${caFile}: ${messageOf(error)}`, {
+      hint,
+      cause: error,
+    });
+  });
+  try {
+    // What is none would be passed over in silence, and every store be called untrusted.
+    new X509Certificate(certificates);
+  } catch (error) {
+    throw new CbrError('usage', `${caFile} holds no certificate: ${messageOf(error)}`, {
+      hint,
       cause: error,
     });
   }
+  return { ca: [...rootCertificates, certificates] };
 }
