@@ -12,6 +12,7 @@ import {
 import { S3Backend } from '../../dist/backends/s3/s3-backend.js';
 import { s3Client } from '../../dist/backends/s3/s3-client.js';
 import { S3Requests } from '../../dist/backends/s3/s3-request.js';
+import type { PartSizes } from '../../dist/backends/s3/s3-upload.js';
 import { newBucket, type StoreKey, type StoreServer } from '../servers/store-servers.mjs';
 
 /** Repositories in the servers that this project starts. */
@@ -52,31 +53,31 @@ interface HastyOptions extends RetryOptions {
   readonly connections?: number;
   readonly limits?: Pick<StoreOptions, 'limitUpload' | 'limitDownload'>;
   readonly storageClass?: string;
+  readonly partSizes?: PartSizes;
 }
 
 /** As the program has it, but silent requests are given up soon, and failed ones repeated soon. */
 export async function hastyBackend(
   location: string,
   stagingFolder: string,
-  { stallMs = 1500, connections = 16, limits = {}, storageClass, ...retry }: HastyOptions = {},
+  { stallMs = 1500, connections = 16, limits = {}, storageClass, partSizes, ...retry }: HastyOptions = {},
 ): Promise<Backend> {
   const parsed = parseLocation(location);
   if (parsed.kind !== 's3') throw new Error(`${location} is not in a store`);
   mkdirSync(stagingFolder, { recursive: true });
   const requests = new S3Requests(await s3Client(parsed, {}, connections), parsed, connections, stallMs);
-  return withRetry(
-    new S3Backend(requests, {
-      ...limits,
-      ...(storageClass === undefined ? {} : { storageClass }),
-      concurrency: connections,
-      stagingFolder,
-    }),
-    {
-      attempts: Number.POSITIVE_INFINITY,
-      limitMs: 60_000,
-      firstPauseMs: 10,
-      longestPauseMs: 200,
-      ...retry,
-    },
-  );
+  const medium = new S3Backend(requests, {
+    ...limits,
+    concurrency: connections,
+    stagingFolder,
+    ...(storageClass === undefined ? {} : { storageClass }),
+    ...(partSizes === undefined ? {} : { partSizes }),
+  });
+  return withRetry(medium, {
+    attempts: Number.POSITIVE_INFINITY,
+    limitMs: 60_000,
+    firstPauseMs: 10,
+    longestPauseMs: 200,
+    ...retry,
+  });
 }

@@ -32,7 +32,7 @@ import { examineStore } from './s3-examine.js';
 import { keyOf, nameOf } from './s3-names.js';
 import type { S3Requests } from './s3-request.js';
 import { Throttle } from './s3-throttle.js';
-import { isTaken, S3Uploads, type WriteHeaders } from './s3-upload.js';
+import { isTaken, type PartSizes, S3Uploads, type WriteHeaders } from './s3-upload.js';
 
 /** What may not happen again, of the errors that an answer lists for single objects. */
 const PASSING_CODES = new Set(['InternalError', 'ServiceUnavailable', 'SlowDown']);
@@ -46,6 +46,8 @@ export interface S3BackendOptions extends StoreOptions {
   readonly now?: () => number;
   /** A folder for what is staged before it is sent. */
   readonly stagingFolder: string;
+  /** For tests: from which size on objects are sent in parts. */
+  readonly partSizes?: PartSizes;
 }
 
 /** Objects of a repository in a bucket: the key is the prefix and `objectPath`. Use `openS3Backend` or `createS3Backend`. */
@@ -66,7 +68,7 @@ export class S3Backend implements Backend {
     this.location = requests.location.text;
     this.concurrency = options.concurrency;
     this.stagingFolder = options.stagingFolder;
-    this.uploads = new S3Uploads(requests, new Throttle(options.limitUpload));
+    this.uploads = new S3Uploads(requests, new Throttle(options.limitUpload), options.partSizes);
     this.downloadLimit = new Throttle(options.limitDownload);
     this.headers = encryptionHeaders(options.sse);
   }

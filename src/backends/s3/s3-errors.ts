@@ -36,8 +36,9 @@ const FULL = permanent(
 );
 const CLOCK = permanent('the clock of this machine is wrong', 'set the clock, then run the command again');
 const COLD = permanent(
-  'the object is in a cold storage class',
-  'have the store bring it back (RestoreObject), then run the command again',
+  // In the reason too: where many files fail, hints are not printed.
+  'the object is in a cold storage class, from which the store must bring it back first (RestoreObject)',
+  'have the store bring it back, then run the command again',
 );
 
 /** By the code that the store gives, which the SDK makes the error's name. */

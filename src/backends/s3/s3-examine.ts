@@ -98,6 +98,7 @@ async function checksum(requests: S3Requests, options: CallOptions): Promise<Sto
   const { bucket, prefix } = requests.location;
   const body = randomBytes(64);
   const wrong = (algorithm: string): Buffer => createHash(algorithm).update('other bytes').digest();
+  const right = createHash('md5').update(body).digest();
   const attempt = async (digest: 'sha256' | 'signed' | 'md5'): Promise<boolean> => {
     const Key = `${prefix}parity/probe-${randomBytes(16).toString('hex')}`;
     const command = new PutObjectCommand({
@@ -105,8 +106,10 @@ async function checksum(requests: S3Requests, options: CallOptions): Promise<Sto
       Key,
       Body: body,
       IfNoneMatch: '*',
-      ...(digest === 'sha256' ? { ChecksumSHA256: wrong('sha256').toString('base64') } : {}),
-      ...(digest === 'md5' ? { ContentMD5: wrong('md5').toString('base64') } : {}),
+      ...(digest === 'sha256'
+        ? { ChecksumAlgorithm: 'SHA256', ChecksumSHA256: wrong('sha256').toString('base64') }
+        : // A right one beside the wrong signature: a bucket that locks refuses what has none at all.
+          { ContentMD5: (digest === 'md5' ? wrong('md5') : right).toString('base64') }),
     });
     if (digest === 'signed') {
       command.middlewareStack.add(

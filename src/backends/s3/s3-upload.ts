@@ -18,11 +18,18 @@ import { codeOf, statusOf } from './s3-errors.js';
 import type { S3Requests, Underway } from './s3-request.js';
 import type { Throttle } from './s3-throttle.js';
 
-/** Up to here one request is enough. */
-const SINGLE_BYTES = 256 * 1024 * 1024;
-/** Ten thousand of them, the most there may be, are far more than a pack may have. */
-const PART_BYTES = 64 * 1024 * 1024;
+/** In how many requests an object is sent. */
+export interface PartSizes {
+  /** Up to here one request is enough. */
+  readonly whole: number;
+  /** Ten thousand of them are the most there may be. */
+  readonly part: number;
+}
+
+const USUAL_SIZES: PartSizes = { whole: 256 * 1024 * 1024, part: 64 * 1024 * 1024 };
 const PARALLEL_PARTS = 3;
+/** A broken connection is got over; a store that is away is not waited for. */
+const ABANDON_ATTEMPTS = 2;
 /** A body of up to this is handed over whole. */
 const WHOLE_BYTES = 256 * 1024;
 
@@ -45,6 +52,7 @@ export class S3Uploads {
   constructor(
     private readonly requests: S3Requests,
     private readonly throttle: Throttle,
+    private readonly sizes = USUAL_SIZES,
   ) {}
 
   /** Rejects as `isTaken` tells when there is an object of that key. */
@@ -55,8 +63,8 @@ export class S3Uploads {
     headers: WriteHeaders,
     { isBody, ...options }: WriteOptions & { readonly isBody: boolean },
   ): Promise<void> {
-    if (content.size > SINGLE_BYTES) return this.createInParts(what, key, content, headers, options);
-    const sha256 = options.sha256 ?? (await sha256Of(content, 0, content.size));
+    if (content.size > this.sizes.whole) return this.createInParts(what, key, content, headers, options);
+    const sha256 = options.sha256 ?? (await digestOfPart('sha256', content, 0, content.size)).toString('hex');
     await this.requests.run(what, { ...options, isBody }, (underway) =>
       this.send(content, 0, content.size, underway, (Body, ContentLength, client, signal) => {
         const command = new PutObjectCommand({
@@ -65,6 +73,8 @@ export class S3Uploads {
           Body,
           ContentLength,
           IfNoneMatch: '*',
+          // Named beside the digest itself: a bucket that locks what is new refuses to do without.
+          ChecksumAlgorithm: 'SHA256',
           ChecksumSHA256: Buffer.from(sha256, 'hex').toString('base64'),
         });
         declareDigest(command, sha256);
@@ -81,6 +91,7 @@ export class S3Uploads {
     options: WriteOptions,
   ): Promise<void> {
     const { requests } = this;
+    const { part } = this.sizes;
     const address = this.address(key);
     const { UploadId } = await requests.run(what, options, ({ signal }) =>
       requests.client.send(new CreateMultipartUploadCommand({ ...address, ...headers }), {
@@ -88,16 +99,25 @@ export class S3Uploads {
       }),
     );
     try {
-      const starts = Array.from({ length: Math.ceil(content.size / PART_BYTES) }, (_, i) => i * PART_BYTES);
+      const starts = Array.from({ length: Math.ceil(content.size / part) }, (_, i) => i * part);
       const parts: CompletedPart[] = [];
       await forEachParallel(starts, PARALLEL_PARTS, async (start) => {
-        const PartNumber = start / PART_BYTES + 1;
-        const end = Math.min(content.size, start + PART_BYTES);
-        const sha256 = await sha256Of(content, start, end);
+        const PartNumber = start / part + 1;
+        const end = Math.min(content.size, start + part);
+        const sha256 = await digestOfPart('sha256', content, start, end);
+        // The checksums of AWS would have to be announced for the whole; a bucket that locks takes this one for a part.
+        const md5 = await digestOfPart('md5', content, start, end);
         const { ETag } = await requests.run(what, { ...options, isBody: true }, (underway) =>
           this.send(content, start, end, underway, (Body, ContentLength, client, signal) => {
-            const command = new UploadPartCommand({ ...address, UploadId, PartNumber, Body, ContentLength });
-            declareDigest(command, sha256);
+            const command = new UploadPartCommand({
+              ...address,
+              UploadId,
+              PartNumber,
+              Body,
+              ContentLength,
+              ContentMD5: md5.toString('base64'),
+            });
+            declareDigest(command, sha256.toString('hex'));
             return client.send(command, { abortSignal: signal });
           }),
         );
@@ -117,15 +137,29 @@ export class S3Uploads {
         ),
       );
     } catch (error) {
-      // What is left would be paid for; a store that cannot be reached keeps it, as docs/s3.md says.
-      await requests
-        .run(what, {}, ({ signal }) =>
-          requests.client.send(new AbortMultipartUploadCommand({ ...address, UploadId }), {
+      await this.abandon(what, address, UploadId);
+      throw error;
+    }
+  }
+
+  /** Takes away what was sent, which would be paid for; a store that cannot be reached keeps it, as docs/s3.md says. */
+  private async abandon(
+    what: string,
+    address: { Bucket: string; Key: string },
+    UploadId: string | undefined,
+  ): Promise<void> {
+    for (let attempt = 1; attempt <= ABANDON_ATTEMPTS; attempt++) {
+      try {
+        // Not with the caller's signal: whoever interrupts does not want to pay either.
+        await this.requests.run(what, {}, ({ signal }) =>
+          this.requests.client.send(new AbortMultipartUploadCommand({ ...address, UploadId }), {
             abortSignal: signal,
           }),
-        )
-        .catch(() => undefined);
-      throw error;
+        );
+        return;
+      } catch (error) {
+        if (!(error instanceof BackendError && error.retryable)) return;
+      }
     }
   }
 
@@ -193,10 +227,15 @@ function declareDigest(command: PutObjectCommand | UploadPartCommand, sha256: st
   );
 }
 
-async function sha256Of(content: Content, start: number, end: number): Promise<string> {
-  const hash = createHash('sha256');
+async function digestOfPart(
+  algorithm: 'sha256' | 'md5',
+  content: Content,
+  start: number,
+  end: number,
+): Promise<Buffer> {
+  const hash = createHash(algorithm);
   for (let at = start; at < end; at += WHOLE_BYTES) {
     hash.update(await content.piece(at, Math.min(WHOLE_BYTES, end - at)));
   }
-  return hash.digest('hex');
+  return hash.digest();
 }
