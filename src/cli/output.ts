@@ -7,7 +7,7 @@ import { MetadataCounts } from './metadata-counts.js';
 import { errorText, type Problem, problemFields, problemLines } from './problem.js';
 import { type Progress, ProgressMeter } from './progress.js';
 import { ProgressBar } from './progress-bar.js';
-import { rawField } from './raw-names.js';
+import { rawField, terminalText } from './raw-names.js';
 import { trafficFields, trafficText } from './traffic-text.js';
 
 export interface OutputSettings {
@@ -92,18 +92,18 @@ export class Output {
 
   /** A line of the result for people. */
   line(text = ''): void {
-    if (!this.settings.json && !this.settings.quiet) this.stdout.line(text);
+    if (!this.settings.json && !this.settings.quiet) this.stdout.line(terminalText(text));
   }
 
   /** One thing of a list, or one entry worked on: an object for programs, a line for people. */
   item(fields: Fields, text: () => string): void {
     if (this.settings.json) this.object({ type: 'item', ...fields });
-    else if (!this.settings.quiet) this.stdout.line(text());
+    else if (!this.settings.quiet) this.stdout.line(terminalText(text()));
   }
 
   /** Something for people that is neither result nor problem; `-q` and `--json` silence it. */
   remark(text: string): void {
-    if (!this.settings.json && !this.settings.quiet) this.stderr.line(text);
+    if (!this.settings.json && !this.settings.quiet) this.stderr.line(terminalText(text));
   }
 
   problem(problem: Problem): void {
@@ -115,8 +115,8 @@ export class Output {
     if (this.settings.quiet && problem.severity === 'note') return;
     if (!this.settings.verbose && !this.metadata.shows(problem)) return;
     const [first, ...further] = problemLines(problem);
-    this.stderr.line(`cbr: ${problem.severity === 'note' ? 'note: ' : ''}${first}`);
-    for (const line of further) this.stderr.line(line);
+    this.stderr.line(terminalText(`cbr: ${problem.severity === 'note' ? 'note: ' : ''}${first}`));
+    for (const line of further) this.stderr.line(terminalText(line));
     if (problem.severity !== 'note' && this.repeated.length <= MOST_REPEATED) this.repeated.push(problem);
   }
 
@@ -164,10 +164,10 @@ export class Output {
   fail(command: string, exitCode: ExitCode, error: unknown): ExitCode {
     const { code, message, hint, snapshots } = errorText(error);
     if (!this.settings.json) {
-      this.stderr.line(`cbr: ${message}`);
-      if (hint !== undefined) this.stderr.line(sentence(hint));
+      this.stderr.line(terminalText(`cbr: ${message}`));
+      if (hint !== undefined) this.stderr.line(terminalText(sentence(hint)));
       const stack = error instanceof Error && !(error instanceof CbrError) ? error.stack : undefined;
-      if (stack !== undefined && this.settings.verbose) this.stderr.line(stack);
+      if (stack !== undefined && this.settings.verbose) this.stderr.line(terminalText(stack));
     }
     return this.end(command, exitCode, { ...this.done, error: { code, message, hint, snapshots } });
   }

@@ -30,3 +30,15 @@ export function rawListField(
 export function displayText(text: string): string {
   return displayPath(Buffer.from(text, 'utf8').toString('latin1'));
 }
+
+const STEERING = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
+
+/**
+ * A message for people, as it may come from anywhere: from a store, say, that puts into its errors what it likes. Nothing in it can
+ * steer a terminal; what `displayText` has made of names in it stays, and so do its lines and tabs.
+ */
+export function terminalText(text: string): string {
+  return text.replace(STEERING, (control) =>
+    control === '\n' || control === '\t' ? control : displayText(control),
+  );
+}

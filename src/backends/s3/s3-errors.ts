@@ -126,15 +126,13 @@ export function storeFailure(what: string, error: unknown): CbrError {
   if (error instanceof CbrError) return error;
   const code = (error as { code?: unknown } | null)?.code;
   const failure: Failure = {
-    name: codeOf(error),
-    message: messageOf(error),
+    name: oneLine(codeOf(error), 100),
+    message: oneLine(messageOf(error), 300),
     status: statusOf(error),
     errno: errnoOf(error) ?? (typeof code === 'string' ? code : undefined),
   };
   const { retryable, reason, hint = retryable ? AWAY_HINT : undefined } = verdictOn(failure);
-  const said = /^(Unknown|UnknownError|Error)?$/.test(failure.message)
-    ? ''
-    : failure.message.split('\n')[0]!.slice(0, 300);
+  const said = /^(Unknown|UnknownError|Error)?$/.test(failure.message) ? '' : failure.message;
   const status = failure.status === undefined ? '' : `HTTP ${failure.status} `;
   const detail = `${status}${failure.name}${said === '' || said === failure.name ? '' : `: ${said}`}`;
   const message = `${what}: ${reason === undefined ? detail : `${reason} (${detail})`}`;
@@ -144,8 +142,13 @@ export function storeFailure(what: string, error: unknown): CbrError {
   });
 }
 
+/** What the store says is its own choice: it must not look like several lines of ours. */
+function oneLine(text: string, most: number): string {
+  return text.split(/[\r\n]/, 1)[0]!.slice(0, most);
+}
+
 function verdictOn({ name, status, errno }: Failure): Verdict {
-  const named = BY_NAME[name];
+  const named = Object.hasOwn(BY_NAME, name) ? BY_NAME[name] : undefined;
   if (named !== undefined) return named;
   // Also when the head of an answer has come: without the body, which broke off, its status is only half of it.
   if (errno !== undefined) return BY_ERRNO[errno] ?? { retryable: !OF_FILES.has(errno) };
