@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { ObjectReader } from '../backends/index.js';
-import { DamagedError, LIMITS, sameBytes } from '../core/index.js';
+import { DamagedError, LIMITS, ObjectNotFoundError, sameBytes } from '../core/index.js';
 import type { Zstd } from './algorithms/zstd.js';
 import type { PackSeal } from './block.js';
+import { isDamage } from './damage.js';
 import type { BlockSummary, PackKind } from './index-segment.js';
 import { type Keys, TABLE_NONCE } from './keys.js';
 import { decodeHeader, HEADER_BYTES } from './object-header.js';
@@ -74,8 +75,26 @@ export interface ReadTable {
   readonly header: Uint8Array;
 }
 
-/** Reads only the table of a pack: one read, two for packs with very many chunks. */
+/**
+ * Reads only the table of a pack: one read, two for packs with very many chunks. What came over a line and is damaged is read once
+ * more: its end proves nothing without the key, so that `withSecondRead` cannot.
+ */
 export async function readPackTable(
+  backend: ObjectReader,
+  name: string,
+  keys: Keys,
+  zstd: Zstd,
+): Promise<ReadTable> {
+  try {
+    return await readTableOnce(backend, name, keys, zstd);
+  } catch (error) {
+    const isAbsent = error instanceof ObjectNotFoundError;
+    if (isAbsent || !isDamage(error) || backend.isRemote !== true) throw error;
+    return readTableOnce(backend, name, keys, zstd);
+  }
+}
+
+async function readTableOnce(
   backend: ObjectReader,
   name: string,
   keys: Keys,

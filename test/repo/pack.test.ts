@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { MemoryBackend } from '../../dist/backends/index.js';
+import { type Backend, forwardTo, MemoryBackend } from '../../dist/backends/index.js';
 import { DamagedError, LIMITS } from '../../dist/core/index.js';
 import {
   blockOffsets,
@@ -184,6 +184,28 @@ describe.each(MODES)('packs, $mode', ({ keys }) => {
       expect(Buffer.compare(table.ids, pack!.table.ids)).toBe(0);
     }
   });
+});
+
+test('a table that came damaged over a line is read once more, one on a disk is not', async () => {
+  const [pack] = packsOf(folder, plainKeys, 'data', [noise(3000, 1)]);
+  const medium = new MemoryBackend();
+  await medium.write('packs', pack!.summary.name, readFileSync(pack!.path));
+  for (const isRemote of [true, false]) {
+    let reads = 0;
+    const backend: Backend = {
+      ...forwardTo(medium),
+      isRemote,
+      read: async (...call) => {
+        const bytes = await medium.read(...call);
+        if (++reads === 1) bytes[bytes.length - 100]! ^= 1;
+        return bytes;
+      },
+    };
+    const reading = readPackTable(backend, pack!.summary.name, plainKeys, zstd);
+    if (isRemote) expect((await reading).table.lengths).toEqual(pack!.table.lengths);
+    else await expect(reading).rejects.toMatchObject({ code: expect.stringMatching(/damaged|format/) });
+    expect(reads).toBe(isRemote ? 2 : 1);
+  }
 });
 
 describe('the pack writer', () => {
