@@ -33,6 +33,25 @@ function dataPacks(its: Scratch): string[] {
     .filter((path) => /[0-9a-f]{64}$/.test(path) && readFileSync(path).readUInt8(17) === 1);
 }
 
+describe('trees that are damaged', () => {
+  test('are stored again by the next snapshot, which says that nothing is missing from it', async () => {
+    const { its } = await twoSnapshots();
+    const data = dataPacks(its);
+    const packs = join(its.repo, 'packs');
+    for (const name of readdirSync(packs, { recursive: true, encoding: 'utf8' })) {
+      const path = join(packs, name);
+      if (/[0-9a-f]{64}$/.test(path) && !data.includes(path)) flip(path, 100);
+    }
+    writeFileSync(join(its.source, 'docs/8'), randomContent(800, 30_000));
+    const { problems } = await its.take();
+    const { target } = await its.restore();
+    expect(missingFiles(its.source, target)).toEqual([]);
+    expect(problems.map(({ reason }) => reason).join('\n')).toMatch(
+      /is read in full, and nothing of it is missing from this snapshot/,
+    );
+  });
+});
+
 describe('a snapshot record that is gone', () => {
   test('does not take along what a later snapshot shares with it, and the next one stores it again', async () => {
     const { its, first, second } = await twoSnapshots();

@@ -31,7 +31,11 @@ export async function readBefore(
     }
   } catch (error) {
     if (!(error instanceof CbrError) || error.code === 'backend') throw error;
-    tally.note(path, `is read again: its last tree cannot be read (${messageOf(error)})`);
+    tally.note(
+      path,
+      'is read in full, and nothing of it is missing from this snapshot. What an earlier one says of it cannot be read ' +
+        `(${messageOf(error)}): cbr check tells whether that one is damaged`,
+    );
     return { rows, entries: undefined };
   }
   return { rows, entries };
