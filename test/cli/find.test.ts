@@ -2,8 +2,9 @@ import { spawn } from 'node:child_process';
 import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { CBR } from './child.js';
 import { ESCAPE, filled } from './filled.js';
-import { CBR, type Line, type Place, plainPlace } from './run.js';
+import { type Line, type Place, plainPlace } from './run.js';
 import { take } from './taken.js';
 
 /** Three snapshots: a letter is written, changed and removed, and a note stays. */

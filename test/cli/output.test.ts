@@ -1,7 +1,8 @@
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { CBR, Place, plainPlace, quoted } from './run.js';
+import { CBR } from './child.js';
+import { Place, plainPlace, quoted } from './run.js';
 import { onTerminal, scriptOnTerminal } from './terminal.js';
 
 const FOLDERS = 10;

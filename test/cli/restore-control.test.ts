@@ -16,8 +16,9 @@ import { refuseSystemTarget } from '../../dist/cli/system-target.js';
 import { probeAbilities } from '../snapshot/abilities.js';
 import { randomContent } from '../snapshot/random-content.js';
 import { runScript } from '../snapshot/source-tree.js';
+import { CBR } from './child.js';
 import { fill, filled, snapshotId } from './filled.js';
-import { CBR, type Place, place, plainPlace, quoted } from './run.js';
+import { type Place, place, plainPlace, quoted } from './run.js';
 import { onTerminal } from './terminal.js';
 
 /** What the command says and refuses when a restore meets what is there. */

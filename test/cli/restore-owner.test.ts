@@ -2,8 +2,9 @@ import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'n
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { runScript } from '../snapshot/source-tree.js';
+import { CBR } from './child.js';
 import { snapshotId } from './filled.js';
-import { CBR, plainPlace, quoted } from './run.js';
+import { plainPlace, quoted } from './run.js';
 
 /** A restore by somebody who is not root, into folders of his own. */
 

@@ -1,21 +1,15 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
+import { CBR, type Ended, runChild } from './child.js';
 
 /** The built program as a child process, in an empty home folder. */
 
-export const CBR = join(import.meta.dirname, '../../bin/cbr.js');
+export type Run = Ended;
 
 export type Line = Readonly<Record<string, unknown>> & { readonly type: string };
-
-export interface Run {
-  readonly code: number | null;
-  readonly signal: NodeJS.Signals | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
 
 export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
@@ -93,21 +87,9 @@ export function quoted(text: string): string {
 }
 
 function runProgram(
-  [program, ...args]: readonly string[],
+  words: readonly string[],
   place: Place,
   { env, cwd = place.root, during }: RunOptions,
 ): Promise<Run> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(program!, args, { cwd, env: place.env(env), stdio: ['ignore', 'pipe', 'pipe'] });
-    const printed = { stdout: '', stderr: '' };
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      printed.stdout += text;
-    });
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
-      printed.stderr += text;
-    });
-    child.on('error', reject);
-    child.on('close', (code, signal) => resolve({ code, signal, ...printed }));
-    during?.(child);
-  });
+  return runChild(words, { cwd, env: place.env(env), during });
 }

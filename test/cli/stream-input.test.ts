@@ -5,7 +5,8 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { streamPath } from '../../dist/cli/stream-name.js';
-import { CBR, type Place, place, plainPlace, quoted } from './run.js';
+import { CBR } from './child.js';
+import { type Place, place, plainPlace, quoted } from './run.js';
 import { scriptOnTerminal } from './terminal.js';
 
 /** Standard input and the output of commands as what a snapshot takes in. */

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
-import { CBR, type Place, quoted } from './run.js';
+import { CBR } from './child.js';
+import { type Place, quoted } from './run.js';
 
 /** What is typed when a text shows up on the terminal. */
 export interface Dialogue {

@@ -1,20 +1,12 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { loadRepository, readSegment } from '../../dist/repo/index.js';
+import { CBR, type Ended, runChild } from '../cli/child.js';
 import { Scratch } from '../snapshot/scratch-repository.js';
 
 /** The built program as a child process, over a scratch folder of the library's tests. */
-
-const CBR = join(import.meta.dirname, '../../bin/cbr.js');
-
-export interface Ended {
-  readonly code: number | null;
-  readonly signal: NodeJS.Signals | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
 
 export interface RunOptions {
   /** A program, with arguments, that the command line of `cbr` is appended to. */
@@ -27,7 +19,7 @@ export type JsonLine = Readonly<Record<string, unknown>> & { readonly type: stri
 export class Program extends Scratch {
   /** Runs `cbr` to its end. */
   run(args: readonly string[], { under = [], during }: RunOptions = {}): Promise<Ended> {
-    const [program, ...words] = [...under, process.execPath, CBR, ...args];
+    const words = [...under, process.execPath, CBR, ...args];
     const env = {
       PATH: process.env.PATH,
       HOME: this.root,
@@ -36,19 +28,7 @@ export class Program extends Scratch {
       CBR_CACHE_DIR: this.cache,
       CBR_PASSWORD: 'secret',
     };
-    return new Promise((resolve, reject) => {
-      const child = spawn(program!, words, { cwd: this.root, env, stdio: ['ignore', 'pipe', 'pipe'] });
-      const printed = { stdout: '', stderr: '' };
-      child.stdout.setEncoding('utf8').on('data', (text: string) => {
-        printed.stdout += text;
-      });
-      child.stderr.setEncoding('utf8').on('data', (text: string) => {
-        printed.stderr += text;
-      });
-      child.on('error', reject);
-      child.on('close', (code, signal) => resolve({ code, signal, ...printed }));
-      during?.(child);
-    });
+    return runChild(words, { cwd: this.root, env, during });
   }
 
   /** Runs `cbr` and rejects unless it exits with 0. */

@@ -2,8 +2,9 @@ import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { chunkReader, loadRepository, readSegment } from '../../dist/repo/index.js';
 import { listSnapshots, walkReachable } from '../../dist/snapshot/index.js';
+import type { Ended } from '../cli/child.js';
 import type { Facts } from '../snapshot/tree-facts.js';
-import { type Ended, type JsonLine, type Program, signalWhen } from './program.js';
+import { type JsonLine, type Program, signalWhen } from './program.js';
 
 /** Commands that run beside each other on one repository, some of which are killed. */
 

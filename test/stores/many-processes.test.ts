@@ -1,12 +1,13 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import type { Ended } from '../cli/child.js';
 import { randomNumbers } from '../servers/proxy-faults.mjs';
 import { randomContent } from '../snapshot/random-content.js';
 import { isSoak } from '../snapshot/scratch-repository.js';
 import { type Facts, factsOf } from '../snapshot/tree-facts.js';
 import { gateway, prefixes, useOwner } from './s3-subject.js';
-import { type Ended, type StoreProgram, storeProgram } from './store-program.js';
+import { type StoreProgram, storeProgram } from './store-program.js';
 
 const MACHINES = 8;
 /** Those of them that are killed once, when they have sent some of what they have to send. */

@@ -1,17 +1,8 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { join } from 'node:path';
+import type { ChildProcess } from 'node:child_process';
 import { onTestFinished } from 'vitest';
+import { CBR, type Ended, runChild } from '../cli/child.js';
 import { credentials, gateway } from './s3-subject.js';
 import { StoreScratch } from './store-scratch.js';
-
-const CBR = join(import.meta.dirname, '../../bin/cbr.js');
-
-export interface Ended {
-  readonly code: number | null;
-  readonly signal: NodeJS.Signals | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
 
 export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
@@ -22,31 +13,19 @@ export interface RunOptions {
 export class StoreProgram extends StoreScratch {
   /** Runs `cbr` to its end. */
   run(args: readonly string[], { env = {}, during }: RunOptions = {}): Promise<Ended> {
-    return new Promise((resolve, reject) => {
-      const child = spawn(process.execPath, [CBR, ...args], {
-        cwd: this.root,
-        env: {
-          PATH: process.env.PATH,
-          HOME: this.root,
-          TZ: 'UTC',
-          CBR_REPO: this.location,
-          CBR_CACHE_DIR: this.cache,
-          CBR_PASSWORD: 'secret',
-          ...credentials(gateway.owner),
-          ...env,
-        },
-        stdio: ['ignore', 'pipe', 'pipe'],
-      });
-      const printed = { stdout: '', stderr: '' };
-      child.stdout.setEncoding('utf8').on('data', (text: string) => {
-        printed.stdout += text;
-      });
-      child.stderr.setEncoding('utf8').on('data', (text: string) => {
-        printed.stderr += text;
-      });
-      child.on('error', reject);
-      child.on('close', (code, signal) => resolve({ code, signal, ...printed }));
-      during?.(child);
+    return runChild([process.execPath, CBR, ...args], {
+      cwd: this.root,
+      env: {
+        PATH: process.env.PATH,
+        HOME: this.root,
+        TZ: 'UTC',
+        CBR_REPO: this.location,
+        CBR_CACHE_DIR: this.cache,
+        CBR_PASSWORD: 'secret',
+        ...credentials(gateway.owner),
+        ...env,
+      },
+      during,
     });
   }
 
