@@ -60,7 +60,7 @@ interface HastyOptions extends RetryOptions {
 export async function hastyBackend(
   location: string,
   stagingFolder: string,
-  { stallMs = 1500, connections = 16, limits = {}, storageClass, partSizes, ...retry }: HastyOptions = {},
+  { stallMs = 700, connections = 16, limits = {}, storageClass, partSizes, ...retry }: HastyOptions = {},
 ): Promise<Backend> {
   const parsed = parseLocation(location);
   if (parsed.kind !== 's3') throw new Error(`${location} is not in a store`);
