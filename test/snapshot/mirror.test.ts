@@ -4,14 +4,13 @@ import {
   existsSync,
   mkdirSync,
   readdirSync,
-  readFileSync,
   renameSync,
   rmSync,
   statSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { appendOnly, type Backend, openLocalBackend, withTraffic } from '../../dist/backends/index.js';
 import {
@@ -320,29 +319,6 @@ describe('what the source has lost', () => {
     for (const object of [packPath(pack!), `snapshots/${snapshot}`]) cutShort(copy.repo, object, 40);
     expect(await mirrorTo(its.repo, copy.repo)).toMatchObject({ copied: { objects: 2 }, damaged: [] });
     expect(objectsOf(copy.repo)).toEqual(objectsOf(its.repo));
-  });
-
-  test('a record that was replaced is told, kept as it was, and stops nothing else', async () => {
-    const its = await filled();
-    const copy = newMirror();
-    await mirrorTo(its.repo, copy.repo);
-    const [first, second] = objectsIn(its, 'snapshots').map((name) => join(its.repo, 'snapshots', name));
-    const before = objectsOf(copy.repo);
-    // Whole, for each ends with its own digest, and of another length.
-    const longer = Buffer.concat([readFileSync(first!).subarray(0, -32), Buffer.alloc(1)]);
-    chmodSync(second!, 0o600);
-    writeFileSync(second!, Buffer.concat([longer, createHash('sha256').update(longer).digest()]));
-    const { copied, damaged, removed } = await mirrorTo(its.repo, copy.repo);
-    expect(damaged).toEqual([
-      expect.objectContaining({
-        object: `snapshots/${basename(second!)}`,
-        reason: expect.stringContaining('it was replaced'),
-      }),
-    ]);
-    expect(copied.objects).toBe(0);
-    expect(removed.objects).toBe(0);
-    expect(objectsOf(copy.repo)).toEqual(before);
-    await expectClean(copy);
   });
 });
 
