@@ -113,6 +113,8 @@ export interface Room {
 }
 
 export interface Backend extends ObjectReader {
+  /** The absolute path of the folder that holds the repository, where it is one on this machine. */
+  readonly folder?: string;
   readonly room?: Room;
   /** A folder in which files staged for `write` are adopted without copying. */
   readonly stagingFolder?: string;

@@ -8,6 +8,7 @@ export function forwardTo(inner: Backend): Backend {
     concurrency: inner.concurrency,
     ...(inner.isRemote === undefined ? {} : { isRemote: inner.isRemote }),
     capabilities: inner.capabilities,
+    ...(inner.folder === undefined ? {} : { folder: inner.folder }),
     ...(inner.stagingFolder === undefined ? {} : { stagingFolder: inner.stagingFolder }),
     ...(inner.room === undefined ? {} : { room: inner.room }),
     list: (...call) => inner.list(...call),

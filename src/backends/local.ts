@@ -1,7 +1,7 @@
 import type { Stats } from 'node:fs';
 import { constants, statSync } from 'node:fs';
 import { copyFile, mkdir, open, readdir, rm, rmdir, stat, unlink } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import {
   BackendError,
@@ -48,6 +48,7 @@ const READ_BYTES = 2 ** 30;
 export class LocalBackend implements Backend {
   readonly concurrency = CONCURRENCY;
   readonly capabilities: Capabilities;
+  readonly folder: string;
   readonly stagingFolder: string;
   readonly room: Room;
   private readonly publisher: Publisher;
@@ -57,6 +58,7 @@ export class LocalBackend implements Backend {
     writable: boolean,
   ) {
     this.capabilities = Object.freeze({ createOnly: true, writable, removable: writable });
+    this.folder = resolve(location);
     this.stagingFolder = join(location, 'tmp');
     this.publisher = new Publisher(location);
     this.room = localRoom(location);

@@ -103,17 +103,28 @@ export async function readSegment(
   }
 }
 
+export interface SyncOptions {
+  /**
+   * An entry that claims too much would only make a read fail, which has the packs listed then: so they are listed for a reader
+   * only where something has changed that may have to do with them.
+   */
+  readonly isReader?: boolean;
+  /**
+   * The packs as they were listed a moment ago, with their stored lengths: they are not listed again unless a segment names one
+   * that came later.
+   */
+  readonly packs?: ReadonlyMap<string, number>;
+}
+
 /**
  * Merges counting segments, drops what no longer counts or is gone, and drops entries of packs that are not listed: an entry
- * that claims too much would make the next snapshot skip an upload. For a reader (`isReader`) it would only make a read fail,
- * which has the packs listed then: so they are listed for it only where something has changed that may have to do with them.
- * Rejects when the backend fails.
+ * that claims too much would make the next snapshot skip an upload. Rejects when the backend fails.
  */
 export async function syncIndex(
   its: SyncContext,
   view: RepositoryView,
   counts: Counting = readable(view, false),
-  isReader = false,
+  { isReader = false, packs }: SyncOptions = {},
 ): Promise<SyncReport> {
   const found: FoundSegments = { damaged: [], uncounted: new Map(), gone: 0 };
   const dropped = droppedPacks(its.cache);
@@ -122,8 +133,7 @@ export async function syncIndex(
     await addFresh(its, view, counts, found);
     return reportOf(its, view, found, undefined);
   }
-  const listed = new Map<string, number>();
-  for await (const { name, size } of its.backend.list('packs')) listed.set(name, size);
+  let listed: ReadonlyMap<string, number> = packs ?? (await listPacks(its.backend));
   const isBack = dropped.some((name) => listed.has(name));
   if (isBack || stale.length > 0) raiseIndexGeneration(its.cache);
   if (isBack || (stale.length > 0 && mostRowsAreGone(its.cache, listed))) {
@@ -133,6 +143,8 @@ export async function syncIndex(
     // Only now: what a prune merged takes over the packs of what it dropped.
     if (stale.length > 0) await its.cache.removeSegments(stale);
   }
+  if (packs !== undefined && its.cache.packNames().some((name) => !packs.has(name)))
+    listed = await listPacks(its.backend);
   const missingPacks = its.cache.packNames().filter((name) => !listed.has(name));
   // Before they are dropped: killed in between, they are still known to be missed.
   setDroppedPacks(its.cache, [...new Set([...(isBack ? [] : dropped), ...missingPacks])].filter(Boolean));
@@ -189,6 +201,13 @@ function reportOf(
     gone,
     arePacksListed: missingPacks !== undefined,
   };
+}
+
+/** The packs that are there, with their stored lengths. */
+export async function listPacks(backend: ObjectReader): Promise<Map<ObjectDigest, number>> {
+  const listed = new Map<ObjectDigest, number>();
+  for await (const { name, size } of backend.list('packs')) listed.set(name as ObjectDigest, size);
+  return listed;
 }
 
 /** Half of the index, or more: then it is quicker to read all segments again than to remove rows one by one. */

@@ -48,7 +48,7 @@ async function load(
     const isRecent = readings === 1 && recent !== undefined;
     const view = isRecent ? recent : await readView(backend, records, memoryFor(repository));
     const counts = readable(view, waitingMs !== undefined);
-    const sync = await syncIndex({ backend, records, cache }, view, counts, isReader);
+    const sync = await syncIndex({ backend, records, cache }, view, counts, { isReader });
     if (readings === MOST_READINGS || !(await isOutdated(repository, view, sync))) return { view, sync };
   }
 }

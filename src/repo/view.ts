@@ -171,17 +171,26 @@ async function readLeases(
 ): Promise<{ leases: Map<number, LeaseRecord>; unreadable: Map<number, CbrError> }> {
   const leases = new Map<number, LeaseRecord>();
   const unreadable = new Map<number, CbrError>();
-  for (const name of await listNames(backend, 'leases')) {
+  const listed = (await listNames(backend, 'leases')).flatMap((name) => {
     const number = /^prune\/([1-9][0-9]{0,8})$/.exec(name)?.[1];
-    if (number === undefined) continue;
+    return number === undefined ? [] : [{ name, number: Number(number) }];
+  });
+  const leaseOf = async ({ name }: (typeof listed)[number]): Promise<LeaseRecord | CbrError | undefined> => {
     const kept = memory.changes ? undefined : memory.get('leases', name);
     try {
       const stored = kept ?? (await backend.read('leases', name));
-      leases.set(Number(number), decodeRecord('leases', name, leaseRecord, stored, its));
+      const lease = decodeRecord('leases', name, leaseRecord, stored, its);
       if (kept === undefined) memory.put('leases', name, stored);
+      return lease;
     } catch (error) {
-      if (!(error instanceof ObjectNotFoundError)) unreadable.set(Number(number), asDamage(error));
+      return error instanceof ObjectNotFoundError ? undefined : asDamage(error);
     }
+  };
+  let at = 0;
+  for await (const lease of readAhead(listed, backend.concurrency, leaseOf)) {
+    const { number } = listed[at++]!;
+    if (lease instanceof CbrError) unreadable.set(number, lease);
+    else if (lease !== undefined) leases.set(number, lease);
   }
   return { leases, unreadable };
 }

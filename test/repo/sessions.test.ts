@@ -18,9 +18,13 @@ import {
   outcomeSegments,
   PackStore,
   type Repository,
+  readable,
   readRecord,
+  readView,
+  recordMemory,
   registerSession,
   type SessionContext,
+  syncIndex,
 } from '../../dist/repo/index.js';
 import { noise, packsOf, plainKeys, randomDigest, recordContext, scratchFolder } from './parts.js';
 
@@ -369,6 +373,28 @@ describe('a commit', () => {
       const session = await beginSession({ ...repository, cache: failing });
       await session.commit(OUTCOME);
       expect(await outcomeOf(repository, session.id)).toMatchObject({ outcome: 'commit' });
+    } finally {
+      await repository.close();
+    }
+  });
+});
+
+describe('a listing of packs of a moment ago', () => {
+  test('does not make one missing that came later, and one that is gone is missing', async () => {
+    const repository = await newRepository('listed');
+    const { backend, cache, records } = repository;
+    try {
+      const session = await beginSession(repository);
+      const { segment } = await storeAs(repository, session.id, noise(1000, 'late'));
+      await session.commit({ segments: [Buffer.from(segment, 'hex')], seen: [] });
+      const view = await readView(backend, records, recordMemory(cache));
+      const sync = (listed: ReadonlyMap<string, number>) =>
+        syncIndex(repository, view, readable(view, false), { packs: listed });
+      expect((await sync(new Map())).missingPacks).toEqual([]);
+      const [name = ''] = await names(backend, 'packs');
+      expect(cache.packNames()).toEqual([name]);
+      await backend.remove('packs', name);
+      expect((await sync(new Map())).missingPacks).toEqual([name]);
     } finally {
       await repository.close();
     }

@@ -100,3 +100,25 @@ test('figures of a repository come from one look at it', { timeout: 120_000 }, a
   const lists = listsAmong(await seen.of('stats'));
   expect(lists.filter((kind) => IN_ORDER.includes(kind))).toEqual(IN_ORDER);
 });
+
+test('a prune lists the packs once for each look at all, and knows its own leases', {
+  timeout: 120_000,
+}, async () => {
+  const seen = await withSnapshots('prune', 3);
+  await seen.of('forget', '--keep-last', '1', '--group-by', 'none');
+  const pruned = await seen.of('prune', '--max-unused', '0');
+  const looks = listsAmong(pruned).filter((kind) => kind === 'packs' || IN_ORDER.includes(kind));
+  const withPacks = ['snapshots', 'forgotten', 'marks', 'packs', 'index', 'leases'];
+  // Whether another prune runs; P2; P8; and what is left, for the cache.
+  expect(looks).toEqual(['leases', ...withPacks, ...withPacks, ...IN_ORDER, 'packs', 'leases']);
+  expect(among(pruned, 'GetObject leases/')).toEqual([]);
+});
+
+test('a check lists each kind once, and judges the cache by that', { timeout: 120_000 }, async () => {
+  const seen = await withSnapshots('check', 1);
+  const lists = listsAmong(await seen.of('check'));
+  expect(lists.filter((kind) => IN_ORDER.includes(kind))).toEqual(IN_ORDER);
+  expect(new Set(lists.filter((kind) => kind !== 'config' && kind !== 'keys')).size).toBe(
+    lists.filter((kind) => kind !== 'config' && kind !== 'keys').length,
+  );
+});

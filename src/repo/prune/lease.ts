@@ -10,6 +10,7 @@ import {
 } from '../../core/index.js';
 import { ifDamaged } from '../damage.js';
 import { readSegment } from '../index-sync.js';
+import { memoryFor } from '../load-repository.js';
 import { nextNumber } from '../object-number.js';
 import { createRecord, readRecord } from '../record-store.js';
 import { heartbeatRecord, type LeaseRecord, leaseRecord, type SessionRecord } from '../records.js';
@@ -141,8 +142,12 @@ async function createLease(
   const { backend, records, identity, now, waitingMs } = run.repository;
   const holder: SessionRecord = { ...identity, started: Math.floor(now() / 1000), program: PROGRAM };
   const record: LeaseRecord = { role: 'holder', holder, segments: digestBytes(segments) };
+  // What others may write anew is not remembered: see RecordMemory.
+  const remember = (number: number, stored: Uint8Array): void => {
+    if (waitingMs === undefined) memoryFor(run.repository).put('leases', `prune/${number}`, stored);
+  };
   try {
-    await createRecord(backend, 'leases', `prune/${epoch}`, leaseRecord, record, records);
+    remember(epoch, await createRecord(backend, 'leases', `prune/${epoch}`, leaseRecord, record, records));
   } catch (error) {
     if (error instanceof ObjectExistsError) return undefined;
     throw error;
@@ -166,7 +171,8 @@ async function createLease(
         ...(extensions === undefined ? {} : { extensions }),
       };
       try {
-        await createRecord(backend, 'leases', `prune/${epoch + 1}`, leaseRecord, closing, records);
+        const name = `prune/${epoch + 1}`;
+        remember(epoch + 1, await createRecord(backend, 'leases', name, leaseRecord, closing, records));
       } catch (error) {
         if (!(error instanceof ObjectExistsError)) throw error;
         // Only the holder of an epoch closes it: the answer to its own write was lost.

@@ -1,4 +1,4 @@
-import { CbrError, type ObjectDigest } from '../../core/index.js';
+import { CbrError, type ObjectDigest, readAhead } from '../../core/index.js';
 import type { CachedPack, CachedSegment } from '../cache/index.js';
 import type { IndexSegment } from '../index-segment.js';
 import { readSegment } from '../index-sync.js';
@@ -10,6 +10,9 @@ import { type PruneRun, stopIfAborted } from './prune-run.js';
 const SMALL_BYTES = 2 ** 20;
 /** So many small segments are merged though none of them has to go: fewer would be rewritten again every night. */
 const MANY_SMALL = 10;
+
+/** Each takes up to 30 MB of memory while it waits. */
+const SEGMENTS_AHEAD = 2;
 
 /** A segment that was counting is gone: the sweep of the epoch before goes on beside this prune (rule 27). */
 export class SegmentGone extends CbrError {
@@ -69,9 +72,9 @@ export async function mergeSegments(
   };
   const stays = (pack: ObjectDigest): boolean => !swept.has(pack) && also.leftOut?.has(pack) !== true;
   const rows = new MergedRows({ kind: 'prune', epoch });
-  for (const name of dropped) {
+  const segments = readAhead(dropped, SEGMENTS_AHEAD, (name) => wholeSegment(run, name));
+  for await (const segment of segments) {
     stopIfAborted(run);
-    const segment = await wholeSegment(run, name);
     // Also rows of a pack that is not listed just now: nothing is known of why.
     for (const full of rows.add(segment, stays)) await write(full);
   }

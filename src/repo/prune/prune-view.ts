@@ -1,5 +1,5 @@
 import { CbrError, DamagedError, type ObjectDigest, type SessionId } from '../../core/index.js';
-import { type SyncReport, syncIndex } from '../index-sync.js';
+import { type Counting, listPacks, type SyncReport, syncIndex } from '../index-sync.js';
 import { isOutdated, memoryFor, undecidedAuthors } from '../load-repository.js';
 import type { OutcomeRecord } from '../records.js';
 import { hasOutcome } from '../session.js';
@@ -32,17 +32,19 @@ export async function readPruneView(
   // What counted for somebody once may be the only place of something there (docs/protocol.md, V3).
   const isWaiting = waitingMs !== undefined;
   for (let readings = 1; ; readings++) {
-    const packs = new Map<ObjectDigest, number>();
+    let packs: ReadonlyMap<ObjectDigest, number> = new Map();
     const whole = await readView(backend, records, memoryFor(run.repository), async () => {
-      for await (const { name, size } of backend.list('packs')) packs.set(name as ObjectDigest, size);
+      packs = await listPacks(backend);
     });
     const view = withoutAbout(whole);
     refuseUnreadable(view);
-    const sync = await syncIndex(run.repository, view, (name, author) => {
+    const counts: Counting = (name, author) => {
       const isOwn = author.kind === 'prune' && author.epoch === own?.epoch;
       if (isOwn) return own.segments.has(name);
       return segmentCounts(name, author, view) || (isWaiting && neverCounts(name, author, view));
-    });
+    };
+    // What was listed between marks and index serves here as well: only a prune removes packs, and those a mark condemns.
+    const sync = await syncIndex(run.repository, view, counts, { packs });
     if (readings < MOST_READINGS && (await isOutdated(run.repository, view, sync))) continue;
     if (sync.gone > 0) {
       throw new CbrError('backend', 'index segments are listed again and again that are not there', {

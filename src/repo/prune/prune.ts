@@ -49,9 +49,11 @@ async function pruneLeased(run: PruneRun): Promise<PruneSummary> {
   const { repository } = run;
   const { room } = repository.backend;
   await removeLeftovers(repository);
-  const probes = await leftProbes(repository.backend);
+  const probing = leftProbes(repository.backend);
+  probing.catch(() => undefined);
   const lease = await takeLease(run, () => room?.release());
   try {
+    const probes = await probing;
     // Copies must not eat what their records need.
     room?.reserve();
     const summary = await pruneEpoch(run, lease);

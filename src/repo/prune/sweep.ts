@@ -23,6 +23,7 @@ export async function sweepAway({ repository, options }: PruneRun, sweep: Sweep)
   await backend.removeMany('packs', sweep.packs);
   await backend.removeMany('marks', sweep.marks);
   await removeSessions(backend, new Set(sweep.sessions));
+  if (sweep.forgotten.size === 0) return;
   const notes = await listNames(backend, 'notes');
   await backend.removeMany(
     'notes',

@@ -5,7 +5,6 @@ import {
   configRecord,
   decodeRecord,
   forgottenRecord,
-  leaseRecord,
   listKeySlots,
   noteRecord,
   type OutcomeRecord,
@@ -53,7 +52,7 @@ export async function checkRecords(its: CheckContext): Promise<CheckedRecords> {
   const snapshots = checkSnapshots(its, view, lost);
   const forgotten = await readForgotten(its, view);
   findVanished(its, view, forgotten, lost);
-  const damagedLeases = await checkLeases(its);
+  const damagedLeases = checkLeases(its, view);
   await checkNotes(its);
   await checkPolicies(its);
   await checkCatalog(its);
@@ -158,17 +157,12 @@ function findVanished(
   }
 }
 
-async function checkLeases(its: CheckContext): Promise<string[]> {
-  const damaged: string[] = [];
-  for await (const { name } of its.backend.list('leases')) {
-    if (!/^prune\/[0-9]+$/.test(name)) continue;
-    const before = its.findings.count;
-    await inspect(its, 'leases', name, (stored) =>
-      decodeRecord('leases', name, leaseRecord, stored, its.repository.records),
-    );
-    if (its.findings.count > before) damaged.push(objectPath('leases', name));
-  }
-  return damaged;
+function checkLeases({ findings }: CheckContext, { unreadableLeases }: RepositoryView): string[] {
+  return [...unreadableLeases].map(([number, error]) => {
+    const object = objectPath('leases', `prune/${number}`);
+    findings.add(object, reasonOf(error));
+    return object;
+  });
 }
 
 /** Of every snapshot: those of one that is gone stay until a prune. */

@@ -175,12 +175,12 @@ function dropStates({ cache }: Repository, hurt: ReadonlySet<string>): string[] 
 /** Only what was found whole may judge the cache. */
 async function judgeCache(
   { repository, findings, signal }: CheckContext,
-  { lostSnapshots }: CheckedRecords,
+  { view, lostSnapshots }: CheckedRecords,
   read: ReadIndex,
 ): Promise<string | undefined> {
   if (read.index.lostSegments.length > 0 || lostSnapshots.size > 0 || findings.sawMissing) return undefined;
   try {
-    return await compareCache(repository, read, signal);
+    return await compareCache(repository, view, read, signal);
   } catch (error) {
     // A cache that cannot be read is built anew when it is next opened; its own report says so.
     if (!(error instanceof CbrError) || error.code !== 'internal') throw error;

@@ -1,5 +1,11 @@
 import type { ChunkId } from '../../core/index.js';
-import { loadRepository, type Repository } from '../../repo/index.js';
+import {
+  loadRepository,
+  type Repository,
+  type RepositoryView,
+  readable,
+  syncIndex,
+} from '../../repo/index.js';
 import type { CheckedIndex } from './checked-index.js';
 import { Pace } from './pace.js';
 import type { ReadIndex } from './read-index.js';
@@ -7,19 +13,21 @@ import type { ReadIndex } from './read-index.js';
 /**
  * Compares the chunk index in LMDB with what the index segments say, and builds it anew where they differ: an entry too
  * many makes the next snapshot skip what must be stored, one too few hides content from a restore. Only a check that found
- * the index whole may judge. Returns what was done, if something was.
+ * the index whole may judge. `view`: what it read. Returns what was done, if something was.
  */
 export async function compareCache(
   repository: Repository,
-  { index, counting }: ReadIndex,
+  view: RepositoryView,
+  { index, counting, listed }: ReadIndex,
   signal: AbortSignal,
 ): Promise<string | undefined> {
   const { cache } = repository;
   // An empty cache claims nothing; it is filled when somebody needs it.
   if (cache.fresh) return undefined;
-  await loadRepository(repository);
+  // Of the same moment: what was written since is for the next run.
+  await syncIndex(repository, view, readable(view, repository.waitingMs !== undefined), { packs: listed });
   const known = cache.segments();
-  // Others wrote meanwhile: the two tell of different moments.
+  // Something has gone since: the two tell of different moments.
   if (known.size !== counting.size || [...counting].some((name) => !known.has(name))) return undefined;
   if (await agrees(repository, index, new Pace(signal))) return undefined;
   await cache.removeSegments([...cache.segments().keys()]);

@@ -25,10 +25,6 @@ export class Findings {
   /** Something was not there: it may have moved while it was looked for (rule 28). */
   sawMissing = false;
 
-  get count(): number {
-    return this.byObject.size;
-  }
-
   add(object: string, reason: string): void {
     const { reasons } = this.collected(object);
     if (reasons.length < MOST_REASONS && !reasons.includes(reason)) reasons.push(reason);

@@ -36,6 +36,8 @@ export interface ReadIndex {
   /** Packs that are there, of another size than they should be: each is read whole to learn what is left of it. */
   readonly misshapen: ReadonlySet<NamedPack>;
   readonly undecided: Undecided;
+  /** Packs that are there, with their stored lengths. */
+  readonly listed: ReadonlyMap<string, number>;
   /** Objects with names that cbr does not give. */
   readonly strangers: readonly string[];
 }
@@ -51,6 +53,7 @@ export async function readIndex(its: CheckContext, records: CheckedRecords): Pro
     misshapen: new Set(),
     undecided: { segments: 0, packs: 0, bytes: 0 },
     open: new Map(),
+    listed: new Map(),
     strangers: [],
   };
   await readSegments(its, records, found);
@@ -66,6 +69,7 @@ interface Building extends ReadIndex {
   readonly misshapen: Set<NamedPack>;
   /** Segments of sessions that had no outcome when the records were read. */
   readonly open: Map<SessionId, ObjectDigest[]>;
+  readonly listed: Map<string, number>;
   readonly strangers: string[];
 }
 
@@ -199,9 +203,10 @@ function findAbsentSegments(its: CheckContext, records: CheckedRecords, index: C
 async function listPacks(
   its: CheckContext,
   { view }: CheckedRecords,
-  { index, misshapen, undecided, strangers }: Building,
+  { index, misshapen, undecided, listed, strangers }: Building,
 ): Promise<void> {
   for await (const { name, size } of its.backend.list('packs', { signal: its.signal })) {
+    listed.set(name, size);
     const pack = index.named(name);
     if (!isObjectDigest(name)) strangers.push(objectPath('packs', name));
     else if (pack === undefined) {

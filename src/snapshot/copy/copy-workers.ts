@@ -5,11 +5,11 @@ import {
   type BlockToStore,
   type BlockWriterOptions,
   blockWriterSettings,
-  discardPacks,
   type FinishedPack,
   type OpenedBlock,
   type Repository,
 } from '../../repo/index.js';
+import { abandonEach, finishEach, handedOver } from '../sealing-workers.js';
 import type { CopyTasks, CopyWorkerData } from './copy-tasks.js';
 
 /** Opens blocks of the source, and stores chunks of them in packs of the target. */
@@ -76,25 +76,17 @@ export class CopyWorkers {
       // One for each thread to work on, and one each that waits for it.
       concurrency: 2 * count,
       open: (blocks) => {
-        const bytes = whole(blocks.bytes);
+        const bytes = handedOver(blocks.bytes);
         return pool.run('open', { ...blocks, bytes }, { transfer: [bytes.buffer] });
       },
       store: (blocks) => {
-        const own = blocks.map((each) => ({ ...each, payload: whole(each.payload) }));
+        const own = blocks.map((each) => ({ ...each, payload: handedOver(each.payload) }));
         const transfer = own.map(({ payload }) => payload.buffer);
         // What is opened waits in memory until it is stored.
         return pool.run('store', own, { urgent: true, transfer });
       },
-      finish: async () => {
-        const outcomes = await Promise.allSettled(pool.eachRun('finish', {}));
-        const finished = outcomes.flatMap((each) => (each.status === 'fulfilled' ? each.value : []));
-        const failed = outcomes.find((each) => each.status === 'rejected');
-        if (failed === undefined) return finished;
-        discardPacks(finished);
-        throw failed.reason;
-      },
-      // A thread that failed has nothing left to throw away.
-      abandon: async () => void (await pool.runOnEach('abandon', {}).catch(() => undefined)),
+      finish: () => finishEach(pool),
+      abandon: () => abandonEach(pool),
     };
   }
 
@@ -111,10 +103,4 @@ export class CopyWorkers {
     pool.warmUp(count);
     return pool;
   }
-}
-
-/** Handed over, not copied; but a part of a larger buffer would take all of it along. */
-function whole(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
-  const isWhole = bytes.byteLength === bytes.buffer.byteLength && bytes.buffer instanceof ArrayBuffer;
-  return isWhole ? (bytes as Uint8Array<ArrayBuffer>) : Uint8Array.from(bytes);
 }

@@ -54,7 +54,7 @@ export async function* diffLive(
     owners: new Owners(),
     compareContent: options.compareContent,
     oneFileSystem: options.oneFileSystem,
-    ownFolders: findOwnFolders(options.ownFolders, repository.backend.location),
+    ownFolders: findOwnFolders(options.ownFolders, repository.backend.folder),
     unreadable: (error) => tellUnreadable(error, listener),
     metadata: (problems) => tellMetadata(problems, listener),
     signal: options.signal,

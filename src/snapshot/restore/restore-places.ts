@@ -3,10 +3,10 @@ import { displayPath, identitiesUpFrom, identityOfFolder, type RawPath, rawPath 
 
 /**
  * Rejects (usage) a target inside the repository, whose objects the restored files would lie among, and with `deletes` one
- * that holds the repository. Symlinks and mounts lead nobody past this.
+ * that holds the repository, whose folder is given. Symlinks and mounts lead nobody past this.
  */
-export function checkPlaces(target: RawPath, location: string, deletes: boolean): void {
-  const repository = rawPath(location);
+export function checkPlaces(target: RawPath, folder: string, deletes: boolean): void {
+  const repository = rawPath(folder);
   const own = identityOfFolder(repository);
   if (own === undefined) return;
   const about = displayPath(target);

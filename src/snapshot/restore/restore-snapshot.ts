@@ -67,7 +67,8 @@ export async function restoreSnapshot(
   }
   if (options.confirmDeletions !== undefined) refuseIncomplete(options.snapshot);
   const target = rawPath(options.target);
-  checkPlaces(target, repository.backend.location, options.confirmDeletions !== undefined);
+  const { folder } = repository.backend;
+  if (folder !== undefined) checkPlaces(target, folder, options.confirmDeletions !== undefined);
   const reader = chunkReader(repository, await loadForReading(repository));
   const read: ReadTreeChunk = (reference) => reader.read('tree', reference.id, reference.length);
   const start = await findNamedPath(repository, options.snapshot, options.path, read);
@@ -154,11 +155,12 @@ async function preview(
   const { sourceBytes, files } = options.snapshot.about.statistics;
   const isCounted = !fitsSurely(target, sourceBytes, files);
   const deletions = new DeletionPlan();
+  const { folder } = repository.backend;
   const planning = {
     selection,
     known: new KnownPlaces(options.snapshot.about),
     start: start.tree === undefined ? parentPath(start.path as RawPath) : start.path,
-    own: [...options.ownFolders, repository.backend.location],
+    own: folder === undefined ? options.ownFolders : [...options.ownFolders, folder],
   };
   const verifier = new FileVerifier(repository.keys.chunkIds('data'));
   const metadata = new MetadataWriter(new Owners(), [], options.metadata);

@@ -5,7 +5,8 @@ import { Ways } from './ways.js';
 /** The folders of cbr itself, which no snapshot takes in: by `folderKey`, with the reason. */
 export type OwnFolders = ReadonlyMap<string, string>;
 
-export function findOwnFolders(caches: readonly string[], repository: string): OwnFolders {
+/** `repository`: its folder, where it has one. */
+export function findOwnFolders(caches: readonly string[], repository: string | undefined): OwnFolders {
   const found = new Map<string, string>();
   const add = (path: string, reason: string): void => {
     try {
@@ -16,7 +17,7 @@ export function findOwnFolders(caches: readonly string[], repository: string): O
     }
   };
   for (const folder of caches) add(folder, 'it is the cache of cbr');
-  add(repository, 'it is this repository');
+  if (repository !== undefined) add(repository, 'it is this repository');
   return found;
 }
 

@@ -41,7 +41,7 @@ export function prepareRun(
   const { cache, keys, algorithms } = repository;
   const valid = validSnapshots(loaded.view);
   const tally = new Tally(listener, options.items, () => performance.now());
-  const ownFolders = findOwnFolders(options.ownFolders, repository.backend.location);
+  const ownFolders = findOwnFolders(options.ownFolders, repository.backend.folder);
   const isValid = (sid: SessionId): boolean => loaded.sync.isSound && valid.has(sid);
   const { stream } = options;
   const resolved =
