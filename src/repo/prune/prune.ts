@@ -24,6 +24,7 @@ import { type PruneView, readPruneView } from './prune-view.js';
 import { pruneWaiting } from './prune-waiting.js';
 import { forgottenRoots, validRoots } from './reach-snapshots.js';
 import { settleSessions } from './settle-sessions.js';
+import { refuseOverwriting } from './still-create-only.js';
 import { sweepAway } from './sweep.js';
 
 /**
@@ -51,6 +52,7 @@ async function pruneLeased(run: PruneRun): Promise<PruneSummary> {
   await removeLeftovers(repository);
   const probing = leftProbes(repository.backend);
   probing.catch(() => undefined);
+  await refuseOverwriting(repository);
   const lease = await takeLease(run, () => room?.release());
   try {
     const probes = await probing;
