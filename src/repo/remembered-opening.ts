@@ -1,7 +1,13 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { ListedObject, ObjectKind, ObjectReader } from '../backends/index.js';
+import {
+  type Backend,
+  forwardTo,
+  type ListedObject,
+  type ObjectKind,
+  type ObjectReader,
+} from '../backends/index.js';
 import { ObjectNotFoundError } from '../core/index.js';
 
 /**
@@ -24,6 +30,13 @@ export type OpeningReader = Pick<ObjectReader, 'location' | 'list' | 'read'>;
 /** Stored bytes by kind and name. */
 export type OpeningObjects = Readonly<Record<OpeningKind, ReadonlyMap<string, Uint8Array>>>;
 
+/** The same while it is gathered. */
+export type NotedOpening = Readonly<Record<OpeningKind, Map<string, Uint8Array>>>;
+
+export function nothingNoted(): NotedOpening {
+  return { config: new Map(), keys: new Map() };
+}
+
 /**
  * What was kept last for the place that `suffix`, the end of the name of its cache folders, stands for; undefined when there is
  * nothing, or nothing whole.
@@ -42,8 +55,12 @@ export function rememberedOpening(cacheRoot: string, suffix: string): OpeningObj
   }
 }
 
-/** Keeps what the repository with that cache folder was opened with; where it cannot, nothing is kept. */
+/**
+ * Keeps what the repository with that cache folder was opened with; where it cannot, nothing is kept. Nor without keys: nothing would
+ * tell another repository at the same place from this one.
+ */
 export function keepOpening(cacheFolder: string, objects: OpeningObjects): void {
+  if (objects.keys.size === 0) return;
   const path = join(cacheFolder, FILE_NAME);
   // Named as what a cache folder clears away when it was left there.
   const temporary = join(cacheFolder, `new-${randomBytes(6).toString('hex')}`);
@@ -77,10 +94,7 @@ function parsed(file: Buffer): OpeningObjects | undefined {
 }
 
 /** `inner`, noting in `noted` what is read of config and keys. */
-export function notingOpening(
-  inner: OpeningReader,
-  noted: Record<OpeningKind, Map<string, Uint8Array>>,
-): OpeningReader {
+export function notingOpening(inner: OpeningReader, noted: NotedOpening): OpeningReader {
   return {
     location: inner.location,
     list: (...call) => inner.list(...call),
@@ -88,6 +102,17 @@ export function notingOpening(
       const stored = await inner.read(kind, name, ...options);
       if (isOpeningKind(kind)) noted[kind].set(name, stored);
       return stored;
+    },
+  };
+}
+
+/** `inner`, noting in `noted` what is written of config and keys, once it is there. */
+export function notingWrites(inner: Backend, noted: NotedOpening): Backend {
+  return {
+    ...forwardTo(inner),
+    write: async (kind, name, data, ...options) => {
+      await inner.write(kind, name, data, ...options);
+      if (isOpeningKind(kind) && data instanceof Uint8Array) noted[kind].set(name, data);
     },
   };
 }

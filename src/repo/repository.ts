@@ -27,7 +27,15 @@ import { mediumOptions, openStore, type Report, type StoreAccess, wrapped } from
 import { RecentView } from './recent-view.js';
 import type { RecordContext } from './record-store.js';
 import type { ConfigRecord } from './records.js';
-import { areListed, asReader, keepOpening, notingOpening, rememberedOpening } from './remembered-opening.js';
+import {
+  areListed,
+  asReader,
+  keepOpening,
+  nothingNoted,
+  notingOpening,
+  notingWrites,
+  rememberedOpening,
+} from './remembered-opening.js';
 import { waitingMsOf } from './stored-probe.js';
 import { tryNewStore } from './try-store.js';
 import { type Unlocking, unlock } from './unlock.js';
@@ -101,12 +109,10 @@ export async function openRepository(options: OpenOptions): Promise<Repository> 
   try {
     if (early !== undefined && (await areListed(backend, remembered!)))
       return await assemble(options, backend, await early);
-    const objects = { config: new Map<string, Uint8Array>(), keys: new Map<string, Uint8Array>() };
+    const objects = nothingNoted();
     const reader = notingOpening(backend, objects);
     const opening = await assemble(options, backend, await unlock(reader, password, options.portable));
-    // Without keys nothing tells another repository at the same place from this one.
-    if (kind !== 'local' && objects.keys.size > 0)
-      keepOpening(cacheFolder(options, opening.config, text), objects);
+    if (kind !== 'local') keepOpening(cacheFolder(options, opening.config, text), objects);
     return opening;
   } catch (error) {
     await backend.close();
@@ -143,20 +149,25 @@ export async function initRepository(options: OpenOptions, parameters: InitParam
   try {
     const isLocal = location.kind === 'local';
     const tried = await tryNewStore(config, backend, isLocal, parameters.waitingSeconds, options.report);
+    const objects = nothingNoted();
+    const noting = notingWrites(backend, objects);
     let slot: KeySlot | undefined;
     // The key first: a repository exists from the moment it has a config, and must be readable then.
     if (master !== undefined && password !== undefined) {
       const about = { label: options.host, created: config.created };
-      slot = await createKeySlot(backend, repositoryId, master, password, about, algorithms);
+      slot = await createKeySlot(noting, repositoryId, master, password, about, algorithms);
     }
-    await createConfig(backend, tried, keys).catch(async (error: unknown) => {
+    await createConfig(noting, tried, keys).catch(async (error: unknown) => {
       // Somebody else's config came first: a key that opens nothing must not stay beside theirs.
       if (slot !== undefined) await backend.remove('keys', slot.id).catch(() => undefined);
       throw error;
     });
     backend.room?.reserve();
     const unlocked = Promise.resolve({ keys, slot });
-    return await assemble(options, backend, { found: await readConfigs(backend), algorithms, unlocked });
+    const found = await readConfigs(backend);
+    const made = await assemble(options, backend, { found, algorithms, unlocked });
+    if (location.kind !== 'local') keepOpening(cacheFolder(options, config, location.text), objects);
+    return made;
   } catch (error) {
     await backend.close();
     throw error;

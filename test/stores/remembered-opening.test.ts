@@ -32,7 +32,6 @@ async function scene() {
     });
   };
   expect(await run('first', 'init')).toMatchObject({ code: 0 });
-  expect(await run('first', 'snapshots')).toMatchObject({ code: 0 });
   return { its, bucket, run };
 }
 
