@@ -68,3 +68,29 @@ test('it is recognised, and a prune waits', { timeout: 300_000 }, async () => {
   expect(await run('restore', 'latest', '--target', join(its.root, 'target'))).toMatchObject({ code: 0 });
   expect(await run('check', '--read-data')).toMatchObject({ code: 0 });
 });
+
+test('one that begins to overwrite is noticed by the next prune, which changes nothing', {
+  timeout: 300_000,
+}, async () => {
+  const its = place();
+  const { run, json } = runner(its, `s3:${proxy.endpoint}/${await newBucket(moto)}/r`);
+  proxy.settings.withoutHeaders = [];
+  expect(await run('init')).toMatchObject({ code: 0, stderr: expect.not.stringContaining('silently') });
+  writeFileSync(join(its.source, 'old'), randomContent(1, 200_000));
+  const { summary: first } = await json('snapshot', its.source);
+  writeFileSync(join(its.source, 'old'), randomContent(2, 200_000));
+  expect(await run('snapshot', its.source)).toMatchObject({ code: 0 });
+  expect(await run('forget', first.snapshot as string)).toMatchObject({ code: 0 });
+
+  proxy.settings.withoutHeaders = ['if-none-match'];
+  const objects = async (): Promise<number> => Number((await json('scrub')).summary.objects);
+  const before = await objects();
+  const refused = await run('prune', '--max-unused', '0');
+  expect(refused).toMatchObject({ code: 1 });
+  expect(refused.stderr).toContain('silently overwrites what is there, and did not when it was tried before');
+  expect(refused.stderr).toContain('run cbr doctor');
+  expect(await objects()).toBe(before);
+  expect((await json('doctor')).summary).toMatchObject({ createOnly: false, waitingPeriod: 86_400 });
+  const waiting = await run('prune', '--max-unused', '0');
+  expect(waiting).toMatchObject({ code: 0, stdout: expect.stringContaining('can go at the earliest') });
+});
