@@ -46,6 +46,7 @@ export function optionsFor(
   return {
     location,
     password: () => readPassword(password, purpose, signal),
+    passwordIsAtHand: password.kind !== 'prompt',
     cacheRoot: options.cacheRoot,
     portable: options.portable,
     host: hostname(),

@@ -10,7 +10,8 @@ const NAME = 'dropped packs';
 
 export function droppedPacks(cache: RepositoryCache): ObjectDigest[] {
   const stored = cache.getValue(NAME);
-  return stored === undefined ? [] : (Buffer.from(stored).toString('latin1').split(' ') as ObjectDigest[]);
+  const text = stored === undefined ? '' : Buffer.from(stored).toString('latin1');
+  return text.split(' ').filter((name) => name !== '') as ObjectDigest[];
 }
 
 export function setDroppedPacks(cache: RepositoryCache, names: readonly ObjectDigest[]): void {

@@ -147,7 +147,7 @@ export async function syncIndex(
     listed = await listPacks(its.backend);
   const missingPacks = its.cache.packNames().filter((name) => !listed.has(name));
   // Before they are dropped: killed in between, they are still known to be missed.
-  setDroppedPacks(its.cache, [...new Set([...(isBack ? [] : dropped), ...missingPacks])].filter(Boolean));
+  setDroppedPacks(its.cache, [...new Set([...(isBack ? [] : dropped), ...missingPacks])]);
   if (missingPacks.length > 0) {
     raiseIndexGeneration(its.cache);
     await its.cache.dropPacks(missingPacks);

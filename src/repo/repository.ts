@@ -34,6 +34,7 @@ import {
   nothingNoted,
   notingOpening,
   notingWrites,
+  type OpeningReader,
   rememberedOpening,
 } from './remembered-opening.js';
 import { waitingMsOf } from './stored-probe.js';
@@ -46,6 +47,8 @@ const PACK_CACHE_BYTES = 2 ** 30;
 export interface OpenOptions extends StoreAccess {
   /** Asked for only when the repository is encrypted. */
   readonly password: () => Promise<Uint8Array>;
+  /** Nobody has to type it: it may be asked for before the store has answered. */
+  readonly passwordIsAtHand?: boolean;
   /** Use no native code of ours, as on a machine without a compiler. */
   readonly portable: boolean;
   readonly host: string;
@@ -102,18 +105,25 @@ export async function openRepository(options: OpenOptions): Promise<Repository> 
     asked ??= options.password();
     return asked;
   };
+  const unlockBy = (reader: OpeningReader): Promise<Unlocking> => unlock(reader, password, options.portable);
   // Begun before the store is asked, and counts only if that lists the same.
-  const early = remembered && unlock(asReader(remembered, text), password, options.portable);
+  const early =
+    remembered !== undefined && options.passwordIsAtHand ? unlockBy(asReader(remembered, text)) : undefined;
   early?.catch(() => undefined);
   const backend = await openStore(options);
   try {
-    if (early !== undefined && (await areListed(backend, remembered!)))
-      return await assemble(options, backend, await early);
+    if (remembered !== undefined && (await areListed(backend, remembered)))
+      return await assemble(options, backend, await (early ?? unlockBy(asReader(remembered, text))));
     const objects = nothingNoted();
-    const reader = notingOpening(backend, objects);
-    const opening = await assemble(options, backend, await unlock(reader, password, options.portable));
-    if (kind !== 'local') keepOpening(cacheFolder(options, opening.config, text), objects);
-    return opening;
+    const unlocking = await unlockBy(notingOpening(backend, objects));
+    const opened = await assemble(options, backend, unlocking);
+    const { damagedKeys } = await unlocking.unlocked;
+    const [highest] = unlocking.found;
+    // What was passed over may be mended under its name: it has to be read again.
+    const isAllUsed = damagedKeys === 0 && unlocking.found.length === objects.config.size;
+    if (kind !== 'local' && isAllUsed && opened.configNumber === highest.number)
+      keepOpening(cacheFolder(options, opened.config, text), objects);
+    return opened;
   } catch (error) {
     await backend.close();
     throw error;

@@ -8,6 +8,8 @@ export interface Unlocked {
   readonly keys: Keys;
   /** The key that opened it; undefined without encryption. */
   readonly slot?: KeySlot | undefined;
+  /** Keys that were read and are damaged. */
+  readonly damagedKeys?: number;
 }
 
 /** A repository whose configs were read, while its password is stretched, which takes 0.2 s in a thread of its own. */
@@ -36,8 +38,10 @@ export async function unlock(
   }
   const open = async (): Promise<Unlocked> => {
     const given = await password();
-    const { master, slot } = await openKeySlots(await slots, repositoryId, given, algorithms);
-    return { keys: keysFrom({ repositoryId, master }, algorithms), slot };
+    const read = await slots;
+    const { master, slot } = await openKeySlots(read, repositoryId, given, algorithms);
+    const keys = keysFrom({ repositoryId, master }, algorithms);
+    return { keys, slot, damagedKeys: read.damaged.length };
   };
   const unlocked = open();
   unlocked.catch(() => undefined);

@@ -80,4 +80,8 @@ test('of packs that are lost the chunks are found where else they are, and the r
   // The lost ones are known, so every reader looks whether they are back.
   renameSync(away(data!), data!);
   expect((await its.restore()).summary.lost).toBe(0);
+  for (const path of old) renameSync(away(path), path);
+  const restored = (opening: object) => its.restore(undefined, {}, opening);
+  expect(await listsOf(restored)).toBe(1);
+  expect(await listsOf(restored)).toBe(0);
 });

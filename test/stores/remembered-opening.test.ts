@@ -1,7 +1,12 @@
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { DeleteObjectsCommand, ListObjectsV2Command } from '@aws-sdk/client-s3';
-import { beforeAll, expect, test } from 'vitest';
+import {
+  DeleteObjectsCommand,
+  GetObjectCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+} from '@aws-sdk/client-s3';
+import { beforeAll, expect, onTestFinished, test } from 'vitest';
 import { type Place, place } from '../cli/run.js';
 import { type StoreProxy, startStoreProxy } from '../servers/store-proxy.mjs';
 import { newBucket, storeClient } from '../servers/store-servers.mjs';
@@ -96,4 +101,32 @@ test('another repository in the same place is not taken for the one before', asy
   expect(await run('second', 'init')).toMatchObject({ code: 0 });
   expect(await run('first', 'snapshots')).toMatchObject({ code: 12 });
   expect(await run('second', 'snapshots')).toMatchObject({ code: 0 });
+});
+
+test('a key that is mended under its name opens again, also where it was found damaged', async () => {
+  const { its, bucket, run } = await scene();
+  const client = storeClient(moto);
+  onTestFinished(() => client.destroy());
+  const keysThere = async (): Promise<string[]> => {
+    const { Contents = [] } = await client.send(
+      new ListObjectsV2Command({ Bucket: bucket, Prefix: 'r/keys/' }),
+    );
+    return Contents.map(({ Key = '' }) => Key);
+  };
+  const before = await keysThere();
+  writeFileSync(join(its.root, 'new'), 'second');
+  const added = await run('first', 'key', 'add', '--new-password-file', join(its.root, 'new'));
+  expect(added).toMatchObject({ code: 0 });
+  const Key = (await keysThere()).find((each) => !before.includes(each))!;
+  const answer = await client.send(new GetObjectCommand({ Bucket: bucket, Key }));
+  const whole = Buffer.from(await answer.Body!.transformToByteArray());
+  const damaged = Buffer.from(whole);
+  damaged[60]! ^= 1;
+  await client.send(new PutObjectCommand({ Bucket: bucket, Key, Body: damaged }));
+  expect(await run('first', 'snapshots')).toMatchObject({ code: 0 });
+  expect(await run('second', 'snapshots')).toMatchObject({ code: 4 });
+  await client.send(new PutObjectCommand({ Bucket: bucket, Key, Body: whole }));
+  expect(await run('second', 'snapshots')).toMatchObject({ code: 0 });
+  expect(await run('second', 'snapshots')).toMatchObject({ code: 0 });
+  expect(fetched).toEqual([]);
 });

@@ -6,6 +6,7 @@ import { withRetry } from '../retry.js';
 import type { StoreOptions } from '../store-options.js';
 import { S3Backend } from './s3-backend.js';
 import { s3Client } from './s3-client.js';
+import { oneLine } from './s3-errors.js';
 import type { S3Location } from './s3-location.js';
 import { S3Requests } from './s3-request.js';
 
@@ -85,9 +86,13 @@ export async function checkNewS3Backend(
     const what = strange.some((key) => kinds.includes(key.split('/')[0]!))
       ? 'objects but no config'
       : 'other things';
-    throw new CbrError('not-a-repository', `${text} is not a repository: it holds ${what} (${strange[0]})`, {
-      hint: 'name a prefix of its own behind the bucket',
-    });
+    throw new CbrError(
+      'not-a-repository',
+      `${text} is not a repository: it holds ${what} (${oneLine(strange[0]!, 200)})`,
+      {
+        hint: 'name a prefix of its own behind the bucket',
+      },
+    );
   });
 }
 

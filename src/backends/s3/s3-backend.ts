@@ -27,7 +27,7 @@ import type { StoreFacts } from '../store-facts.js';
 import type { StoreOptions } from '../store-options.js';
 import { bytesOf, type Content, contentOf, contentOfFile } from './s3-body.js';
 import { digestOf } from './s3-digest.js';
-import { beyondEnd, codeOf, statusOf, storeFailure } from './s3-errors.js';
+import { beyondEnd, codeOf, oneLine, statusOf, storeFailure } from './s3-errors.js';
 import { examineStore } from './s3-examine.js';
 import { keyOf, nameOf } from './s3-names.js';
 import type { S3Requests } from './s3-request.js';
@@ -232,7 +232,7 @@ export class S3Backend implements Backend {
       if (first === undefined) return;
       const { Code = 'Unknown', Message = '', Key = '' } = first;
       throw storeFailure(
-        `${what} (${Key.slice(prefix.length)})`,
+        `${what} (${oneLine(Key.slice(prefix.length), 200)})`,
         Object.assign(new Error(Message), {
           name: Code,
           $metadata: { httpStatusCode: PASSING_CODES.has(Code) ? 503 : 400 },

@@ -143,7 +143,7 @@ export function storeFailure(what: string, error: unknown): CbrError {
 }
 
 /** What the store says is its own choice: it must not look like several lines of ours. */
-function oneLine(text: string, most: number): string {
+export function oneLine(text: string, most: number): string {
   return text.split(/[\r\n]/, 1)[0]!.slice(0, most);
 }
 

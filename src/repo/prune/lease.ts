@@ -144,7 +144,12 @@ async function createLease(
   const record: LeaseRecord = { role: 'holder', holder, segments: digestBytes(segments) };
   // What others may write anew is not remembered: see RecordMemory.
   const remember = (number: number, stored: Uint8Array): void => {
-    if (waitingMs === undefined) memoryFor(run.repository).put('leases', `prune/${number}`, stored);
+    if (waitingMs !== undefined) return;
+    try {
+      memoryFor(run.repository).put('leases', `prune/${number}`, stored);
+    } catch {
+      // The record is there, whatever becomes of the cache: it is read then.
+    }
   };
   try {
     remember(epoch, await createRecord(backend, 'leases', `prune/${epoch}`, leaseRecord, record, records));

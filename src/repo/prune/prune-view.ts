@@ -43,7 +43,8 @@ export async function readPruneView(
       if (isOwn) return own.segments.has(name);
       return segmentCounts(name, author, view) || (isWaiting && neverCounts(name, author, view));
     };
-    // What was listed between marks and index serves here as well: only a prune removes packs, and those a mark condemns.
+    // What was listed between marks and index serves here as well: only a prune removes packs: those that a mark
+    // condemns, and orphans, which no counting segment names.
     const sync = await syncIndex(run.repository, view, counts, { packs });
     if (readings < MOST_READINGS && (await isOutdated(run.repository, view, sync))) continue;
     if (sync.gone > 0) {

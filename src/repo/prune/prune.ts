@@ -53,9 +53,10 @@ async function pruneLeased(run: PruneRun): Promise<PruneSummary> {
   const probing = leftProbes(repository.backend);
   probing.catch(() => undefined);
   await refuseOverwriting(repository);
+  // What fails must not leave a lease behind.
+  const probes = await probing;
   const lease = await takeLease(run, () => room?.release());
   try {
-    const probes = await probing;
     // Copies must not eat what their records need.
     room?.reserve();
     const summary = await pruneEpoch(run, lease);

@@ -4,7 +4,7 @@ import {
   type ChunkReader,
   chunkReader,
   type LoadedRepository,
-  loadForReading,
+  loadRepository,
   type PackRank,
   type Repository,
 } from '../../repo/index.js';
@@ -22,8 +22,9 @@ export class CopySource {
     readonly reader: ChunkReader,
   ) {}
 
+  /** Packs are listed: what is missing is planned from the index, before anything is read. */
   static async load(repository: Repository): Promise<CopySource> {
-    const loaded = await loadForReading(repository);
+    const loaded = await loadRepository(repository);
     return new CopySource(repository, loaded, chunkReader(repository, loaded, { keptBytes: KEPT_BYTES }));
   }
 

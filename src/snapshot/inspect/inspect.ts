@@ -5,6 +5,7 @@ import {
   type FoundChunk,
   findChunk,
   loadForReading,
+  loadRepository,
   openRecord,
   outcomeRecord,
   type RecordKindName,
@@ -88,7 +89,7 @@ export async function inspectChunk(
   repository: Repository,
   prefix: string,
 ): Promise<FoundChunk & { readonly bytes: Uint8Array }> {
-  const reader = chunkReader(repository, await loadForReading(repository));
+  const reader = chunkReader(repository, await loadRepository(repository));
   const found = await findChunk(repository, reader, prefix);
   return { ...found, bytes: await reader.read(found.kind, found.id, found.length) };
 }
@@ -106,7 +107,7 @@ export async function inspectPath(
 
 /** A tree by its id, or the beginning of one. */
 export async function inspectTree(repository: Repository, prefix: string): Promise<Readable> {
-  const reader = chunkReader(repository, await loadForReading(repository));
+  const reader = chunkReader(repository, await loadRepository(repository));
   const { kind, id, length } = await findChunk(repository, reader, prefix);
   if (kind !== 'tree') {
     throw new CbrError('not-found', `chunk ${prefix} is content, not a tree`, {
