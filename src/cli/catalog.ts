@@ -207,6 +207,17 @@ export const CATALOG: readonly CatalogEntry[] = [
     ],
   },
   {
+    name: 'disc',
+    summary: 'put what is kept on CD, DVD and Blu-ray',
+    commands: [
+      {
+        name: 'plan',
+        summary: 'show what would go on which disc',
+        load: async () => (await import('./commands/disc-plan.js')).discPlan,
+      },
+    ],
+  },
+  {
     name: 'sessions',
     summary: 'show who is writing to the repository, and who looks dead',
     load: async () => (await import('./commands/sessions.js')).sessions,

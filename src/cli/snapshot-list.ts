@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
-import { CbrError, messageOf } from '../core/index.js';
+import { CbrError } from '../core/index.js';
 import type { PolicySnapshot } from '../policy/index.js';
+import { readJsonFile } from './json-file.js';
 import { displayText } from './raw-names.js';
 import { TIME_EXPECTED, timeIn, type ZoneClock } from './times.js';
 
@@ -15,8 +15,7 @@ const LEVELS = ['full', 'diff', 'incr'] as const;
  * not looked at. Rejects with `usage`, which names the file, the snapshot and the field.
  */
 export async function readSnapshotList(file: string, clock: ZoneClock): Promise<PolicySnapshot[]> {
-  const name = file === '-' ? 'standard input' : displayText(file);
-  const all = parseJson(name, await readText(file, name));
+  const { name, value: all } = await readJsonFile(file, malformed);
   if (!Array.isArray(all)) throw malformed(name, 'is no JSON array of snapshots');
   const ids = new Set<string>();
   return all.map((each: unknown, i) => {
@@ -30,28 +29,6 @@ export async function readSnapshotList(file: string, clock: ZoneClock): Promise<
     ids.add(snapshot.id);
     return snapshot;
   });
-}
-
-async function readText(file: string, name: string): Promise<string> {
-  try {
-    if (file !== '-') return readFileSync(file, 'utf8');
-    const parts: Buffer[] = [];
-    for await (const part of process.stdin) parts.push(part as Buffer);
-    return Buffer.concat(parts).toString('utf8');
-  } catch (cause) {
-    throw new CbrError('usage', `cannot read ${name}: ${messageOf(cause)}`, {
-      cause,
-      hint: 'Name a file that can be read, or - for standard input.',
-    });
-  }
-}
-
-function parseJson(name: string, text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw malformed(name, `is no JSON: ${displayText(messageOf(cause))}`);
-  }
 }
 
 function malformed(where: string, what: string): CbrError {
