@@ -34,6 +34,7 @@ import {
   nothingNoted,
   notingOpening,
   notingWrites,
+  type OpeningObjects,
   type OpeningReader,
   rememberedOpening,
 } from './remembered-opening.js';
@@ -122,7 +123,7 @@ export async function openRepository(options: OpenOptions): Promise<Repository> 
     // What was passed over may be mended under its name: it has to be read again.
     const isAllUsed = damagedKeys === 0 && unlocking.found.length === objects.config.size;
     if (kind !== 'local' && isAllUsed && opened.configNumber === highest.number)
-      keepOpening(cacheFolder(options, opened.config, text), objects);
+      rememberOpening(options, opened, text, objects);
     return opened;
   } catch (error) {
     await backend.close();
@@ -176,7 +177,7 @@ export async function initRepository(options: OpenOptions, parameters: InitParam
     const unlocked = Promise.resolve({ keys, slot });
     const found = await readConfigs(backend);
     const made = await assemble(options, backend, { found, algorithms, unlocked });
-    if (location.kind !== 'local') keepOpening(cacheFolder(options, config, location.text), objects);
+    if (location.kind !== 'local') rememberOpening(options, made, location.text, objects);
     return made;
   } catch (error) {
     await backend.close();
@@ -274,6 +275,16 @@ function cacheOptions(
     now: options.now,
     report: options.report,
   };
+}
+
+/** Not where a name can be written twice: two machines that note something at the same time would keep different configs for ever. */
+function rememberOpening(
+  options: OpenOptions,
+  { config, waitingMs }: Repository,
+  location: string,
+  objects: OpeningObjects,
+): void {
+  if (waitingMs === undefined) keepOpening(cacheFolder(options, config, location), objects);
 }
 
 function cacheFolder({ cacheRoot }: OpenOptions, { repository }: ConfigRecord, location: string): string {

@@ -1,5 +1,5 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import { type Place, place } from '../cli/run.js';
 import { type StoreProxy, startStoreProxy } from '../servers/store-proxy.mjs';
@@ -40,6 +40,9 @@ test('it is recognised, and a prune waits', { timeout: 300_000 }, async () => {
   const doctor = await json('doctor');
   expect(doctor.summary).toMatchObject({ exitCode: 0, config: 1, createOnly: false, waitingPeriod: 86_400 });
   expect(doctor.items).toContainEqual(expect.objectContaining({ thing: 'create-only', state: 'missing' }));
+  // Another machine may write a config anew there: none is remembered.
+  const caches = readdirSync(its.cache, { recursive: true, encoding: 'utf8' });
+  expect(caches.filter((path) => basename(path) === 'opening')).toEqual([]);
   const ending = await run('doctor', '--end-waiting');
   expect(ending.code).toBe(4);
   expect(ending.stdout).toContain(
