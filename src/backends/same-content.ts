@@ -56,8 +56,11 @@ async function isRead(
 ): Promise<boolean> {
   for (let offset = 0; offset < size; offset += PIECE_BYTES) {
     const length = Math.min(PIECE_BYTES, size - offset);
-    const stored = await reader.read(kind, name, { offset, length }, options);
-    if (!sameBytes(stored, await pieces(offset, length))) return false;
+    const expected = await pieces(offset, length);
+    const isStored = async () =>
+      sameBytes(await reader.read(kind, name, { offset, length }, options), expected);
+    // An answer can be damaged on its way, and to call our own object somebody else's would end the run.
+    if (!(await isStored()) && !(await isStored())) return false;
   }
   return true;
 }

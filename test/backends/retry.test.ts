@@ -6,6 +6,7 @@ import {
   createLocalBackend,
   type FaultPlan,
   failAt,
+  forwardTo,
   MemoryBackend,
   type RetryOptions,
   type StoredDigest,
@@ -133,6 +134,24 @@ describe('retry', () => {
       else expect(outcome).toBeInstanceOf(ObjectExistsError);
       expect(await exists(staged.path)).toBe(!same);
     }
+  });
+
+  test('an answer damaged on its way does not make our own object somebody else’s', async () => {
+    const bytes = sampleBytes(9_000_000, 1);
+    const inner = new MemoryBackend();
+    let reads = 0;
+    const noisy: Backend = {
+      ...forwardTo(inner),
+      read: async (...call) => {
+        const read = Uint8Array.from(await inner.read(...call));
+        reads += 1;
+        if (reads === 2) read[1000]! ^= 1;
+        return read;
+      },
+    };
+    const { backend } = retrying(noisy, failAt(1, { when: 'after' }));
+    await backend.write('packs', 'aa', bytes);
+    expect(reads).toBe(4);
   });
 
   test('an object that exists before the first attempt is somebody else’s', async () => {
