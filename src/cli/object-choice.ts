@@ -6,7 +6,7 @@ import { displayText } from './raw-names.js';
 
 const MOST_CANDIDATES = 8;
 /** Kinds whose names are numbers: the beginning of one is another one. */
-const NUMBERED: ReadonlySet<ObjectKind> = new Set(['config', 'policies', 'marks']);
+const NUMBERED: ReadonlySet<ObjectKind> = new Set(['config', 'policies', 'catalog', 'marks']);
 
 /**
  * The name of an object among all of its kind: a number, or the beginning of an id. Of a session its record is meant, of the

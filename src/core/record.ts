@@ -126,6 +126,22 @@ export function list<T>(item: Codec<T>, most = 0xffffffff): Codec<readonly T[]> 
   };
 }
 
+/** As `codec`, where a value must also please `faultOf`: what it says of one that does not is the reason of the refusal. */
+export function checked<T>(codec: Codec<T>, faultOf: (value: T) => string | undefined): Codec<T> {
+  return {
+    write: (writer, value) => {
+      const fault = faultOf(value);
+      if (fault !== undefined) throw new CbrError('limit', `a record cannot be stored: ${fault}`);
+      codec.write(writer, value);
+    },
+    read: (reader) => {
+      const value = codec.read(reader);
+      const fault = faultOf(value);
+      return fault === undefined ? value : reader.fail(fault);
+    },
+  };
+}
+
 /** Marks a field of a record that may be absent. */
 export function optional<T>(codec: Codec<T>): OptionalField<T> {
   return { optional: codec };

@@ -14,6 +14,16 @@ export {
   type RowStore,
   type RowStoreKind,
 } from './cache/index.js';
+export type {
+  CatalogBuild,
+  CatalogDisc,
+  CatalogEvent,
+  CatalogPack,
+  DiscCatalog,
+  DiscContent,
+  PlannedCatalogBuild,
+  PlannedCatalogDisc,
+} from './catalog-replay.js';
 export * from './chunk-reader.js';
 export * from './config.js';
 export {
@@ -23,6 +33,7 @@ export {
   type OpenedBlock,
 } from './copy/block-copier.js';
 export { isDamage } from './damage.js';
+export * from './disc-catalog.js';
 export { type FoundChunk, findChunk } from './find-chunk.js';
 export * from './forget.js';
 export { areStatesSound, isStateCurrent, setStateGeneration } from './index-generation.js';

@@ -2,6 +2,7 @@ import { type Codec, decode, encoded } from '../core/index.js';
 import { decodeConfig, verifyConfig } from './config.js';
 import { decodeRecord, plainRecordContent } from './record-store.js';
 import {
+  catalogRecord,
   configRecord,
   forgottenRecord,
   heartbeatRecord,
@@ -25,6 +26,7 @@ export const RECORD_KINDS = [
   'forgotten',
   'notes',
   'policies',
+  'catalog',
   'sessions',
   'marks',
   'leases',
@@ -47,6 +49,7 @@ const CODECS: Readonly<Record<Exclude<RecordKindName, 'sessions' | 'leases'>, An
   forgotten: forgottenRecord,
   notes: noteRecord,
   policies: policiesRecord,
+  catalog: catalogRecord,
   marks: markRecord,
 };
 

@@ -1,6 +1,7 @@
 import {
   bytes,
   bytesOf,
+  checked,
   type Decoded,
   encoded,
   flag,
@@ -140,3 +141,35 @@ export const policiesRecord = record({
   extensions: optional(extensions),
 });
 export type PoliciesRecord = Decoded<typeof policiesRecord>;
+
+const catalogDisc = record({
+  id: bytesOf(16),
+  /** Counts the discs of a set, through all its builds. */
+  number: int(1, Number.MAX_SAFE_INTEGER),
+  volume: text(32),
+  packs: list(record({ name: bytesOf(32), size })),
+});
+
+const catalogBuild = record({
+  id: bytesOf(16),
+  set: checked(text(64), (name) => (name === '' ? 'a set without a name' : undefined)),
+  content: word('all', 'since-full', 'new'),
+  medium: text(64),
+  sectors: size,
+  snapshots: ids(16),
+  discs: list(catalogDisc),
+});
+
+/** What happened to discs, one event a record; all of them count. */
+export const catalogRecord = checked(
+  record({
+    build: optional(catalogBuild),
+    disc: optional(record({ id: bytesOf(16), event: word('built', 'burned', 'retired') })),
+    by: text(1024),
+    time: seconds,
+    extensions: optional(extensions),
+  }),
+  ({ build, disc }) =>
+    (build === undefined) === (disc === undefined) ? 'either a build or a disc is expected' : undefined,
+);
+export type CatalogRecord = Decoded<typeof catalogRecord>;

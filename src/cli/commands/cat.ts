@@ -27,6 +27,7 @@ const OBJECTS: Readonly<Record<string, ObjectKind>> = {
   forgotten: 'forgotten',
   note: 'notes',
   policy: 'policies',
+  catalog: 'catalog',
   session: 'sessions',
   mark: 'marks',
   lease: 'leases',
@@ -35,8 +36,8 @@ const OBJECTS: Readonly<Record<string, ObjectKind>> = {
 };
 
 const HELP = `
-KIND: config, key, snapshot, forgotten, note, policy, session, mark, lease; index, pack (its table), tree, chunk.
-NAME: a number (config, policy, mark, lease), or an id or the beginning of one. Without it the names that there are, or of config
+KIND: config, key, snapshot, forgotten, note, policy, catalog, session, mark, lease; index, pack (its table), tree, chunk.
+NAME: a number (config, policy, catalog, mark, lease), or an id or the beginning of one. Without it the names that there are, or of config
 and policy the one that counts. Of a session its record is shown, of a snapshot's notes the last one, unless /NUMBER follows.
 tree takes SNAPSHOT[:PATH] or an id. chunk writes the bytes of the chunk, verified.
 Bytes are shown in hexadecimal. The master key is never shown.

@@ -1,7 +1,7 @@
 import { objectPath } from '../../backends/index.js';
-import { CbrError, DamagedError, decode, type SessionId, toHex } from '../../core/index.js';
+import { CbrError, type Codec, DamagedError, decode, type SessionId, toHex } from '../../core/index.js';
 import {
-  checkDigest,
+  catalogRecord,
   configRecord,
   decodeRecord,
   forgottenRecord,
@@ -54,8 +54,8 @@ export async function checkRecords(its: CheckContext): Promise<CheckedRecords> {
   findVanished(its, view, forgotten, lost);
   const damagedLeases = checkLeases(its, view);
   await checkNotes(its);
-  await checkPolicies(its);
-  await checkCatalog(its);
+  await checkNumbered(its, 'policies', policiesRecord);
+  await checkNumbered(its, 'catalog', catalogRecord);
   return { view, snapshots, forgotten, damagedLeases, lostSnapshots: lost };
 }
 
@@ -175,18 +175,16 @@ async function checkNotes(its: CheckContext): Promise<void> {
   }
 }
 
-async function checkPolicies(its: CheckContext): Promise<void> {
-  for await (const { name } of its.backend.list('policies')) {
+/** Records that are numbered: what has another name is none. */
+async function checkNumbered<T>(
+  its: CheckContext,
+  kind: 'policies' | 'catalog',
+  codec: Codec<T>,
+): Promise<void> {
+  for await (const { name } of its.backend.list(kind)) {
     if (!/^[1-9][0-9]*$/.test(name)) continue;
-    await inspect(its, 'policies', name, (stored) =>
-      decodeRecord('policies', name, policiesRecord, stored, its.repository.records),
+    await inspect(its, kind, name, (stored) =>
+      decodeRecord(kind, name, codec, stored, its.repository.records),
     );
-  }
-}
-
-/** What only later versions of this program read carries its SHA-256 like every record. */
-async function checkCatalog(its: CheckContext): Promise<void> {
-  for await (const { name } of its.backend.list('catalog')) {
-    await inspect(its, 'catalog', name, (stored) => checkDigest(stored, objectPath('catalog', name)));
   }
 }
