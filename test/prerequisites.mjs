@@ -21,6 +21,8 @@ const NEEDED = {
   'util-linux': ['unshare', 'setpriv'],
   tar: ['tar'],
   'libarchive-tools': ['bsdtar'],
+  xorriso: ['xorriso'],
+  genisoimage: ['genisoimage'],
   unzip: ['unzip'],
   zstd: ['zstd'],
   openssl: ['openssl'],

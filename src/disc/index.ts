@@ -1,4 +1,7 @@
 export { FITS, type Fit, type FitItem, type FittedDisc, fitOnDiscs } from './fit.js';
+export type { IsoExtent, IsoFile, IsoNaming, IsoSession, IsoVolume } from './iso/iso-volume.js';
+export { type ReadIsoOptions, readIso, readIsoFile, shortBy } from './iso/read-iso.js';
+export { openSectors, type SectorSource } from './iso/sectors.js';
 export {
   type DiscLabel,
   encodeLabel,
