@@ -12,3 +12,5 @@ export {
   parseLabel,
 } from './label.js';
 export { freeBytes, MEDIA, type Medium, parseMedium } from './media.js';
+export { buildsOfSet, choosePacks, countsAsStored, packsOnDiscs } from './set/choose-packs.js';
+export { type NeededPack, type NeededPacks, neededPacks } from './set/needed-packs.js';

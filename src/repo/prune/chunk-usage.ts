@@ -90,6 +90,11 @@ export class ChunkUsage {
     return this.uses.get(pack.name);
   }
 
+  /** Of packs of which something is in use, in the order in which that was noted first. */
+  packNames(): Iterable<ObjectDigest> {
+    return this.uses.keys();
+  }
+
   private useOf(pack: CachedPack): PackUse {
     let use = this.uses.get(pack.name);
     if (use === undefined) {
