@@ -215,6 +215,16 @@ export const CATALOG: readonly CatalogEntry[] = [
         summary: 'show what would go on which disc',
         load: async () => (await import('./commands/disc-plan.js')).discPlan,
       },
+      {
+        name: 'build',
+        summary: 'make images of the discs of a set',
+        load: async () => (await import('./commands/disc-build.js')).discBuild,
+      },
+      {
+        name: 'verify',
+        summary: 'read a disc or an image, and compare every file with its hash',
+        load: async () => (await import('./commands/disc-verify.js')).discVerify,
+      },
     ],
   },
   {

@@ -22,6 +22,7 @@ const PHASES: Readonly<Record<Progress['phase'], string>> = {
   index: 'indexing',
   scrub: 'verifying',
   mirror: 'copying',
+  image: 'writing',
 };
 
 interface Part {
@@ -36,7 +37,7 @@ function bar(share: number, width: number): string {
 }
 
 /** Phases of which no files are counted, and those of which no bytes are either. */
-const WITHOUT_FILES: readonly Progress['phase'][] = ['prune', 'measure', 'index', 'copy'];
+const WITHOUT_FILES: readonly Progress['phase'][] = ['prune', 'measure', 'index', 'copy', 'image'];
 const UNCOUNTED: readonly Progress['phase'][] = ['prune', 'measure', 'index'];
 
 /** Phases that go through objects of the repository instead of files. */

@@ -12,5 +12,18 @@ export {
   parseLabel,
 } from './label.js';
 export { freeBytes, MEDIA, type Medium, parseMedium } from './media.js';
+export {
+  type BuildOptions,
+  type BuildReport,
+  type BuiltDisc,
+  buildDiscs,
+  giveUpBuild,
+  rebuildDisc,
+  storePlan,
+  unfinishedBuild,
+} from './set/build-set.js';
 export { buildsOfSet, choosePacks, countsAsStored, packsOnDiscs } from './set/choose-packs.js';
 export { type NeededPack, type NeededPacks, neededPacks } from './set/needed-packs.js';
+export { planSet, type SetPlan, type SetRequest } from './set/plan-set.js';
+export { checkSetName } from './set/set-name.js';
+export { type DamagedFile, type DiscVerdict, verifyDisc } from './verify-disc.js';

@@ -75,6 +75,7 @@ export * from './records.js';
 export * from './repository.js';
 export * from './running-session.js';
 export * from './scrub/scrub.js';
+export { buildSegments, type IndexedPack } from './segment-builder.js';
 export * from './segment-codec.js';
 export * from './session.js';
 export * from './stored-block.js';

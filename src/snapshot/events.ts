@@ -17,7 +17,8 @@ export interface ProgressEvent {
     | 'copy'
     | 'index'
     | 'scrub'
-    | 'mirror';
+    | 'mirror'
+    | 'image';
   /**
    * Of a prune: the parts of a step that are done; of a measurement, of the path index and of a copy: the snapshots; of a scrub and
    * a mirror: objects.

@@ -1,74 +1,120 @@
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { Command } from 'commander';
 import { CbrError } from '../../core/index.js';
 import {
-  FITS,
   type Fit,
   type FitItem,
   type FittedDisc,
   fitOnDiscs,
   freeBytes,
-  MEDIA,
-  type Medium,
-  parseMedium,
+  planSet,
+  type SetPlan,
 } from '../../disc/index.js';
+import { readDiscCatalog } from '../../repo/index.js';
 import type { CommandContext, CommandModule, Outcome } from '../command.js';
+import { checkMaxNew, declareSet, SET_HELP, type SetFlags, setRequest } from '../disc-flags.js';
 import { EXIT } from '../exit-codes.js';
 import { readFitItems } from '../fit-items.js';
-import { percentage } from '../parse-number.js';
+import { withReadOnly } from '../repository.js';
 import { countOf, countText, parseSize, sizeText } from '../sizes.js';
 import { table } from '../table.js';
 
-interface Flags {
-  readonly items: string;
+interface Flags extends SetFlags {
+  readonly items?: string;
   readonly capacity?: number;
-  readonly media?: Medium;
-  readonly cushion?: number;
-  readonly fit: Fit;
 }
 
 const HELP = `
-Fits: "best" takes the largest first, "worst" the smallest, "first" what comes first in the list, "alternate" the smallest and the
-largest by turns; each takes whatever still has room.
-Media: ${MEDIA.map(({ name }) => name).join(' ')}, or any size.
+Changes nothing. The sizes of the images are exact. With --items no repository is needed: it shows how things of given sizes go on discs.
+${SET_HELP}
 
 Examples:
-  $ cbr disc plan --items sizes.json --media dvd+r --cushion 2
-  $ cbr disc plan --items sizes.json --capacity 4700372992 --fit alternate --json`;
+  $ cbr disc plan --set photos --media dvd+r --cushion 2
+  $ cbr disc plan --set photos --media bd-r --content new --max-new 20GiB
+  $ cbr disc plan --items sizes.json --media dvd+r --fit alternate --json`;
 
 export const discPlan: CommandModule = {
   configure(command: Command): void {
+    declareSet(command);
     command
-      .requiredOption(
-        '--items <file>',
-        'what is to go on discs: [{"name","size"}] in a JSON file, or - for standard input',
-      )
-      .option('--capacity <size>', 'what a disc holds', parseSize)
-      .option('--media <medium>', 'the discs: a kind, or a size', medium)
-      .option('--cushion <percent>', 'leave so much of each disc free', percentage)
-      .addOption(new Option('--fit <fit>', 'how discs are filled').choices(FITS).default('best'));
-    command.addHelpText('after', HELP);
+      .option('--items <file>', 'instead of a set: [{"name","size"}] in a JSON file, or - for standard input')
+      .option('--capacity <size>', 'with --items: what a disc holds', parseSize)
+      .addHelpText('after', HELP);
   },
 
-  async run({ output }: CommandContext, command: Command): Promise<Outcome> {
+  async run(context: CommandContext, command: Command): Promise<Outcome> {
     const flags = command.opts<Flags>();
-    const capacity = capacityOf(flags);
-    const discs = fitOnDiscs(await readFitItems(flags.items), capacity, flags.fit);
-    for (const line of linesOf(discs, capacity)) output.line(line);
-    return {
-      exitCode: EXIT.done,
-      summary: {
-        capacity,
-        discs: discs.map(({ items, used }) => ({ names: items.map(({ name }) => name), used })),
-      },
-    };
+    if (flags.items === undefined) return planOfSet(context, flags);
+    if (flags.set !== undefined) {
+      throw new CbrError('usage', '--items and --set exclude each other', {
+        hint: 'See: cbr disc plan --help',
+      });
+    }
+    return planOfItems(context, flags, flags.items);
   },
 };
 
-function medium(text: string): Medium {
-  const found = parseMedium(text);
-  if (found !== undefined) return found;
-  const names = MEDIA.map(({ name }) => name).join(', ');
-  throw new InvalidArgumentError(`One of ${names}, or a size such as 200MiB, is expected.`);
+async function planOfItems({ output }: CommandContext, flags: Flags, file: string): Promise<Outcome> {
+  const capacity = capacityOf(flags);
+  const fit: Fit = flags.fit ?? 'best';
+  const discs = fitOnDiscs(await readFitItems(file), capacity, fit);
+  for (const line of linesOf(discs, capacity)) output.line(line);
+  return {
+    exitCode: EXIT.done,
+    summary: {
+      capacity,
+      discs: discs.map(({ items, used }) => ({ names: items.map(({ name }) => name), used })),
+    },
+  };
+}
+
+function planOfSet(context: CommandContext, flags: Flags): Promise<Outcome> {
+  return withReadOnly(context, async (repository) => {
+    const { output } = context;
+    const request = await setRequest(context, repository, flags);
+    const plan = await planSet(repository, await readDiscCatalog(repository), request);
+    for (const line of setLines(plan)) output.line(line);
+    checkMaxNew(plan.newBytes, flags);
+    return { exitCode: EXIT.done, summary: setFields(plan) };
+  });
+}
+
+/** What a plan of a set says for people. */
+export function setLines({ build, discs, capacity, newBytes }: SetPlan): string[] {
+  if (discs.length === 0) return ['All of it is on discs of the set already: there is nothing to build.'];
+  const rows = build.discs.map(({ volume, packs }, i) => [
+    volume,
+    countText(packs.length),
+    sizeText(discs[i]!.imageBytes),
+    sizeText(capacity - discs[i]!.imageBytes),
+  ]);
+  const titles = [
+    { title: 'Disc', align: 'left' },
+    ...['Packs', 'Image', 'Free'].map((title) => ({ title, align: 'right' }) as const),
+  ] as const;
+  const of = countOf(build.snapshots.length, 'snapshot');
+  return [
+    ...table(titles, rows),
+    `${countOf(discs.length, 'disc')} for ${of}, ${sizeText(newBytes)} of packs`,
+  ];
+}
+
+function setFields({ build, discs, capacity, newBytes }: SetPlan): Readonly<Record<string, unknown>> {
+  return {
+    set: build.set,
+    content: build.content,
+    media: build.medium,
+    capacity,
+    snapshots: build.snapshots,
+    newBytes,
+    discs: build.discs.map(({ number, volume, packs }, i) => ({
+      number,
+      volume,
+      imageBytes: discs[i]!.imageBytes,
+      packs,
+      treePacks: discs[i]!.tree.length,
+      index: discs[i]!.index,
+    })),
+  };
 }
 
 function capacityOf({ capacity, media, cushion }: Flags): number {

@@ -1,0 +1,229 @@
+import { mkdir, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { CbrError, type ObjectDigest } from '../../core/index.js';
+import {
+  addBuild,
+  addDiscEvent,
+  type CatalogBuild,
+  type CatalogDisc,
+  type DiscCatalog,
+  type PlannedCatalogBuild,
+  type Repository,
+  readDiscCatalog,
+} from '../../repo/index.js';
+import { listSnapshots, type Snapshot } from '../../snapshot/index.js';
+import type { DiscLabel } from '../label.js';
+import { SECTOR_BYTES } from '../media.js';
+import { layoutOf } from './disc-layout.js';
+import { type DiscDraft, sharedDraft } from './plan-discs.js';
+import { countingDiscs } from './plan-set.js';
+import { gatherSetFacts, planPack, type SetFacts } from './set-facts.js';
+import { type DiscToWrite, writeDisc } from './write-disc.js';
+
+/** Builds the images of a disc set, one after another. */
+
+export interface BuildOptions {
+  /** The folder of the images. */
+  readonly out: string;
+  /** The program that restores. */
+  readonly readerFile: string;
+  readonly by: string;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  readonly signal: AbortSignal;
+  readonly onProgress?: (progress: DiscProgress) => void;
+  /** Takes each disc as soon as it is committed. */
+  readonly onBuilt?: (built: BuiltDisc) => void;
+}
+
+export interface DiscProgress {
+  readonly volume: string;
+  /** Position in the build, from 0. */
+  readonly position: number;
+  readonly total: number;
+  /** Of its image: written so far, and all. */
+  readonly bytes: number;
+  readonly totalBytes: number;
+}
+
+export interface BuiltDisc {
+  readonly disc: CatalogDisc;
+  readonly image: string;
+  readonly bytes: number;
+}
+
+export interface BuildReport {
+  readonly build: CatalogBuild;
+  /** Those that this run has made. */
+  readonly built: readonly BuiltDisc[];
+}
+
+/** The build of a set that a run before has begun and not ended; undefined when there is none. */
+export function unfinishedBuild({ builds }: DiscCatalog, set: string): CatalogBuild | undefined {
+  return builds.findLast(
+    (build) => build.set === set && build.discs.some(({ state }) => state === 'planned'),
+  );
+}
+
+/** Gives up the discs of a build that are only planned. */
+export async function giveUpBuild(
+  repository: Repository,
+  build: CatalogBuild,
+  { by, now }: Pick<BuildOptions, 'by' | 'now'>,
+): Promise<void> {
+  for (const { id, state } of build.discs) {
+    if (state === 'planned') await addDiscEvent(repository, id, 'retired', by, Math.floor(now() / 1000));
+  }
+}
+
+/** Stores a plan: from now on a run that is interrupted can be taken up again. */
+export async function storePlan(
+  repository: Repository,
+  build: PlannedCatalogBuild,
+  { by, now }: Pick<BuildOptions, 'by' | 'now'>,
+): Promise<void> {
+  await addBuild(repository, build, by, Math.floor(now() / 1000));
+}
+
+/**
+ * Makes the images of all discs of a stored build that are not made yet, in the order of their numbers. Each is committed for itself: what was
+ * made before something fails stays made. Rejects as `writeDisc`, and with `not-found` when a snapshot or a pack that the build is of is gone.
+ */
+export async function buildDiscs(
+  repository: Repository,
+  buildId: string,
+  options: BuildOptions,
+): Promise<BuildReport> {
+  const its = await plannedBuild(repository, buildId);
+  const todo = its.build.discs.filter(({ state }) => state === 'planned');
+  return makeDiscs(repository, its, todo, options);
+}
+
+/** Makes the image of one disc again, with the same packs; rejects as `buildDiscs`. */
+export async function rebuildDisc(
+  repository: Repository,
+  disc: CatalogDisc,
+  options: BuildOptions,
+): Promise<BuildReport> {
+  return makeDiscs(repository, await plannedBuild(repository, disc.build), [disc], options);
+}
+
+interface StoredBuild {
+  readonly build: CatalogBuild;
+  readonly snapshots: readonly Snapshot[];
+}
+
+async function plannedBuild(repository: Repository, id: string): Promise<StoredBuild> {
+  const { builds } = await readDiscCatalog(repository);
+  const build = builds.find((each) => each.id === id);
+  if (build === undefined) throw new CbrError('not-found', `the catalog has no build ${id}`);
+  const listed = await listSnapshots(repository);
+  const byId = new Map<string, Snapshot>(listed.snapshots.map((snapshot) => [snapshot.id, snapshot]));
+  const snapshots = build.snapshots.flatMap((each) => byId.get(each) ?? []);
+  if (snapshots.length === 0) {
+    throw new CbrError('not-found', `no snapshot is left of those that the discs of ${build.set} are of`, {
+      hint: 'Plan them anew: cbr disc build --restart',
+    });
+  }
+  return { build, snapshots };
+}
+
+async function makeDiscs(
+  repository: Repository,
+  { build, snapshots }: StoredBuild,
+  todo: readonly CatalogDisc[],
+  options: BuildOptions,
+): Promise<BuildReport> {
+  const { out, readerFile, signal, by, now } = options;
+  await mkdir(out, { recursive: true });
+  const workFolder = join(out, '.cbr-disc');
+  const { size: readerBytes } = await stat(readerFile);
+  const facts = await gatherSetFacts(repository, {
+    snapshots,
+    known: countingDiscs(await readDiscCatalog(repository), build.set).map(({ packs }) => ({
+      packs: packs.length,
+    })),
+    mostDiscs: () => build.discs.length,
+    readerBytes,
+    signal,
+  });
+  const built: BuiltDisc[] = [];
+  try {
+    for (const [i, disc] of todo.entries()) {
+      signal.throwIfAborted();
+      const known = countingDiscs(await readDiscCatalog(repository), build.set);
+      const image = join(out, `${disc.volume}.iso`);
+      const bytes = await writeDisc(
+        repository,
+        discToWrite(repository, { build, snapshots }, disc, known, facts, now()),
+        {
+          image,
+          workFolder,
+          readerFile,
+          time: Math.floor(now() / 1000),
+          signal,
+          onProgress: (bytes, totalBytes) =>
+            options.onProgress?.({ volume: disc.volume, position: i, total: todo.length, bytes, totalBytes }),
+        },
+      );
+      await addDiscEvent(repository, disc.id, 'built', by, Math.floor(now() / 1000));
+      const done = { disc, image, bytes };
+      built.push(done);
+      options.onBuilt?.(done);
+    }
+  } finally {
+    await rm(workFolder, { recursive: true, force: true });
+  }
+  return { build, built };
+}
+
+function discToWrite(
+  repository: Repository,
+  { build, snapshots }: StoredBuild,
+  disc: CatalogDisc,
+  known: readonly CatalogDisc[],
+  { needed, layout }: SetFacts,
+  nowMs: number,
+): DiscToWrite {
+  const capacity = build.sectors * SECTOR_BYTES;
+  const data = disc.packs.map(({ name }) => {
+    const pack = repository.cache.packNamed(name as ObjectDigest);
+    if (pack !== undefined) return pack;
+    throw new CbrError('not-found', `pack ${name}, which belongs on disc ${disc.volume}, is gone`, {
+      hint: 'A prune has moved what was in it. Retire the disc, and build what is on none: cbr disc build --content new',
+    });
+  });
+  // As it was planned: all on the last one, and on the others what is small.
+  const isLast = build.discs.every(({ number }) => number <= disc.number);
+  const filesOf = (draft: DiscDraft) => layoutOf(draft, layout);
+  const shared = isLast
+    ? { tree: needed.tree, index: 'all' as const }
+    : sharedDraft({ tree: needed.tree.map(planPack), capacity, filesOf });
+  const onDisc = new Set(shared.tree.map(({ name }) => name as string));
+  const packs = [...data, ...needed.tree.filter(({ name }) => onDisc.has(name))];
+  // A disc that was retired is written again because somebody wants it.
+  const discs = [...known.filter(({ id }) => id !== disc.id), disc].sort((a, b) => a.number - b.number);
+  const label: DiscLabel = {
+    repository: Buffer.from(repository.config.repository).toString('hex'),
+    set: build.set,
+    disc: disc.id,
+    number: disc.number,
+    volume: disc.volume,
+    medium: build.medium,
+    created: new Date(nowMs).toISOString(),
+    discs: discs.map(({ id, number, volume, packs: theirs }) => ({
+      disc: id,
+      number,
+      volume,
+      packs: theirs,
+    })),
+  };
+  return {
+    label,
+    builtDiscs: discs.length,
+    snapshots: snapshots.map(({ id }) => id),
+    packs,
+    indexed: shared.index === 'all' ? [...data, ...needed.data, ...needed.tree] : packs,
+    capacity,
+  };
+}

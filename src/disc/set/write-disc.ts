@@ -1,0 +1,199 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { objectPath } from '../../backends/index.js';
+import { CbrError, DamagedError, errnoOf, MIB } from '../../core/index.js';
+import type { CachedPack, Repository } from '../../repo/index.js';
+import { encodeChecksums, SHA256SUMS_FILE } from '../checksums.js';
+import { type DiscLabel, encodeLabel, LABEL_FILE } from '../label.js';
+import { SECTOR_BYTES } from '../media.js';
+import { type ImageOptions, imageSectors, type MappedFile, writeImage } from '../xorriso/image-writer.js';
+import { discIndex } from './disc-index.js';
+import { packPath, READER_FILE, README_FILE } from './disc-layout.js';
+import { readmeText } from './readme-text.js';
+import { sharedObjects } from './shared-objects.js';
+
+/** Makes the image of one disc. */
+
+export interface DiscToWrite {
+  readonly label: DiscLabel;
+  /** How many discs belong together. */
+  readonly builtDiscs: number;
+  /** Ids of the snapshots whose records it holds; the last of them is the author of its index. */
+  readonly snapshots: readonly string[];
+  readonly packs: readonly CachedPack[];
+  /** What its index lists. */
+  readonly indexed: readonly CachedPack[];
+  /** Bytes that the image may have. */
+  readonly capacity: number;
+}
+
+export interface DiscWriting {
+  /** Where the image goes: a new file, which is there only when it is whole. */
+  readonly image: string;
+  /** A folder for what is made on the way; it is emptied. */
+  readonly workFolder: string;
+  /** The program that restores. */
+  readonly readerFile: string;
+  /** Seconds since 1970. */
+  readonly time: number;
+  readonly signal: AbortSignal;
+  /** Takes the bytes of the image that are written, and all. */
+  readonly onProgress?: (bytes: number, totalBytes: number) => void;
+}
+
+/** Read at a time. */
+const PIECE_BYTES = 8 * MIB;
+
+/**
+ * Writes the image of a disc, and proves by their digests that its packs are as they were stored. The image appears under its
+ * name when it is whole and durable. Returns its bytes. Rejects with DamagedError for a pack that is not what it was, with `limit` when the
+ * image would be larger than the disc (nothing is written then), and as `writeImage`.
+ */
+export async function writeDisc(
+  repository: Repository,
+  disc: DiscToWrite,
+  writing: DiscWriting,
+): Promise<number> {
+  const { image, workFolder, signal, onProgress, time } = writing;
+  await rm(workFolder, { recursive: true, force: true });
+  await mkdir(workFolder, { recursive: true });
+  const files = await stage(repository, disc, writing);
+  const options: ImageOptions = { volumeId: disc.label.volume, time, workFolder, signal };
+  const part = `${image}.part`;
+  const bytes = SECTOR_BYTES * (await imageSectors(files, part, options));
+  if (bytes > disc.capacity) {
+    throw new CbrError('limit', `${image} would have ${bytes} bytes, and the disc holds ${disc.capacity}`, {
+      hint: 'The repository has grown since the discs were planned: plan them anew with --restart.',
+    });
+  }
+  const stop = new AbortController();
+  const both = AbortSignal.any([signal, stop.signal]);
+  const written = writeImage(files, part, {
+    ...options,
+    signal: both,
+    onProgress: (share) => onProgress?.(Math.round(share * bytes), bytes),
+  });
+  const proven = repository.backend.folder === undefined ? undefined : provePacks(files, both);
+  const outcomes = await Promise.allSettled([written, proven?.catch(stopping(stop))]);
+  const failed = outcomes.flatMap((each) => (each.status === 'rejected' ? [each.reason as unknown] : []));
+  if (failed.length > 0) {
+    await rm(part, { force: true });
+    throw failed.find((error) => error instanceof DamagedError) ?? failed[0];
+  }
+  await publish(part, image);
+  await rm(workFolder, { recursive: true, force: true });
+  return bytes;
+}
+
+function stopping(stop: AbortController): (error: unknown) => never {
+  return (error) => {
+    stop.abort(error);
+    throw error;
+  };
+}
+
+/** Puts all that is not in a folder of this machine into the work folder, and says where everything is. */
+async function stage(
+  repository: Repository,
+  { label, builtDiscs, snapshots, packs, indexed }: DiscToWrite,
+  { workFolder, readerFile, signal }: DiscWriting,
+): Promise<MappedFile[]> {
+  const { backend } = repository;
+  const files: MappedFile[] = [];
+  const digests = new Map<string, string>();
+  const put = async (to: string, bytes: Uint8Array): Promise<void> => {
+    const from = join(workFolder, 'files', to);
+    await mkdir(dirname(from), { recursive: true });
+    await writeFile(from, bytes);
+    files.push({ from, to });
+    digests.set(to, createHash('sha256').update(bytes).digest('hex'));
+  };
+  for (const { kind, name, to } of await sharedObjects(backend, new Set(snapshots), signal)) {
+    await put(to, await backend.read(kind, name, undefined, { signal }));
+  }
+  const session = snapshots.at(-1)!;
+  const author = { kind: 'session', session } as Parameters<typeof discIndex>[2];
+  for (const { name, bytes } of await discIndex(repository, indexed, author, signal)) {
+    await put(`index/${name}`, bytes);
+  }
+  for (const { name, size } of packs) {
+    const to = packPath(name);
+    const from =
+      backend.folder === undefined
+        ? await fetchPack(repository, name, size, join(workFolder, 'files', to), signal)
+        : join(backend.folder, objectPath('packs', name));
+    files.push({ from, to });
+    digests.set(to, name);
+  }
+  await put(READER_FILE, await readFile(readerFile));
+  await put(LABEL_FILE, encodeLabel(label));
+  await put(README_FILE, Buffer.from(readmeText(label, builtDiscs)));
+  await put(SHA256SUMS_FILE, encodeChecksums(digests));
+  return files;
+}
+
+/** Copies a pack from a store, and proves it by its name. */
+async function fetchPack(
+  { backend }: Repository,
+  name: string,
+  size: number,
+  path: string,
+  signal: AbortSignal,
+): Promise<string> {
+  await mkdir(dirname(path), { recursive: true });
+  const hash = createHash('sha256');
+  const file = await open(path, 'wx');
+  try {
+    for (let offset = 0; offset < size; offset += PIECE_BYTES) {
+      const length = Math.min(PIECE_BYTES, size - offset);
+      const piece = await backend.read('packs', name, { offset, length }, { signal });
+      hash.update(piece);
+      await file.write(piece);
+    }
+  } finally {
+    await file.close();
+  }
+  if (hash.digest('hex') !== name) throw notAsStored(name);
+  return path;
+}
+
+/** Reads the packs that are mapped from a repository in a folder, while they are being written to the image. */
+async function provePacks(files: readonly MappedFile[], signal: AbortSignal): Promise<void> {
+  for (const { from, to } of files) {
+    const name = /^packs\/..\/([0-9a-f]{64})$/.exec(to)?.[1];
+    if (name === undefined) continue;
+    const hash = createHash('sha256');
+    try {
+      for await (const piece of createReadStream(from, { highWaterMark: MIB, signal }))
+        hash.update(piece as Buffer);
+    } catch (error) {
+      if (errnoOf(error) === 'ENOENT') throw notAsStored(name, 'it is gone');
+      throw error;
+    }
+    if (hash.digest('hex') !== name) throw notAsStored(name);
+  }
+}
+
+function notAsStored(name: string, what = 'its bytes are not those that were written (SHA-256 differs)') {
+  return new DamagedError(`packs/${name}`, what, {
+    hint: 'No image was made of it. See: cbr check --read-data',
+  });
+}
+
+/** Makes it durable, and visible under its name. */
+async function publish(part: string, image: string): Promise<void> {
+  await sync(part);
+  await rename(part, image);
+  await sync(dirname(image));
+}
+
+async function sync(path: string): Promise<void> {
+  const file = await open(path, 'r');
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
