@@ -225,6 +225,26 @@ export const CATALOG: readonly CatalogEntry[] = [
         summary: 'read a disc or an image, and compare every file with its hash',
         load: async () => (await import('./commands/disc-verify.js')).discVerify,
       },
+      {
+        name: 'list',
+        summary: 'list the discs of all sets',
+        load: async () => (await import('./commands/disc-list.js')).discList,
+      },
+      {
+        name: 'show',
+        summary: 'show what is on a disc, and which snapshots need it',
+        load: async () => (await import('./commands/disc-show.js')).discShow,
+      },
+      {
+        name: 'missing',
+        summary: 'show which discs a restore needs, and what is on none',
+        load: async () => (await import('./commands/disc-missing.js')).discMissing,
+      },
+      {
+        name: 'retire',
+        summary: 'say that a disc is lost or broken: it counts no longer',
+        load: async () => (await import('./commands/disc-retire.js')).discRetire,
+      },
     ],
   },
   {

@@ -41,6 +41,7 @@ export {
   type Unforgotten,
   unforgetSnapshot,
 } from './forget/unforget-snapshot.js';
+export { rootsLacking } from './forget/whole-roots.js';
 export { type MayLack, mayLackOf, partsOf } from './held-paths.js';
 export {
   type Inspected,

@@ -15,8 +15,20 @@ export async function wholeRoots(
   roots: readonly Reference[],
   signal?: AbortSignal,
 ): Promise<ReadonlySet<ChunkId>> {
+  const lacking = await rootsLacking(repository, loaded, roots, (id) => repository.cache.has(id), signal);
+  return new Set(roots.map(({ id }) => id).filter((id) => !lacking.has(id)));
+}
+
+/** Of these root trees, those that reach something of which `isStored` says no, or that cannot be read. As `wholeRoots`. */
+export async function rootsLacking(
+  repository: Repository,
+  loaded: LoadedRepository,
+  roots: readonly Reference[],
+  isStored: (id: ChunkId) => boolean,
+  signal?: AbortSignal,
+): Promise<ReadonlySet<ChunkId>> {
   const reader = chunkReader(repository, loaded);
-  const pages = new StoredPages((id) => repository.cache.has(id));
+  const pages = new StoredPages(isStored);
   for (const root of roots) pages.add(root);
   for (let steps = pages.next(); steps.length > 0; steps = pages.next()) {
     signal?.throwIfAborted();
@@ -27,7 +39,7 @@ export async function wholeRoots(
     for await (const plain of plains) pages.take(steps[taken++]!, plain);
   }
   const lacking = pages.lacking();
-  return new Set(roots.map(({ id }) => id).filter((id) => !lacking.has(id)));
+  return new Set(roots.map(({ id }) => id).filter((id) => lacking.has(id)));
 }
 
 /** What was read is missing or is not what was stored. */
