@@ -221,6 +221,11 @@ export const CATALOG: readonly CatalogEntry[] = [
         load: async () => (await import('./commands/disc-build.js')).discBuild,
       },
       {
+        name: 'burn',
+        summary: 'burn images on discs, and compare',
+        load: async () => (await import('./commands/disc-burn.js')).discBurn,
+      },
+      {
         name: 'verify',
         summary: 'read a disc or an image, and compare every file with its hash',
         load: async () => (await import('./commands/disc-verify.js')).discVerify,

@@ -1,3 +1,4 @@
+export { type BurnRequest, burnImage } from './burn/burn-image.js';
 export { FITS, type Fit, type FitItem, type FittedDisc, fitOnDiscs } from './fit.js';
 export type { IsoExtent, IsoFile, IsoNaming, IsoSession, IsoVolume } from './iso/iso-volume.js';
 export { type ReadIsoOptions, readIso, readIsoFile, shortBy } from './iso/read-iso.js';
@@ -11,6 +12,7 @@ export {
   type LabelPack,
   parseLabel,
 } from './label.js';
+export { labelOnDisc } from './label-on-disc.js';
 export { freeBytes, MEDIA, type Medium, parseMedium } from './media.js';
 export {
   type BuildOptions,
