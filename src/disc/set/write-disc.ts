@@ -62,6 +62,8 @@ export async function writeDisc(
   const files = await stage(repository, disc, writing);
   const options: ImageOptions = { volumeId: disc.label.volume, time, workFolder, signal };
   const part = `${image}.part`;
+  // Of a run that was killed: xorriso would append to it.
+  await rm(part, { force: true });
   const bytes = SECTOR_BYTES * (await imageSectors(files, part, options));
   if (bytes > disc.capacity) {
     throw new CbrError('limit', `${image} would have ${bytes} bytes, and the disc holds ${disc.capacity}`, {

@@ -55,10 +55,11 @@ export async function readIndex(its: CheckContext, records: CheckedRecords): Pro
     open: new Map(),
     listed: new Map(),
     strangers: [],
+    isOfDiscs: false,
   };
   await readSegments(its, records, found);
   await findVanishedOutcomes(its, found);
-  findAbsentSegments(its, records, found.index);
+  findAbsentSegments(its, records, found);
   // After the segments: packs are durable before a segment names them.
   await listPacks(its, records, found);
   return found;
@@ -71,6 +72,8 @@ interface Building extends ReadIndex {
   readonly open: Map<SessionId, ObjectDigest[]>;
   readonly listed: Map<string, number>;
   readonly strangers: string[];
+  /** Segments are there that were written for discs, in place of others (docs/format.md, "Discs"). */
+  isOfDiscs: boolean;
 }
 
 async function readSegments(its: CheckContext, records: CheckedRecords, found: Building): Promise<void> {
@@ -114,14 +117,20 @@ function sortIn(
   { view, lostSnapshots }: CheckedRecords,
   name: ObjectDigest,
   segment: IndexSegment,
-  { index, counting, undecided, open }: Building,
+  found: Building,
 ): void {
+  const { index, counting, undecided, open } = found;
   const { author } = segment;
   const counts = segmentCounts(name, author, view);
   const session = author.kind === 'session' ? author.session : undefined;
   const isLost = session !== undefined && lostSnapshots.has(session);
-  if (counts) counting.add(name);
-  else if (isLost) index.isHurt = true;
+  const outcome = session === undefined ? undefined : view.outcomes.get(session);
+  if (counts) {
+    counting.add(name);
+    // What a session itself has written its commit names.
+    if (outcome !== undefined && !(outcome instanceof CbrError) && !outcomeSegments(outcome).includes(name))
+      found.isOfDiscs = true;
+  } else if (isLost) index.isHurt = true;
   else {
     undecided.segments++;
     if (session !== undefined && !view.outcomes.has(session)) {
@@ -174,10 +183,14 @@ async function findVanishedOutcomes(its: CheckContext, { open, index, undecided 
 }
 
 /**
- * Segments that their session's outcome names and that are gone. Only a prune removes segments: where none ever ran, they
- * are missing; else they are blamed only for chunks that are nowhere else.
+ * Segments that their session's outcome names and that are gone. Only a prune removes segments, and only discs have others in their
+ * place: where there was neither, they are missing; else they are blamed only for chunks that are nowhere else.
  */
-function findAbsentSegments(its: CheckContext, records: CheckedRecords, index: CheckedIndex): void {
+function findAbsentSegments(
+  its: CheckContext,
+  records: CheckedRecords,
+  { index, isOfDiscs }: Building,
+): void {
   const { view, forgotten } = records;
   const outcomes = [...view.outcomes, ...forgotten];
   // The segments that a lease record lists do not count while it cannot be read.
@@ -187,7 +200,7 @@ function findAbsentSegments(its: CheckContext, records: CheckedRecords, index: C
     for (const name of outcomeSegments(outcome)) {
       if (view.segments.has(name)) continue;
       const object = objectPath('index', name);
-      if (view.leases.size > 0 || records.damagedLeases.length > 0) {
+      if (isOfDiscs || view.leases.size > 0 || records.damagedLeases.length > 0) {
         index.absentSegments.push(object);
         continue;
       }
