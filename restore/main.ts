@@ -1,0 +1,96 @@
+import { dirname } from 'node:path';
+import { createInterface } from 'node:readline/promises';
+import { fileURLToPath } from 'node:url';
+import { type Command, parseArguments } from './arguments.js';
+import { Damage, EXIT, type ExitCode, Failure, messageOf, OutOfReach } from './failure.js';
+import { HELP } from './help.js';
+import { list } from './list.js';
+import { readPassword } from './password.js';
+import { type Dialog, restore } from './restore.js';
+import { Session } from './session.js';
+
+/** Put in by the bundler. */
+declare const CBR_VERSION: string;
+
+const PROGRESS_EVERY_MS = 500;
+
+const print = (text: string): void => void process.stdout.write(`${text}\n`);
+const say = (text: string): void => void process.stderr.write(`${text}\n`);
+
+async function run(command: Command): Promise<ExitCode> {
+  if (command.name === 'help') {
+    print(HELP);
+    return EXIT.done;
+  }
+  if (command.name === 'version') {
+    print(`cbr-restore ${CBR_VERSION}`);
+    return EXIT.done;
+  }
+  const session = await Session.open({
+    places: {
+      // .../restore/cbr-restore.mjs
+      own: dirname(dirname(fileURLToPath(import.meta.url))),
+      current: process.cwd(),
+      given: command.options.discs,
+    },
+    password: () => readPassword(command.options.passwordFile, process.env),
+    say,
+  });
+  try {
+    return command.name === 'list' ? list(session, print) : await restore(session, command, dialog());
+  } finally {
+    session.release();
+  }
+}
+
+function dialog(): Dialog {
+  const isTerminal = process.stdin.isTTY === true && process.stderr.isTTY === true;
+  return {
+    print,
+    say,
+    progress: progressLine(process.stderr.isTTY === true),
+    ask: isTerminal ? ask : undefined,
+  };
+}
+
+function progressLine(isShown: boolean): (text: string) => void {
+  let last = performance.now();
+  let isThere = false;
+  return (text) => {
+    if (!isShown || (text === '' && !isThere)) return;
+    const now = performance.now();
+    if (text !== '' && now - last < PROGRESS_EVERY_MS) return;
+    last = now;
+    isThere = text !== '';
+    process.stderr.write(`\r${text}\u001b[K`);
+  };
+}
+
+async function ask(question: string): Promise<string> {
+  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  try {
+    return await new Promise((resolve, reject) => {
+      const interrupted = (): void => reject(new Failure(EXIT.interrupted, 'interrupted'));
+      lines.once('SIGINT', interrupted);
+      lines.once('close', interrupted);
+      lines.question(question).then(resolve, reject);
+    });
+  } finally {
+    lines.removeAllListeners();
+    lines.close();
+  }
+}
+
+/** Ends with words and a code for everything that can happen. */
+function explain(error: unknown): ExitCode {
+  const hint = error instanceof Failure ? error.hint : undefined;
+  say(`cbr-restore: ${messageOf(error)}${hint === undefined ? '' : `\n${hint}`}`);
+  if (error instanceof Failure) return error.exitCode;
+  return error instanceof Damage || error instanceof OutOfReach ? EXIT.damage : EXIT.failed;
+}
+
+try {
+  process.exitCode = await run(parseArguments(process.argv.slice(2)));
+} catch (error) {
+  process.exitCode = explain(error);
+}

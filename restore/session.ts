@@ -1,0 +1,133 @@
+import { Discs } from './catalog.js';
+import { ChunkIndex } from './chunk-index.js';
+import { Chunks } from './chunks.js';
+import { newerRepository, readConfigs, verifyConfigs } from './config.js';
+import type { Disc } from './disc.js';
+import { EXIT, Failure } from './failure.js';
+import { Keys } from './keys.js';
+import { type FoundFolder, findFolders, type SearchedPlaces } from './places.js';
+import { readSnapshots, type Snapshot } from './snapshots.js';
+import { Store } from './store.js';
+import { shown } from './text.js';
+import { unlock } from './unlock.js';
+
+/** A repository, as far as discs of it are in reach. */
+export class Session {
+  readonly discs = new Discs();
+  readonly chunks: Chunks;
+  readonly index: ChunkIndex;
+  private inReach: Store;
+  private foundFolders: readonly FoundFolder[];
+  private readonly told = new Set<string>();
+
+  private constructor(
+    private readonly options: SessionOptions,
+    found: readonly FoundFolder[],
+    store: Store,
+    readonly keys: Keys,
+  ) {
+    this.foundFolders = found;
+    this.inReach = store;
+    this.index = new ChunkIndex(keys);
+    this.chunks = new Chunks(keys, this.index, store);
+    this.takeIn();
+  }
+
+  /** Finds the discs and unlocks their repository. Rejects with a Failure. */
+  static async open(options: SessionOptions): Promise<Session> {
+    const found = ofOneRepository(options, findFolders(options.places));
+    const store = new Store(found.map(({ folder }) => folder));
+    const configs = readConfigs(store);
+    const config = configs.configs[0];
+    if (config === undefined) {
+      if (configs.newer > 0) throw newerRepository();
+      throw new Failure(
+        EXIT.damage,
+        'the config of the repository is damaged',
+        'Every disc has it: add another one.',
+      );
+    }
+    const id = Buffer.from(config.repository, 'hex');
+    const master = config.encrypted ? unlock(store, id, await options.password(), options.say) : undefined;
+    const keys = new Keys(id, master);
+    verifyConfigs(configs, keys);
+    return new Session(options, found, store, keys);
+  }
+
+  get store(): Store {
+    return this.inReach;
+  }
+
+  get folders(): readonly FoundFolder[] {
+    return this.foundFolders;
+  }
+
+  snapshots(): Snapshot[] {
+    return readSnapshots(this.inReach, this.keys, (text) => this.tell(text));
+  }
+
+  /** Discs that count and are not in reach. */
+  missingDiscs(): Disc[] {
+    const here = new Set(this.foundFolders.map(({ disc }) => disc?.id));
+    return this.discs.all().filter(({ id }) => !here.has(id));
+  }
+
+  /** Before somebody takes a disc out. */
+  release(): void {
+    this.inReach.close();
+  }
+
+  /** Looks at all places again; `more`: folders with further objects. */
+  lookAgain(more: readonly string[]): void {
+    const repository = this.keys.repository.toString('hex');
+    this.inReach.close();
+    this.foundFolders = findFolders({ ...this.options.places, isSecondLook: true }).filter(
+      (each) => each.repository === repository,
+    );
+    this.inReach = new Store([...this.foundFolders.map(({ folder }) => folder), ...more]);
+    this.chunks.use(this.inReach);
+    this.takeIn();
+  }
+
+  private takeIn(): void {
+    for (const { folder, disc, problem } of this.foundFolders) {
+      if (disc !== undefined) this.discs.addInfo(disc);
+      if (problem !== undefined) this.tell(`${folder}: ${problem}`);
+    }
+    this.discs.addCatalog(this.inReach, this.keys, (text) => this.tell(text));
+    this.index.load(this.inReach, (text) => this.tell(text));
+  }
+
+  /** Each problem once. */
+  private tell(text: string): void {
+    if (this.told.has(text)) return;
+    this.told.add(text);
+    this.options.say(`Warning: ${shown(text)}`);
+  }
+}
+
+export interface SessionOptions {
+  readonly places: SearchedPlaces;
+  readonly password: () => Promise<Buffer>;
+  /** One line for people, beside the output. */
+  readonly say: (text: string) => void;
+}
+
+/** Those of the repository of the first folder; the others are named. */
+function ofOneRepository({ say }: SessionOptions, found: readonly FoundFolder[]): FoundFolder[] {
+  const repository = found[0]?.repository;
+  if (repository === undefined) {
+    throw new Failure(
+      EXIT.noRepository,
+      'no disc is in reach',
+      'Say where discs are mounted or where copies of them lie: --discs DIR...',
+    );
+  }
+  for (const each of found) {
+    if (each.repository === repository) continue;
+    say(
+      `Left out: ${shown(each.folder)} belongs to another repository (${each.repository}, not ${repository}).`,
+    );
+  }
+  return found.filter((each) => each.repository === repository);
+}

@@ -1,0 +1,164 @@
+import { spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import {
+  closeSync,
+  constants,
+  ftruncateSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readSync,
+  renameSync,
+  rmSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
+import { join, resolve } from 'node:path';
+import { EXIT, Failure, messageOf } from './failure.js';
+
+/** Where the restored things come to lie. Nothing that exists is ever replaced or written through. */
+
+/** Bytes where names are bytes, text on Windows. */
+export type TargetPath = Buffer | string;
+
+/** Longer paths the kernel does not take in one go. */
+const LONG_PATH_BYTES = 3000;
+
+/** A new or empty folder. Throws a Failure for any other. */
+export class Target {
+  readonly folder: TargetPath;
+  /** Files that are not whole yet. */
+  private readonly parts: string;
+  private partCount = 0;
+
+  constructor(path: string) {
+    const folder = resolve(path);
+    try {
+      mkdirSync(folder, { recursive: true, mode: 0o700 });
+      if (readdirSync(folder).length > 0) {
+        throw new Failure(
+          EXIT.failed,
+          `${path} is not empty`,
+          'Give --target a new or an empty folder: nothing that exists is touched.',
+        );
+      }
+      this.parts = join(folder, `.cbr-restore-${randomBytes(4).toString('hex')}`);
+      mkdirSync(this.parts, { mode: 0o700 });
+    } catch (error) {
+      if (error instanceof Failure) throw error;
+      throw new Failure(
+        EXIT.failed,
+        `cannot restore to ${path}: ${messageOf(error)}`,
+        'Give --target a new or an empty folder.',
+      );
+    }
+    this.folder = process.platform === 'win32' ? folder : Buffer.from(folder);
+  }
+
+  /** Number of a part that does not exist yet. */
+  newPart(): number {
+    return this.partCount++;
+  }
+
+  partPath(part: number): string {
+    return join(this.parts, String(part));
+  }
+
+  /** Gives a part its place. Throws if something is there. */
+  place(part: number, path: TargetPath): void {
+    const from = this.partPath(part);
+    try {
+      linkSync(from, path);
+    } catch (error) {
+      if (codeOf(error) === 'EEXIST') throw error;
+      // No hard links on this file system: look, then rename.
+      if (lstatSync(path, { throwIfNoEntry: false }) !== undefined)
+        throw new Error('something of that name exists');
+      renameSync(from, path);
+      return;
+    }
+    unlinkSync(from);
+  }
+
+  discard(part: number): void {
+    rmSync(this.partPath(part), { force: true });
+  }
+
+  /** Removes what is not whole. */
+  end(): void {
+    rmSync(this.parts, { recursive: true, force: true });
+  }
+}
+
+/** A file being written, and possibly read again. */
+export class Part {
+  private constructor(
+    private readonly file: number,
+    readonly isNew: boolean,
+  ) {}
+
+  static open(path: string, isNew: boolean): Part {
+    const how = constants.O_RDWR | (isNew ? constants.O_CREAT | constants.O_EXCL : 0);
+    return new Part(openSync(path, how, 0o600), isNew);
+  }
+
+  write(bytes: Buffer, offset: number): void {
+    for (let done = 0; done < bytes.length; ) {
+      done += writeSync(this.file, bytes, done, bytes.length - done, offset + done);
+    }
+  }
+
+  /** Fewer bytes where the file ends. */
+  read(offset: number, length: number): Buffer {
+    const bytes = Buffer.alloc(length);
+    let done = 0;
+    for (let read = -1; read !== 0 && done < length; done += read) {
+      read = readSync(this.file, bytes, done, length - done, offset + done);
+    }
+    return bytes.subarray(0, done);
+  }
+
+  /** Its length; what was not written is a hole. */
+  finish(size: number): void {
+    ftruncateSync(this.file, size);
+  }
+
+  close(): void {
+    closeSync(this.file);
+  }
+}
+
+/** The path of `name` in a folder. The name must have been examined. */
+export function within(folder: TargetPath, name: Buffer): TargetPath {
+  if (typeof folder === 'string') return join(folder, name.toString('utf8'));
+  return Buffer.concat([folder, Buffer.from('/'), name]);
+}
+
+/** Calls `use` with a path of that folder that is short enough to go on from, where the system has such. */
+export function withShortPath(folder: TargetPath, use: (folder: TargetPath) => void): void {
+  if (process.platform !== 'linux' || folder.length < LONG_PATH_BYTES) {
+    use(folder);
+    return;
+  }
+  const file = openSync(folder, constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    use(Buffer.from(`/proc/self/fd/${file}`));
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** Throws with the reason where it cannot be made. */
+export function makeFifo(path: TargetPath): void {
+  const text = path.toString('utf8');
+  if (typeof path !== 'string' && !Buffer.from(text).equals(path)) throw new Error('its name is not UTF-8');
+  const { error, status, stderr } = spawnSync('mkfifo', ['-m', '600', text], { encoding: 'utf8' });
+  if (error !== undefined) throw new Error('there is no program mkfifo');
+  if (status !== 0) throw new Error(stderr.trim());
+}
+
+function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error ? String(error.code) : undefined;
+}
