@@ -22,13 +22,14 @@ const MOST_BYTES = 256 * 2 ** 20;
 /** The `disc.json` of a folder; undefined where there is none. Throws Damage for one that is not right. */
 export function readDiscInfo(folder: string): DiscInfo | undefined {
   const path = join(folder, 'disc.json');
-  const stats = statSync(path, { throwIfNoEntry: false });
-  if (stats === undefined || !stats.isFile()) return undefined;
-  if (stats.size > MOST_BYTES) throw new Damage('its disc.json is too large');
   let text: string;
   try {
+    if (statSync(path).size > MOST_BYTES) throw new Damage('its disc.json is too large');
     text = readFileSync(path, 'utf8');
   } catch (error) {
+    if (error instanceof Damage) throw error;
+    // No such file, no folder, or one that is closed to whoever looks around.
+    if (error instanceof Error && 'code' in error && error.code !== 'EIO') return undefined;
     throw new Damage(`its disc.json cannot be read: ${messageOf(error)}`);
   }
   return parseDiscInfo(text);

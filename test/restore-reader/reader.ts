@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { type Ended, runChild } from '../cli/child.js';
 import { type Facts, factsOf } from '../snapshot/tree-facts.js';
 
@@ -13,8 +13,8 @@ export interface ReaderOptions {
   readonly during?: (child: ChildProcess) => void;
   /** Where the program lies; as built by default. */
   readonly program?: string;
-  /** What runs it. */
-  readonly node?: string;
+  /** What runs it: Node by default. */
+  readonly node?: readonly string[];
 }
 
 const environment = (env: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv => ({
@@ -26,8 +26,8 @@ const environment = (env: Readonly<Record<string, string>> = {}): NodeJS.Process
 
 /** Runs it to its end, without a terminal. */
 export function read(args: readonly string[], options: ReaderOptions = {}): Promise<Ended> {
-  const { env, cwd = '/', during, program = READER, node = process.execPath } = options;
-  return runChild([node, program, ...args], { cwd, env: environment(env), during });
+  const { env, cwd = dirname(READER), during, program = READER, node = [process.execPath] } = options;
+  return runChild([...node, program, ...args], { cwd, env: environment(env), during });
 }
 
 /** Types when a text shows up; `act` happens before. */
@@ -46,7 +46,7 @@ export function readOnTerminal(
   const line = [process.execPath, READER, ...args].map((word) => `'${word}'`).join(' ');
   return new Promise((resolve, reject) => {
     const child = spawn('script', ['-qec', line, '/dev/null'], {
-      cwd: '/',
+      cwd: dirname(READER),
       env: { ...environment(env), TERM: 'xterm', SHELL: '/bin/sh' },
       stdio: ['pipe', 'pipe', 'inherit'],
     });
@@ -107,7 +107,7 @@ function timesApart(facts: Facts): Map<string, { fact: string; mtime: bigint }> 
   return new Map(
     Object.entries(facts).map(([path, fact]) => {
       const mtime = BigInt(/ mtime (-?\d+)/.exec(fact)![1]!);
-      return [path, { fact: fact.replace(/ mtime -?\d+/, '').replace(/ flags [^|]*$/, ''), mtime }];
+      return [path, { fact: fact.replace(/ mtime -?\d+/, '').replace(/ flags [^|]*/, ''), mtime }];
     }),
   );
 }
