@@ -13,6 +13,7 @@ import {
   noEnums,
   publicFacesOnly,
   type Rule,
+  readerStandsAlone,
   type Sources,
   tellingNames,
 } from './architecture/rules.js';
@@ -29,8 +30,10 @@ function filesBelow(folder: string, name: RegExp): Sources {
 }
 
 const sources = filesBelow('src', /\.ts$/);
+const reader = filesBelow('restore', /\.ts$/);
 const everything: Sources = new Map([
   ...sources,
+  ...reader,
   ...filesBelow('test', /\.(ts|mjs)$/),
   ...filesBelow('bench', /\.mjs$/),
   ...filesBelow('bin', /\.js$/),
@@ -136,6 +139,18 @@ const cases: readonly Case[] = [
       'src/repo/hash.ts': `import '@noble/hashes/blake3.js';`,
     },
   },
+  ...["import { Entry } from '../src/snapshot/index.js';", "import { unpack } from 'msgpackr';"].map(
+    (text) => ({
+      name: `the reader on the discs stands alone: ${text}`,
+      rule: readerStandsAlone,
+      judged: reader,
+      bad: { 'restore/entry.ts': text },
+      culprit: 'restore/entry.ts',
+      good: {
+        'restore/entry.ts': `import { readSync } from 'node:fs'; import './tree.js'; import 'fzstd'; import '@noble/hashes/blake3.js';`,
+      },
+    }),
+  ),
   ...[
     'console.log(1);',
     'const level = process.env.LEVEL;',

@@ -141,6 +141,19 @@ export const coreHasNoPackages: Rule = (sources) =>
     )
     .map(({ from, specifier }) => `${from} imports the package ${specifier}`);
 
+/** The packages that become part of the reader on the discs. */
+const READER_PACKAGES = /^(@noble\/hashes\/|fzstd$)/;
+
+/** A second implementation proves the document only if it shares nothing with the first. */
+export const readerStandsAlone: Rule = (sources) =>
+  importsOf(sources)
+    .filter(({ from, to, specifier }) =>
+      to === undefined
+        ? !specifier.startsWith('node:') && !READER_PACKAGES.test(specifier)
+        : dirname(to) !== dirname(from),
+    )
+    .map(({ from, specifier }) => `${from} imports ${specifier}`);
+
 /** What only the composition root may touch: an object, and the member of it that is meant (absent: any use of it). */
 const EDGES: readonly { readonly object: string; readonly member?: string }[] = [
   { object: 'console' },
