@@ -13,7 +13,21 @@ export {
   parseLabel,
 } from './label.js';
 export { labelOnDisc } from './label-on-disc.js';
-export { freeBytes, MEDIA, type Medium, parseMedium } from './media.js';
+export {
+  freeBytes,
+  MEDIA,
+  type Medium,
+  nextSessionSector,
+  parseMedium,
+  sectorOfBlock,
+} from './media.js';
+export {
+  daysOfWeekSoFar,
+  type RoomOnDisc,
+  startsNewDisc,
+  WEEKDAYS,
+  type Weekday,
+} from './new-disc.js';
 export {
   type BuildOptions,
   type BuildReport,

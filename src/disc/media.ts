@@ -43,6 +43,19 @@ export function parseMedium(text: string): Medium | undefined {
   return sectors > 0 ? { name: text, sectors } : undefined;
 }
 
+/** Sectors that DVDs and what came after write at once: a session there begins where such a block does. */
+const BLOCK_SECTORS = 16;
+
+/** The sector at which a block begins: programs that write DVDs tell in blocks where the next session goes (`seek=N`). */
+export function sectorOfBlock(block: number): number {
+  return block * BLOCK_SECTORS;
+}
+
+/** The first sector from this one on at which a session on a DVD, or what came after, can begin. */
+export function nextSessionSector(end: number): number {
+  return sectorOfBlock(Math.ceil(end / BLOCK_SECTORS));
+}
+
 /** What is on a disc already. */
 export interface Written {
   /** The sector at which another session could begin. */
