@@ -1,5 +1,6 @@
 export { appendOnly } from './append-only.js';
 export * from './backend.js';
+export type { DiscLocation } from './disc-location.js';
 export * from './faults.js';
 export { forwardTo } from './forward.js';
 export { localFailure } from './local-errors.js';
@@ -8,6 +9,8 @@ export { withTrialFolder } from './local-trial.js';
 export * from './locations.js';
 export { lookingFirst } from './look-first.js';
 export { MemoryBackend } from './memory.js';
+export { checkedObjectPath as objectPathOf } from './object-name.js';
+export { type ResolvedRange, resolveRange } from './object-range.js';
 export type { Operation } from './operation.js';
 export { withPackCache } from './pack-cache.js';
 export { forEachParallel } from './parallel.js';

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { CbrError, messageOf } from '../core/index.js';
 import { appendOnly } from './append-only.js';
 import type { Backend } from './backend.js';
+import { type DiscLocation, parseDiscLocation } from './disc-location.js';
 import { checkNewLocalBackend, createLocalBackend, openLocalBackend } from './local-folder.js';
 import type { S3Settings } from './s3/open-s3.js';
 import { parseS3Location, type S3Location } from './s3/s3-location.js';
@@ -17,7 +18,17 @@ export interface LocalLocation {
 }
 
 /** Where a repository lies. */
-export type Location = LocalLocation | S3Location;
+export type Location = LocalLocation | S3Location | DiscLocation;
+
+/** What reads and writes repositories on discs: it knows of images and sets, of which nothing is known here. */
+export interface DiscMedium {
+  /** Rejects as `openBackend`. */
+  open(location: DiscLocation, options: MediumOptions): Promise<Backend>;
+  /** Rejects as `createBackend`. */
+  create(location: DiscLocation, options: MediumOptions): Promise<Backend>;
+  /** Rejects as `checkNewBackend`. */
+  checkNew(location: DiscLocation, options: MediumOptions): Promise<void>;
+}
 
 /** How a medium is to be used. */
 export interface MediumOptions {
@@ -28,12 +39,15 @@ export interface MediumOptions {
   readonly stagingFolder: string;
   /** Milliseconds since 1970; without it nobody knows how far the store's clock is off. */
   readonly now?: () => number;
+  /** Without it nothing on discs can be opened. */
+  readonly discs?: DiscMedium;
   /** Takes whole sentences: what was made, what failed and is repeated. */
   readonly report?: (message: string, weight: 'notice' | 'verbose') => void;
 }
 
 /**
- * Reads what a user names as a repository: a path, an absolute `file:` url, or what `parseS3Location` takes. Rejects with CbrError 'usage' what is
+ * Reads what a user names as a repository: a path, an absolute `file:` url, or what `parseS3Location` and
+ * `parseDiscLocation` take. Rejects with CbrError 'usage' what is
  * neither; a path that looks like a url is written with `./` in front.
  */
 export function parseLocation(text: string): Location {
@@ -42,11 +56,12 @@ export function parseLocation(text: string): Location {
   const scheme = /^([A-Za-z][A-Za-z0-9+.-]+):/.exec(text)?.[1]?.toLowerCase();
   if (scheme === undefined) return localLocation(resolve(text));
   if (scheme === 's3') return parseS3Location(text);
+  if (scheme === 'disc') return parseDiscLocation(text);
   if (scheme !== 'file') {
     throw unusable(
       text,
       `${scheme}: is not supported by this version`,
-      `use a folder, or s3:https://HOST/BUCKET/PREFIX; for a folder that is really named so write ./${text}`,
+      `use a folder, s3:https://HOST/BUCKET/PREFIX or disc:FOLDER; for a folder that is really named so write ./${text}`,
     );
   }
   if (!text.startsWith('/', 'file:'.length)) {
@@ -71,8 +86,14 @@ function localLocation(path: string): LocalLocation {
 export async function openBackend(location: Location, options: MediumOptions): Promise<Backend> {
   const its = storeOptions(location, options);
   if (location.kind === 'local') return restricted(await openLocalBackend(location.path), its);
+  if (location.kind === 'disc') return restricted(await discs(options).open(location, options), its);
   const { openS3Backend } = await loadS3();
   return restricted(await openS3Backend(location, its, s3Settings(options)), its);
+}
+
+function discs({ discs: medium }: MediumOptions): DiscMedium {
+  if (medium !== undefined) return medium;
+  throw new CbrError('usage', 'disc: is not supported here', { hint: 'Use the program cbr.' });
 }
 
 function restricted(backend: Backend, options: StoreOptions): Backend {
@@ -82,6 +103,7 @@ function restricted(backend: Backend, options: StoreOptions): Backend {
 /** Whether a medium can be made there, without making it; rejects as `checkNewLocalBackend` and `checkNewS3Backend`. */
 export async function checkNewBackend(location: Location, options: MediumOptions): Promise<void> {
   if (location.kind === 'local') return checkNewLocalBackend(location.path);
+  if (location.kind === 'disc') return discs(options).checkNew(location, options);
   const { checkNewS3Backend } = await loadS3();
   return checkNewS3Backend(location, storeOptions(location, options), s3Settings(options));
 }
@@ -90,6 +112,7 @@ export async function checkNewBackend(location: Location, options: MediumOptions
 export async function createBackend(location: Location, options: MediumOptions): Promise<Backend> {
   const its = storeOptions(location, options);
   if (location.kind === 'local') return restricted(await createLocalBackend(location.path), its);
+  if (location.kind === 'disc') return restricted(await discs(options).create(location, options), its);
   const { makeBucket, openS3Backend } = await loadS3();
   if (await makeBucket(location, its, s3Settings(options))) {
     options.report?.(`Made the bucket ${location.bucket}.`, 'notice');

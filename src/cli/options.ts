@@ -63,7 +63,7 @@ export function declareGlobalOptions(command: Command): void {
     .optionsGroup('Global options:')
     .option(
       '-r, --repo <location>',
-      'the repository: a folder, or s3:https://HOST/BUCKET/PREFIX (or CBR_REPO)',
+      'the repository: a folder, s3:https://HOST/BUCKET/PREFIX, or disc:FOLDER (or CBR_REPO)',
     )
     .option('--password-file <file>', 'read the password from a file (or CBR_PASSWORD_FILE)')
     .option('--password-command <command>', 'take the password from what a shell command prints')

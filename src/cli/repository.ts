@@ -9,6 +9,7 @@ import {
   type Repository,
 } from '../repo/index.js';
 import type { CommandContext } from './command.js';
+import { discMediumOf } from './disc-medium.js';
 import { type PasswordPurpose, type PasswordSource, readPassword } from './password.js';
 
 /** The location that was given. Rejects with `usage` when there is none. */
@@ -40,9 +41,10 @@ export function openOptions(context: CommandContext, purpose: PasswordPurpose): 
 
 /** As `openOptions`, for another repository. */
 export function optionsFor(
-  { options, output, signal }: CommandContext,
+  context: CommandContext,
   { location, password, purpose, follow }: OtherRepository,
 ): OpenOptions {
+  const { options, output, signal } = context;
   return {
     location,
     password: () => readPassword(password, purpose, signal),
@@ -51,7 +53,7 @@ export function optionsFor(
     portable: options.portable,
     host: hostname(),
     now: () => Date.now(),
-    medium: options.medium,
+    medium: { ...options.medium, discs: discMediumOf(context) },
     wrapBackend: (medium) => {
       const counted = withTraffic(medium);
       follow(counted.traffic);

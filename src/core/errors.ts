@@ -55,13 +55,13 @@ export class ObjectExistsError extends CbrError {
   }
 }
 
-/** The named object is not there. */
+/** The named object is not there. `reason` says more than that it does not exist, where more is known. */
 export class ObjectNotFoundError extends CbrError {
   constructor(
     readonly object: string,
-    details?: ErrorDetails,
+    details: ErrorDetails & { readonly reason?: string } = {},
   ) {
-    super('object-not-found', `the object ${object} does not exist`, details);
+    super('object-not-found', `the object ${object} ${details.reason ?? 'does not exist'}`, details);
   }
 }
 

@@ -1,5 +1,9 @@
 export { type BurnRequest, burnImage } from './burn/burn-image.js';
 export { FITS, type Fit, type FitItem, type FittedDisc, fitOnDiscs } from './fit.js';
+export type { AskForDisc } from './images/disc-backend.js';
+export type { NamedDisc } from './images/disc-in-words.js';
+export { type DiscMediumOptions, discMedium } from './images/disc-medium.js';
+export type { DiscProblem, ReportDisc } from './images/disc-place.js';
 export type { IsoExtent, IsoFile, IsoNaming, IsoSession, IsoVolume } from './iso/iso-volume.js';
 export { type ReadIsoOptions, readIso, readIsoFile, shortBy } from './iso/read-iso.js';
 export { openSectors, type SectorSource } from './iso/sectors.js';

@@ -19,7 +19,7 @@ export interface StoreAccess {
   readonly now: () => number;
   readonly report: Report;
   /** How the medium is to be used, beside what its location says. */
-  readonly medium?: Pick<MediumOptions, 'inherited' | 'typed'>;
+  readonly medium?: Pick<MediumOptions, 'inherited' | 'typed' | 'discs'>;
   /** Puts wrappers around the medium: fault injection, traffic counts. */
   readonly wrapBackend?: (medium: Backend) => Backend;
 }

@@ -110,3 +110,28 @@ test.each([
     expect.objectContaining({ code: 'usage', message: expect.stringMatching(message) }),
   );
 });
+
+test('discs: a path as it is, options of whoever opens them, and a plus is a plus', async () => {
+  const location = parseLocation('disc:/srv/a%20+b?media=dvd+r&label=x%20y');
+  expect(location).toEqual({
+    kind: 'disc',
+    path: '/srv/a%20+b',
+    text: 'disc:/srv/a%20+b',
+    options: new Map([
+      ['media', 'dvd+r'],
+      ['label', 'x y'],
+    ]),
+  });
+  expect(parseLocation('disc:discs/').text).toBe(`disc:${resolve('discs')}`);
+  for (const text of [
+    'disc:',
+    'disc:?media=cd-80',
+    'disc:a?media',
+    'disc:a?=1',
+    'disc:a?b=%zz',
+    'disc:a?b=1&b=2',
+  ]) {
+    expect(() => parseLocation(text), text).toThrow(CbrError);
+  }
+  await expect(openBackend(location, { stagingFolder: '/nowhere' })).rejects.toMatchObject({ code: 'usage' });
+});

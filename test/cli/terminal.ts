@@ -5,6 +5,8 @@ import { type Place, quoted } from './run.js';
 /** What is typed when a text shows up on the terminal. */
 export interface Dialogue {
   readonly when: string;
+  /** What happens before it is typed. */
+  readonly act?: () => void;
   readonly type: string;
 }
 
@@ -47,7 +49,9 @@ export function scriptOnTerminal(
         const at = unanswered.indexOf(left[0]!.when);
         if (at === -1) break;
         unanswered = unanswered.slice(at + left[0]!.when.length);
-        child.stdin.write(left.shift()!.type);
+        const { act, type } = left.shift()!;
+        act?.();
+        child.stdin.write(type);
       }
     });
     child.on('error', reject);

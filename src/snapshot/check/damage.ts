@@ -36,7 +36,11 @@ export function isDamage(error: unknown): error is CbrError {
 
 /** Why, without the name of the object in front. */
 export function reasonOf(error: CbrError): string {
-  if (error.code === 'object-not-found') return 'is missing';
+  if (error.code === 'object-not-found') {
+    // A medium may know more: on which disc it is.
+    const reason = /^the object \S+ (.*)$/.exec(error.message)?.[1] ?? 'does not exist';
+    return reason === 'does not exist' ? 'is missing' : reason;
+  }
   return error.message.replace(/^[a-z]+\/[0-9A-Za-z._/-]*(?:: |, )/, '');
 }
 

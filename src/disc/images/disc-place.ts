@@ -1,0 +1,142 @@
+import { CbrError, messageOf } from '../../core/index.js';
+import type { DiscFiles } from './disc-files.js';
+import { discInWords } from './disc-in-words.js';
+import { type Candidate, candidatesAt, noDiscsAt } from './find-discs.js';
+import type { KnownDiscs } from './known-discs.js';
+import { type OpenedDisc, openDisc } from './open-disc.js';
+
+/** What is to be said of one disc or image; the others work. */
+export interface DiscProblem {
+  /** `warning`: something on it is lost, `note`: nothing is. */
+  readonly severity: 'warning' | 'note';
+  /** A sentence that names the place. */
+  readonly reason: string;
+  readonly hint?: string;
+}
+
+export type ReportDisc = (problem: DiscProblem) => void;
+
+/** The place where discs are: what is there now. */
+export class DiscPlace {
+  private opened: OpenedDisc[] = [];
+  private repository: string | undefined;
+  private isOpen = false;
+  private readonly reported = new Set<string>();
+
+  constructor(
+    private readonly place: string,
+    private readonly known: KnownDiscs,
+    private readonly report: ReportDisc,
+  ) {}
+
+  /** What is at hand, in words. */
+  get contents(): string {
+    const names = this.opened.map(({ label }) => discInWords(label));
+    return names.length === 0
+      ? `no disc of this repository is in ${this.place}`
+      : `${this.place} has ${names.join(', ')}`;
+  }
+
+  /**
+   * Looks for the first time. Rejects when there is no disc that can be used, with the reason of the first one; with `ambiguous` when
+   * there are discs of several repositories.
+   */
+  async open(): Promise<void> {
+    const failures = await this.look(await candidatesAt(this.place));
+    if (this.opened.length === 0) throw failures[0] ?? noDiscsAt(this.place);
+    this.isOpen = true;
+    for (const error of failures) this.sayFailure(error);
+    const absent = this.known.all().filter(({ age, files }) => age === 0 && files.length === 0);
+    if (absent.length > 0) this.say('note', `Not at hand: ${absent.map(discInWords).join(', ')}`);
+  }
+
+  /** Looks again: what is still there stays open. What cannot be used is reported. */
+  async lookAgain(): Promise<void> {
+    const candidates = await candidatesAt(this.place).catch(() => []);
+    for (const error of await this.look(candidates)) this.sayFailure(error);
+  }
+
+  private async look(candidates: readonly Candidate[]): Promise<readonly unknown[]> {
+    const before = this.opened;
+    const failures: unknown[] = [];
+    const now: OpenedDisc[] = [];
+    for (const candidate of candidates) {
+      const kept = before.find(({ files }) => files.place === candidate.path);
+      try {
+        now.push(kept !== undefined && (await kept.files.isStill()) ? kept : await openDisc(candidate));
+      } catch (error) {
+        failures.push(error);
+      }
+    }
+    const left = before.filter((each) => !now.includes(each));
+    this.opened = await this.ofOneRepository(now);
+    this.known.nowPresent(this.opened);
+    for (const { files } of left) await files.close();
+    for (const each of this.opened) this.reportFaults(each);
+    return failures;
+  }
+
+  /** The first look decides which repository it is. */
+  private async ofOneRepository(opened: readonly OpenedDisc[]): Promise<OpenedDisc[]> {
+    const [first] = opened;
+    this.repository ??= first?.label.repository;
+    const others = opened.filter(({ label }) => label.repository !== this.repository);
+    if (others.length === 0) return [...opened];
+    for (const { files } of others) await files.close();
+    const mine = opened.filter((each) => !others.includes(each));
+    if (this.isOpen) {
+      for (const { files, label } of others) {
+        this.say(
+          'note',
+          `${files.place} is ${discInWords(label)} of another repository, ${label.repository}`,
+        );
+      }
+      return mine;
+    }
+    for (const { files } of mine) await files.close();
+    throw new CbrError(
+      'ambiguous',
+      `${this.place} has discs of several repositories: ${[first!, others[0]!].map(described).join(', and ')}`,
+      { hint: 'Keep those of each repository in a folder of their own.' },
+    );
+  }
+
+  private reportFaults({ files, fault, label }: OpenedDisc): void {
+    if (fault !== undefined) this.say('warning', `${files.place} ${fault}.`);
+    const same = this.opened.find((each) => each.label.disc === label.disc);
+    if (same !== undefined && same.files !== files) {
+      this.say('note', `${files.place} and ${same.files.place} are the same: ${discInWords(label)}`);
+    }
+  }
+
+  /** So that they can be taken out. */
+  async closeDrives(): Promise<void> {
+    const drives = this.opened.filter(({ files }) => files.isDrive);
+    this.opened = this.opened.filter(({ files }) => !files.isDrive);
+    this.known.nowPresent(this.opened);
+    for (const { files } of drives) await files.close();
+  }
+
+  async close(): Promise<void> {
+    const all: DiscFiles[] = this.opened.map(({ files }) => files);
+    this.opened = [];
+    for (const files of all) await files.close();
+  }
+
+  private sayFailure(error: unknown): void {
+    const isStrange = error instanceof CbrError && error.code === 'not-a-repository';
+    const hint = error instanceof CbrError ? error.hint : undefined;
+    this.say(isStrange ? 'note' : 'warning', messageOf(error), hint);
+  }
+
+  /** Each thing once. */
+  private say(severity: DiscProblem['severity'], reason: string, hint?: string): void {
+    if (this.reported.has(reason)) return;
+    this.reported.add(reason);
+    this.report({ severity, reason, ...(hint === undefined ? {} : { hint }) });
+  }
+}
+
+function described({ files, label }: OpenedDisc): string {
+  return `${files.place} of ${label.repository}`;
+}

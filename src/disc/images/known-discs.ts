@@ -1,0 +1,116 @@
+import { isObjectName, OBJECT_KINDS, type ObjectKind, objectPath } from '../../backends/index.js';
+import type { DiscLabel } from '../label.js';
+import type { DiscFiles } from './disc-files.js';
+import type { NamedDisc } from './disc-in-words.js';
+import type { OpenedDisc } from './open-disc.js';
+
+/** A disc that is at hand, was, or is named by another one. */
+export interface KnownDisc extends NamedDisc {
+  readonly id: string;
+  /** The copies of it that are at hand: whole ones first. */
+  readonly files: DiscFiles[];
+  /** How new the label is that names it: 0 is the newest. Older ones may name discs that count no longer. */
+  age: number;
+  /** The user goes on without it. */
+  isSkipped: boolean;
+}
+
+export interface KnownObject {
+  /** Stored bytes. */
+  readonly size: number;
+  readonly discs: ReadonlySet<KnownDisc>;
+}
+
+interface Entry extends KnownObject {
+  readonly discs: Set<KnownDisc>;
+}
+
+/** What lies where: objects of all discs that were seen, and packs of those that are named only. */
+export class KnownDiscs {
+  private readonly discs = new Map<string, KnownDisc>();
+  private readonly objects = new Map<ObjectKind, Map<string, Entry>>(
+    OBJECT_KINDS.map((kind) => [kind, new Map()]),
+  );
+  private readonly labels = new Map<string, DiscLabel>();
+  private readonly registered = new Set<DiscFiles>();
+
+  /** All discs, by set and number. */
+  all(): readonly KnownDisc[] {
+    return [...this.discs.values()].sort(
+      (a, b) => a.age - b.age || (a.set < b.set ? -1 : a.set > b.set ? 1 : 0) || a.number - b.number,
+    );
+  }
+
+  objectsOf(kind: ObjectKind): ReadonlyMap<string, KnownObject> {
+    return this.objects.get(kind)!;
+  }
+
+  object(kind: ObjectKind, name: string): KnownObject | undefined {
+    return this.objects.get(kind)?.get(name);
+  }
+
+  /** From now on these discs are at hand, and no others. */
+  nowPresent(opened: readonly OpenedDisc[]): void {
+    for (const disc of this.discs.values()) disc.files.length = 0;
+    for (const { label, files } of opened) {
+      // A disc that got another session has a newer label.
+      if ((this.labels.get(label.disc)?.created ?? '') <= label.created) this.labels.set(label.disc, label);
+      const disc = this.known(label, label.set);
+      disc.files.push(files);
+      disc.files.sort((a, b) => a.lacking - b.lacking);
+      disc.isSkipped = false;
+      if (!this.registered.has(files)) this.register(disc, files);
+    }
+    this.addNamed();
+  }
+
+  private register(disc: KnownDisc, files: DiscFiles): void {
+    this.registered.add(files);
+    for (const [path, size] of files.sizes) {
+      const object = objectAt(path);
+      if (object !== undefined) this.add(object.kind, object.name, size, disc);
+    }
+  }
+
+  /** The newest label counts first. */
+  private addNamed(): void {
+    const labels = [...this.labels.values()].sort((a, b) =>
+      a.created === b.created ? 0 : a.created < b.created ? 1 : -1,
+    );
+    for (const disc of this.discs.values()) disc.age = Number.POSITIVE_INFINITY;
+    labels.forEach(({ set, discs }, age) => {
+      // Each set has a newest one of its own.
+      const own = labels.slice(0, age).filter((newer) => newer.set === set).length;
+      for (const named of discs) {
+        const disc = this.known(named, set);
+        disc.age = Math.min(disc.age, own);
+        for (const { name, size } of named.packs) this.add('packs', name, size, disc);
+      }
+    });
+  }
+
+  private known(named: { disc: string; number: number; volume: string }, set: string): KnownDisc {
+    const found = this.discs.get(named.disc);
+    if (found !== undefined) return found;
+    const { disc: id, number, volume } = named;
+    const made: KnownDisc = { id, set, number, volume, files: [], age: 0, isSkipped: false };
+    this.discs.set(id, made);
+    return made;
+  }
+
+  private add(kind: ObjectKind, name: string, size: number, disc: KnownDisc): void {
+    const objects = this.objects.get(kind)!;
+    const entry = objects.get(name);
+    if (entry === undefined) objects.set(name, { size, discs: new Set([disc]) });
+    else entry.discs.add(disc);
+  }
+}
+
+/** The object that a file of a disc is; undefined for other files. */
+function objectAt(path: string): { readonly kind: ObjectKind; readonly name: string } | undefined {
+  const [first, ...rest] = path.split('/');
+  const kind = OBJECT_KINDS.find((each) => each === first);
+  if (kind === undefined) return undefined;
+  const name = (kind === 'packs' ? rest.slice(1) : rest).join('/');
+  return isObjectName(name) && objectPath(kind, name) === path ? { kind, name } : undefined;
+}

@@ -1,0 +1,57 @@
+import { setTimeout } from 'node:timers/promises';
+import { CbrError, FormatError } from '../../core/index.js';
+import { type DiscLabel, LABEL_BYTES, LABEL_FILE, parseLabel } from '../label.js';
+import type { DiscFiles } from './disc-files.js';
+import type { Candidate } from './find-discs.js';
+import { openFolderFiles } from './folder-files.js';
+import { markOf, openImageFiles } from './image-files.js';
+
+/** A disc of some repository of cbr that is at hand. */
+export interface OpenedDisc {
+  readonly label: DiscLabel;
+  readonly files: DiscFiles;
+  /** What is wrong with it though it can be used, as a sentence behind the name of its place. */
+  readonly fault?: string;
+}
+
+/** An image that lacks something is looked at again so much later. */
+const GROWING_MS = 400;
+
+/**
+ * Opens what may be a disc. Rejects with `not-a-repository` what is a disc of something else, with `newer-format`, and with FormatError,
+ * DamagedError or BackendError what cannot be read.
+ */
+export async function openDisc({ kind, path }: Candidate): Promise<OpenedDisc> {
+  const before = kind === 'image' ? await markOf(path, false) : undefined;
+  const files =
+    kind === 'folder' ? await openFolderFiles(path) : await openImageFiles(path, kind === 'drive');
+  try {
+    const label = await readLabel(files);
+    if (files.lacking === 0) return { label, files };
+    return { label, files, fault: await faultOf(files, before) };
+  } catch (error) {
+    await files.close();
+    throw error;
+  }
+}
+
+async function readLabel(files: DiscFiles): Promise<DiscLabel> {
+  const size = files.sizes.get(LABEL_FILE);
+  if (size === undefined) {
+    throw new CbrError('not-a-repository', `${files.place} is no disc of cbr: it has no ${LABEL_FILE}`, {
+      hint: 'Take it away from here, or ignore it.',
+    });
+  }
+  if (size > LABEL_BYTES) throw new FormatError(`${files.place}, ${LABEL_FILE}: has ${size} bytes`);
+  return parseLabel(await files.read(LABEL_FILE, 0, size), files.place);
+}
+
+/** Whether somebody is writing it shows only in that it changes. */
+async function faultOf(files: DiscFiles, before: string | undefined): Promise<string> {
+  const lacks = `lacks ${files.lacking} bytes of its file system`;
+  if (before !== undefined) await setTimeout(GROWING_MS);
+  const isGrowing = before !== undefined && (await markOf(files.place, false)) !== before;
+  return isGrowing
+    ? `is still being written: it ${lacks}. Wait until that is done`
+    : `is cut short: it ${lacks}. What lies there is lost, unless another copy is found`;
+}

@@ -1,0 +1,253 @@
+import { execFileSync } from 'node:child_process';
+import { cpSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { type Backend, createLocalBackend, openBackend, parseLocation } from '../../dist/backends/index.js';
+import { CbrError, ObjectNotFoundError } from '../../dist/core/index.js';
+import { type AskForDisc, type DiscProblem, discMedium } from '../../dist/disc/index.js';
+import { readingConformance } from '../backends/conformance.js';
+import { namesOf, sampleBytes, sha256 } from '../backends/scratch.js';
+import { probeAbilities, tellMissing } from '../snapshot/abilities.js';
+import { scratchForFile, xorriso } from './image-programs.js';
+
+/** Discs as a medium: what is united, what is asked for, and what happens when discs are changed. */
+
+const can = probeAbilities();
+tellMissing(can, 'Discs in a drive');
+
+/** Not left out in silence: see above. */
+const testLoops = can.loops ? test : undefined;
+
+const scratch = scratchForFile();
+let counter = 0;
+const newFolder = (): string => {
+  const folder = join(scratch, String(counter++));
+  mkdirSync(folder);
+  return folder;
+};
+
+async function open(
+  place: string,
+  ask: AskForDisc = async () => 'skip',
+  said: DiscProblem[] = [],
+): Promise<Backend> {
+  const discs = discMedium({ ask, report: (problem) => said.push(problem) });
+  return openBackend(parseLocation(`disc:${place}`), { stagingFolder: scratch, discs });
+}
+
+function label(number: number, others: Readonly<Record<number, readonly Buffer[]>>): string {
+  const discs = Object.entries(others).map(([each, packs]) => ({
+    disc: idOf(Number(each)),
+    number: Number(each),
+    volume: `V${each}`,
+    packs: packs.map((pack) => [sha256(pack), pack.length]),
+  }));
+  const its = {
+    format: 'cbr-disc',
+    version: 1,
+    repository: '11'.repeat(16),
+    set: 'photos',
+    disc: idOf(number),
+    number,
+  };
+  return JSON.stringify({
+    ...its,
+    volume: `V${number}`,
+    medium: 'cd-80',
+    created: '2026-01-01T00:00:00Z',
+    discs,
+  });
+}
+
+const idOf = (number: number): string => number.toString(16).padStart(32, '0');
+
+const packs = [1, 2, 3].map((seed) => sampleBytes(50_000 + seed, seed));
+
+/** A disc with a config and one pack, which knows of three. */
+function discFolder(number: 1 | 2 | 3): string {
+  const folder = newFolder();
+  const all = { 1: [packs[0]!], 2: [packs[1]!], 3: [packs[2]!] };
+  const pack = packs[number - 1]!;
+  const name = sha256(pack);
+  mkdirSync(join(folder, 'config'));
+  mkdirSync(join(folder, 'packs', name.slice(0, 2)), { recursive: true });
+  writeFileSync(join(folder, 'config/1'), 'config');
+  writeFileSync(join(folder, 'packs', name.slice(0, 2), name), pack);
+  writeFileSync(join(folder, 'packs', name.slice(0, 2), 'strange'), 'no object');
+  writeFileSync(join(folder, 'disc.json'), label(number, all));
+  return folder;
+}
+
+const images = new Map<number, string>();
+function imageOf(number: 1 | 2 | 3): string {
+  const made = images.get(number) ?? join(newFolder(), `${number}.iso`);
+  if (!images.has(number)) xorriso(made, `V${number}`, discFolder(number));
+  images.set(number, made);
+  return made;
+}
+
+const read = async (backend: Backend, number: 1 | 2 | 3): Promise<Buffer> =>
+  Buffer.from(await backend.read('packs', sha256(packs[number - 1]!)));
+
+/** A backend that opens the discs anew for each call: discs do not change while they are read. */
+function reopening(place: string): Backend {
+  const use = async <T>(action: (backend: Backend) => Promise<T>): Promise<T> => {
+    const backend = await open(place);
+    return action(backend).finally(() => backend.close());
+  };
+  const refuse = async (): Promise<never> => {
+    throw new CbrError('read-only', 'discs');
+  };
+  return {
+    location: place,
+    concurrency: 4,
+    capabilities: { createOnly: true, writable: false, removable: false },
+    async *list(...its) {
+      const backend = await open(place);
+      yield* backend.list(...its);
+      await backend.close();
+    },
+    stat: (...its) => use((backend) => backend.stat(...its)),
+    read: (...its) => use((backend) => backend.read(...its)),
+    write: refuse,
+    remove: refuse,
+    removeMany: refuse,
+    close: () => Promise.resolve(),
+  };
+}
+
+readingConformance('a disc in a folder', async (folder) => {
+  const writer = await createLocalBackend(folder);
+  writeFileSync(join(folder, 'disc.json'), label(1, { 1: [] }));
+  return { reader: reopening(folder), writer };
+});
+
+describe('what is not there', () => {
+  test('packs of absent discs are listed, and their discs asked for, each once', async () => {
+    const asked: number[] = [];
+    const backend = await open(imageOf(1), async ({ number, set, volume }) => {
+      expect({ set, volume }).toEqual({ set: 'photos', volume: `V${number}` });
+      asked.push(number);
+      return 'skip';
+    });
+    expect(await namesOf(backend, 'packs')).toEqual(packs.map(sha256).sort());
+    expect(await backend.stat('packs', sha256(packs[2]!))).toEqual({
+      name: sha256(packs[2]!),
+      size: packs[2]!.length,
+    });
+    const results = await Promise.allSettled([2, 3, 2, 3, 1].map((number) => read(backend, number as 1)));
+    expect(results.map(({ status }) => status)).toEqual([...Array(4).fill('rejected'), 'fulfilled']);
+    await expect(read(backend, 3)).rejects.toThrow(/is on disc 3 of the set photos \(V3\), which is missing/);
+    await expect(read(backend, 3)).rejects.toBeInstanceOf(ObjectNotFoundError);
+    expect(asked.sort()).toEqual([2, 3]);
+    await backend.close();
+  });
+
+  test('a pack that is in no list: the last discs are asked for, and nothing for other objects', async () => {
+    const asked: number[] = [];
+    const backend = await open(imageOf(1), async ({ number }) => {
+      asked.push(number);
+      return 'skip';
+    });
+    await expect(backend.read('index', sha256(packs[0]!))).rejects.toBeInstanceOf(ObjectNotFoundError);
+    expect(asked).toEqual([]);
+    await expect(backend.read('packs', 'ab'.repeat(32))).rejects.toBeInstanceOf(ObjectNotFoundError);
+    expect(asked).toEqual([3, 2]);
+    await backend.close();
+  });
+
+  test('what was put in meanwhile is read; a wrong disc is said to be one', async () => {
+    const folder = newFolder();
+    cpSync(imageOf(1), join(folder, '1.iso'));
+    const said: DiscProblem[] = [];
+    const answers = [
+      () => cpSync(imageOf(2), join(folder, '2.iso')),
+      () => cpSync(imageOf(3), join(folder, '3.iso')),
+    ];
+    const backend = await open(
+      folder,
+      async ({ number }) => {
+        expect(number).toBe(3);
+        answers.shift()!();
+        return 'again';
+      },
+      said,
+    );
+    expect(await read(backend, 3)).toEqual(packs[2]);
+    expect(said.map(({ reason }) => reason).join('\n')).toMatch(
+      /Disc 3 of the set photos .* is not there: .* disc 2/,
+    );
+    expect(await read(backend, 2)).toEqual(packs[1]);
+    await backend.close();
+  });
+});
+
+describe('one drive', () => {
+  /** A place that shows one disc at a time. */
+  const swapping = async (place: string, insert: (number: 1 | 2 | 3) => void): Promise<void> => {
+    const asked: number[] = [];
+    insert(1);
+    const backend = await open(place, async ({ number }) => {
+      asked.push(number);
+      insert(number as 1);
+      return 'again';
+    });
+    for (const number of [1, 2, 3, 1] as const)
+      expect((await read(backend, number)).equals(packs[number - 1]!)).toBe(true);
+    expect(asked).toEqual([2, 3, 1]);
+    await backend.close();
+  };
+
+  test('a folder in which one image takes the place of another', async () => {
+    const folder = newFolder();
+    await swapping(folder, (number) => {
+      cpSync(imageOf(number), join(folder, 'new'));
+      renameSync(join(folder, 'new'), join(folder, 'disc.iso'));
+    });
+  });
+
+  test('a folder to which one disc after the other is mounted', async () => {
+    const folder = newFolder();
+    await swapping(folder, (number) => {
+      for (const name of ['config', 'packs', 'disc.json'])
+        rmSync(join(folder, name), { recursive: true, force: true });
+      cpSync(discFolder(number), folder, { recursive: true });
+    });
+  });
+
+  test('a mounted disc that was changed unasked is asked for', async () => {
+    const folder = newFolder();
+    cpSync(discFolder(1), folder, { recursive: true });
+    const backend = await open(folder, async ({ number }) => {
+      expect(number).toBe(1);
+      rmSync(join(folder, 'packs'), { recursive: true });
+      cpSync(discFolder(1), folder, { recursive: true });
+      return 'again';
+    });
+    rmSync(join(folder, 'packs'), { recursive: true });
+    cpSync(discFolder(2), folder, { recursive: true });
+    expect((await read(backend, 1)).equals(packs[0]!)).toBe(true);
+    await backend.close();
+  });
+
+  testLoops?.('a block device', async () => {
+    const device = join(newFolder(), 'drive');
+    const attached: string[] = [];
+    const detach = (): void => {
+      for (const loop of attached.splice(0)) execFileSync('losetup', ['-d', loop]);
+    };
+    try {
+      await swapping(device, (number) => {
+        rmSync(device, { force: true });
+        detach();
+        const loop = execFileSync('losetup', ['-f', '--show', '-r', imageOf(number)], {
+          encoding: 'utf8',
+        }).trim();
+        attached.push(loop);
+        execFileSync('ln', ['-s', loop, device]);
+      });
+    } finally {
+      detach();
+    }
+  });
+});
