@@ -123,10 +123,40 @@ export function masterKey(folder: string, repository: Buffer, password: string):
   throw new Error('this password opens no key');
 }
 
+export interface PackChunks {
+  readonly kind: 'data' | 'tree';
+  /** By hexadecimal id. */
+  readonly chunks: ReadonlyMap<string, Buffer>;
+}
+
+/** The last few packs: tests open many copies of one repository, and each pack takes milliseconds. */
+class OpenedPacks {
+  private readonly packs = new Map<string, PackChunks & { readonly size: number }>();
+  private bytes = 0;
+
+  get(name: string): PackChunks | undefined {
+    return this.packs.get(name);
+  }
+
+  keep(name: string, found: PackChunks, size: number): void {
+    this.packs.set(name, { ...found, size });
+    this.bytes += size;
+    for (const [oldest, { size: its }] of this.packs) {
+      if (this.bytes <= MOST_KEPT) break;
+      this.packs.delete(oldest);
+      this.bytes -= its;
+    }
+  }
+}
+
+const MOST_KEPT = 64 * 2 ** 20;
+
 type Sort = 'pack' | 'index' | 'record' | 'control';
 
 /** Everything that depends on whether the repository is encrypted. */
 export interface Cipher {
+  /** What it found in packs before, by their names: the same bytes are not taken apart again. */
+  readonly opened: OpenedPacks;
   chunkId(kind: 'data' | 'tree', plain: Uint8Array): Buffer;
   configMac(record: Uint8Array): Buffer;
   open(sort: Sort, header: Header, nonce: number, context: readonly Uint8Array[], sealed: Buffer): Buffer;
@@ -143,6 +173,7 @@ function nonceBytes(nonce: number): Buffer {
 export function encryptedCipher(master: Buffer, repository: Buffer): Cipher {
   const subkey = (info: string): Buffer => hkdf(master, repository, info);
   return {
+    opened: new OpenedPacks(),
     chunkId: (kind, plain) => Buffer.from(blake3(plain, { key: subkey(`${kind} chunk ids`) })),
     configMac: (record) => Buffer.from(blake3(record, { key: subkey('config MAC') })),
     open: (sort, header, nonce, context, sealed) => {
@@ -156,21 +187,23 @@ export function encryptedCipher(master: Buffer, repository: Buffer): Cipher {
   };
 }
 
-export function plainCipher(): Cipher {
-  const hash = (context: string, bytes: Uint8Array): Buffer =>
-    Buffer.from(blake3(bytes, { context: ascii(`cbr 2026 ${context}`) }));
-  return {
-    chunkId: (kind, plain) => hash(`${kind} chunk ids`, plain),
-    configMac: (record) => hash('config checksum', record),
-    open: (_, header, nonce, context, sealed) => {
-      need(header.scheme === 0, 'scheme 0');
-      const body = sealed.subarray(0, -16);
-      const tag = hash('checksums', Buffer.concat([nonceBytes(nonce), ...context, body])).subarray(0, 16);
-      need(tag.equals(sealed.subarray(-16)), 'the checksum');
-      return body;
-    },
-  };
+function plainHash(context: string, bytes: Uint8Array): Buffer {
+  return Buffer.from(blake3(bytes, { context: ascii(`cbr 2026 ${context}`) }));
 }
+
+/** The same for all repositories: nothing in it is of one of them. */
+export const PLAIN_CIPHER: Cipher = {
+  opened: new OpenedPacks(),
+  chunkId: (kind, plain) => plainHash(`${kind} chunk ids`, plain),
+  configMac: (record) => plainHash('config checksum', record),
+  open: (_, header, nonce, context, sealed) => {
+    need(header.scheme === 0, 'scheme 0');
+    const body = sealed.subarray(0, -16);
+    const tag = plainHash('checksums', Buffer.concat([nonceBytes(nonce), ...context, body])).subarray(0, 16);
+    need(tag.equals(sealed.subarray(-16)), 'the checksum');
+    return body;
+  },
+};
 
 // Payload
 
@@ -208,13 +241,17 @@ function crc32c(bytes: Uint8Array): number {
   return (crc ^ 0xffffffff) >>> 0;
 }
 
-/** All chunks of a pack by hexadecimal id; table, headers, tail and ids are checked on the way. */
-export function chunksOfPack(
-  name: string,
-  pack: Buffer,
-  cipher: Cipher,
-): { kind: 'data' | 'tree'; chunks: Map<string, Buffer> } {
+/** All chunks of a pack; table, headers, tail and ids are checked on the way. */
+export function chunksOfPack(name: string, pack: Buffer, cipher: Cipher): PackChunks {
   need(sha256(pack).toString('hex') === name, 'its name is its SHA-256');
+  const known = cipher.opened.get(name);
+  if (known !== undefined) return known;
+  const found = takenApart(pack, cipher);
+  cipher.opened.keep(name, found, pack.length);
+  return found;
+}
+
+function takenApart(pack: Buffer, cipher: Cipher): PackChunks {
   const header = headerOf(pack, 'CBRP');
   need(header.kind === 1 || header.kind === 2, 'the kind of a pack');
   const kind = header.kind === 1 ? 'data' : 'tree';

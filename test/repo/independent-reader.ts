@@ -9,9 +9,10 @@ import {
   masterKey,
   need,
   objectsOf,
+  type PackChunks,
+  PLAIN_CIPHER,
   type Plain,
   payloadOf,
-  plainCipher,
   sha256,
   unpack,
 } from './independent-objects.js';
@@ -64,7 +65,7 @@ export function openIndependently(folder: string, password: string | undefined):
   need((password !== undefined) === config.encrypted, 'a password if and only if it is encrypted');
   const cipher =
     password === undefined
-      ? plainCipher()
+      ? PLAIN_CIPHER
       : encryptedCipher(masterKey(folder, repository, password), repository);
   need(cipher.configMac(Buffer.concat([name, record])).equals(mac), 'the MAC of the config');
 
@@ -89,7 +90,7 @@ export function openIndependently(folder: string, password: string | undefined):
     ((record?.segments ?? []) as Buffer[]).some((each) => each.toString('hex') === segment);
 
   // Index segment
-  const packs = new Map<string, { kind: 'data' | 'tree'; chunks: Map<string, Buffer> }>();
+  const packs = new Map<string, PackChunks>();
   const chunks = { data: new Map<string, Buffer>(), tree: new Map<string, Buffer>() };
   for (const [name, object] of objectsOf(folder, 'index')) {
     need(sha256(object).toString('hex') === name, 'its name is its SHA-256');
