@@ -81,6 +81,7 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
     name: 'P8 walks only snapshots of listed sessions',
     bias: EVERYDAY,
     within: 2000,
+    from: 120,
     wrap: ofPruners((its) => early.watched(its)),
     walk: walkingOnly(early, (sid, watch) => watch.sessions.has(sid)),
   },
@@ -89,7 +90,7 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
     name: 'P8 does not walk snapshots forgotten since P2',
     bias: SHORT_LIVED,
     within: 20_000,
-    from: 450,
+    from: 1010,
     wrap: ofPruners((its) => walks.watched(its)),
     walk: walkingOnly(walks, (sid, _, { oracle }) => !oracle.forgotten.has(sid)),
   },
@@ -120,7 +121,7 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
     name: 'a condemned pack taken back into use',
     bias: { ...RETURNING, pruners: [2, 2], prunes: [2, 3] },
     within: 50_000,
-    from: 900,
+    from: 910,
     wrap: ofPruners(oldMarksHidden),
   },
   {
@@ -163,6 +164,7 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
       pageSizes: [1, 1000],
     },
     within: 20_000,
+    from: 190,
     wrap: always(fenceBeatsForgotten),
   },
   {
@@ -170,7 +172,7 @@ export const PLANTED_FAULTS: readonly PlantedFault[] = [
     name: 'heartbeats without the constant number 0',
     bias: { ...RETURNING, writers: [2, 2], beatRate: 3, pageSizes: [1], orders: ['hash'] },
     within: 20_000,
-    from: 5850,
+    from: 7000,
     wrap: always(numbers.wrap),
   },
   {

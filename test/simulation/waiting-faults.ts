@@ -57,7 +57,7 @@ export const WAITING_FAULTS: readonly PlantedFault[] = [
     name: 'sessions are not waited for',
     bias: WAITING,
     within: 3000,
-    from: 40,
+    from: 70,
     wrap: (role) => (role === 'pruner' ? noSessions : undefined),
   },
   {
@@ -73,7 +73,7 @@ export const WAITING_FAULTS: readonly PlantedFault[] = [
       mostSleepSteps: 180,
     },
     within: 3000,
-    from: 140,
+    from: 250,
     wrap: (role) => (role === 'pruner' ? notingMarks : undefined),
     walk:
       ({ world }) =>
