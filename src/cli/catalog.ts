@@ -231,6 +231,11 @@ export const CATALOG: readonly CatalogEntry[] = [
         load: async () => (await import('./commands/disc-verify.js')).discVerify,
       },
       {
+        name: 'rebuild',
+        summary: 'make the image of a lost or scratched disc again',
+        load: async () => (await import('./commands/disc-rebuild.js')).discRebuild,
+      },
+      {
         name: 'list',
         summary: 'list the discs of all sets',
         load: async () => (await import('./commands/disc-list.js')).discList,

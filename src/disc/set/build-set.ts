@@ -1,6 +1,6 @@
 import { mkdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { CbrError, type ObjectDigest } from '../../core/index.js';
+import { CbrError } from '../../core/index.js';
 import {
   addBuild,
   addDiscEvent,
@@ -12,13 +12,11 @@ import {
   readDiscCatalog,
 } from '../../repo/index.js';
 import { listSnapshots, type Snapshot } from '../../snapshot/index.js';
-import type { DiscLabel } from '../label.js';
-import { SECTOR_BYTES } from '../media.js';
-import { layoutOf } from './disc-layout.js';
-import { type DiscDraft, sharedDraft } from './plan-discs.js';
+import { discToWrite, type StoredBuild } from './disc-to-write.js';
+import { refuseOtherImage } from './image-there.js';
 import { countingDiscs } from './plan-set.js';
-import { gatherSetFacts, planPack, type SetFacts } from './set-facts.js';
-import { type DiscToWrite, writeDisc } from './write-disc.js';
+import { gatherSetFacts } from './set-facts.js';
+import { type DiscToWrite, type DiscWriting, writeDisc } from './write-disc.js';
 
 /** Builds the images of a disc set, one after another. */
 
@@ -99,19 +97,45 @@ export async function buildDiscs(
   return makeDiscs(repository, its, todo, options);
 }
 
-/** Makes the image of one disc again, with the same packs; rejects as `buildDiscs`. */
+/**
+ * Makes the image of one disc again, with the same packs; also of one that was retired, which counts again then. Rejects as `buildDiscs`.
+ */
 export async function rebuildDisc(
   repository: Repository,
   disc: CatalogDisc,
   options: BuildOptions,
 ): Promise<BuildReport> {
-  return makeDiscs(repository, await plannedBuild(repository, disc.build), [disc], options);
+  const its = await plannedBuild(repository, disc.build);
+  return makeDiscs(repository, its, [disc], options, writeAsFarAsItFits);
 }
 
-interface StoredBuild {
-  readonly build: CatalogBuild;
-  readonly snapshots: readonly Snapshot[];
-}
+/** Writes a disc; `drafted` makes it out of what is asked of it beside its packs. */
+type DiscWriter = (
+  repository: Repository,
+  drafted: (isFrugal: boolean) => DiscToWrite,
+  writing: DiscWriting,
+) => Promise<number>;
+
+const writeAsPlanned: DiscWriter = (repository, drafted, writing) =>
+  writeDisc(repository, drafted(false), writing);
+
+/** The catalog has grown since the disc was planned, as the program that restores may have: its packs matter more. */
+const writeAsFarAsItFits: DiscWriter = async (repository, drafted, writing) => {
+  try {
+    return await writeDisc(repository, drafted(false), writing);
+  } catch (error) {
+    if (!(error instanceof CbrError) || error.code !== 'limit') throw error;
+  }
+  try {
+    return await writeDisc(repository, drafted(true), writing);
+  } catch (error) {
+    if (!(error instanceof CbrError) || error.code !== 'limit') throw error;
+    throw new CbrError('limit', error.message, {
+      hint: 'What is on every disc has grown since this one was planned. Retire it, and build what is on none: cbr disc build --content new',
+      cause: error,
+    });
+  }
+};
 
 async function plannedBuild(repository: Repository, id: string): Promise<StoredBuild> {
   const { builds } = await readDiscCatalog(repository);
@@ -122,7 +146,7 @@ async function plannedBuild(repository: Repository, id: string): Promise<StoredB
   const snapshots = build.snapshots.flatMap((each) => byId.get(each) ?? []);
   if (snapshots.length === 0) {
     throw new CbrError('not-found', `no snapshot is left of those that the discs of ${build.set} are of`, {
-      hint: 'Plan them anew: cbr disc build --restart',
+      hint: 'Plan others: cbr disc build --restart. A disc that was made for them can only be retired.',
     });
   }
   return { build, snapshots };
@@ -133,6 +157,7 @@ async function makeDiscs(
   { build, snapshots }: StoredBuild,
   todo: readonly CatalogDisc[],
   options: BuildOptions,
+  write = writeAsPlanned,
 ): Promise<BuildReport> {
   const { out, readerFile, signal, by, now } = options;
   await mkdir(out, { recursive: true });
@@ -153,9 +178,11 @@ async function makeDiscs(
       signal.throwIfAborted();
       const known = countingDiscs(await readDiscCatalog(repository), build.set);
       const image = join(out, `${disc.volume}.iso`);
-      const bytes = await writeDisc(
+      await refuseOtherImage(image, disc);
+      const bytes = await write(
         repository,
-        discToWrite(repository, { build, snapshots }, disc, known, facts, now()),
+        (isFrugal) =>
+          discToWrite(repository, { build, snapshots }, disc, { known, facts, isFrugal, now: now() }),
         {
           image,
           workFolder,
@@ -175,55 +202,4 @@ async function makeDiscs(
     await rm(workFolder, { recursive: true, force: true });
   }
   return { build, built };
-}
-
-function discToWrite(
-  repository: Repository,
-  { build, snapshots }: StoredBuild,
-  disc: CatalogDisc,
-  known: readonly CatalogDisc[],
-  { needed, layout }: SetFacts,
-  nowMs: number,
-): DiscToWrite {
-  const capacity = build.sectors * SECTOR_BYTES;
-  const data = disc.packs.map(({ name }) => {
-    const pack = repository.cache.packNamed(name as ObjectDigest);
-    if (pack !== undefined) return pack;
-    throw new CbrError('not-found', `pack ${name}, which belongs on disc ${disc.volume}, is gone`, {
-      hint: 'A prune has moved what was in it. Retire the disc, and build what is on none: cbr disc build --content new',
-    });
-  });
-  // As it was planned: all on the last one, and on the others what is small.
-  const isLast = build.discs.every(({ number }) => number <= disc.number);
-  const filesOf = (draft: DiscDraft) => layoutOf(draft, layout);
-  const shared = isLast
-    ? { tree: needed.tree, index: 'all' as const }
-    : sharedDraft({ tree: needed.tree.map(planPack), capacity, filesOf });
-  const onDisc = new Set(shared.tree.map(({ name }) => name as string));
-  const packs = [...data, ...needed.tree.filter(({ name }) => onDisc.has(name))];
-  // A disc that was retired is written again because somebody wants it.
-  const discs = [...known.filter(({ id }) => id !== disc.id), disc].sort((a, b) => a.number - b.number);
-  const label: DiscLabel = {
-    repository: Buffer.from(repository.config.repository).toString('hex'),
-    set: build.set,
-    disc: disc.id,
-    number: disc.number,
-    volume: disc.volume,
-    medium: build.medium,
-    created: new Date(nowMs).toISOString(),
-    discs: discs.map(({ id, number, volume, packs: theirs }) => ({
-      disc: id,
-      number,
-      volume,
-      packs: theirs,
-    })),
-  };
-  return {
-    label,
-    builtDiscs: discs.length,
-    snapshots: snapshots.map(({ id }) => id),
-    packs,
-    indexed: shared.index === 'all' ? [...data, ...needed.data, ...needed.tree] : packs,
-    capacity,
-  };
 }

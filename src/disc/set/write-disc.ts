@@ -25,6 +25,8 @@ export interface DiscToWrite {
   readonly packs: readonly CachedPack[];
   /** What its index lists. */
   readonly indexed: readonly CachedPack[];
+  /** Whether what is known of discs goes on it. */
+  readonly hasCatalog: boolean;
   /** Bytes that the image may have. */
   readonly capacity: number;
 }
@@ -99,7 +101,7 @@ function stopping(stop: AbortController): (error: unknown) => never {
 /** Puts all that is not in a folder of this machine into the work folder, and says where everything is. */
 async function stage(
   repository: Repository,
-  { label, builtDiscs, snapshots, packs, indexed }: DiscToWrite,
+  { label, builtDiscs, snapshots, packs, indexed, hasCatalog }: DiscToWrite,
   { workFolder, readerFile, signal }: DiscWriting,
 ): Promise<MappedFile[]> {
   const { backend } = repository;
@@ -113,6 +115,7 @@ async function stage(
     digests.set(to, createHash('sha256').update(bytes).digest('hex'));
   };
   for (const { kind, name, to } of await sharedObjects(backend, new Set(snapshots), signal)) {
+    if (kind === 'catalog' && !hasCatalog) continue;
     await put(to, await backend.read(kind, name, undefined, { signal }));
   }
   const session = snapshots.at(-1)!;
