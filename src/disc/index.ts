@@ -43,7 +43,12 @@ export {
   unfinishedBuild,
 } from './set/build-set.js';
 export { buildsOfSet, choosePacks, countsAsStored, packsOnDiscs } from './set/choose-packs.js';
-export { discsForRestore, type RestoreDisc, type RestoreNeeds } from './set/discs-for-restore.js';
+export {
+  discsForRestore,
+  discWithTrees,
+  type RestoreDisc,
+  type RestoreNeeds,
+} from './set/discs-for-restore.js';
 export { helpedSnapshots } from './set/helped-snapshots.js';
 export { type NeededPack, type NeededPacks, neededPacks } from './set/needed-packs.js';
 export { planSet, type SetPlan, type SetRequest } from './set/plan-set.js';

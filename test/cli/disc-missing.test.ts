@@ -1,8 +1,9 @@
-import { rmSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { addDiscEvent } from '../../dist/repo/index.js';
-import { buildOf, overwrite, shelf, store, use } from './disc-records.js';
+import { randomContent } from '../snapshot/random-content.js';
+import { buildOf, overwrite, packsOf, shelf, store, use } from './disc-records.js';
 import { onTerminal } from './terminal.js';
 
 /** `cbr disc missing` and `cbr disc retire`: what a restore needs, and what becomes of it without a disc. */
@@ -28,14 +29,14 @@ test('a restore needs the discs with its packs, and that with its trees', async 
     snapshot: snapshots[0],
     packs: 1,
     bytes: one.size,
-    sets: [{ set: 'home', discs: 2, trees: true, missing: { packs: 0, bytes: 0 } }],
+    sets: [{ set: 'home', discs: 2, trees: true, moved: false, missing: { packs: 0, bytes: 0 } }],
   });
   expect((await missing(snapshots[1]!)).items.map(({ number }) => number)).toEqual([1, 2, 3]);
 
   const last = await missing('latest');
   expect(last.summary).toMatchObject({ exitCode: 3, packs: 3 });
   expect(last.summary.sets).toEqual([
-    { set: 'home', discs: 2, trees: false, missing: { packs: 1, bytes: three.size } },
+    { set: 'home', discs: 2, trees: false, moved: false, missing: { packs: 1, bytes: three.size } },
   ]);
   expect(last.items.slice(2)).toMatchObject([{ pack: three.name, bytes: three.size, set: 'home' }]);
 
@@ -115,6 +116,35 @@ test('a retired disc counts no longer, until it is written again', async () => {
     for (const { id } of build.discs) await addDiscEvent(repository, id, 'burned', 'ann@dove', 1_900_000_000);
   });
   expect((await its.json(['disc', 'missing', 'latest'])).summary.exitCode).toBe(0);
+});
+
+test('what a prune has moved since is on the discs still', async () => {
+  const { its, packs: old } = await shelf();
+  const take = async () => (await its.json(['snapshot', its.source])).summary.snapshot as string;
+  for (const seed of [4, 5]) writeFileSync(join(its.source, `file ${seed}`), randomContent(seed, 100_000));
+  const large = await take();
+  rmSync(join(its.source, 'file 4'));
+  const id = await take();
+  const packs = await packsOf(its, id);
+  expect(packs).toHaveLength(4);
+  const build = buildOf([old, packs.slice(3)], { snapshots: [id] });
+  await store(its, build, 'built');
+  await its.run(['forget', large]);
+  expect((await its.json(['prune', '--max-unused', '0'])).summary).toMatchObject({ packs: { rewritten: 1 } });
+  const half = await its.json(['disc', 'missing', id]);
+  expect(half.summary).toMatchObject({ exitCode: 3, sets: [{ moved: false, missing: { packs: 1 } }] });
+  await use(its, (repository) => addDiscEvent(repository, build.discs[1]!.id, 'burned', 'ann@dove', 1));
+  const whole = await its.json(['disc', 'missing', id]);
+  expect(whole.summary).toMatchObject({
+    exitCode: 0,
+    sets: [{ discs: 2, trees: true, moved: true, missing: { packs: 0, bytes: 0 } }],
+  });
+  expect(whole.items.map(({ number, packs: count }) => [number, count])).toEqual([
+    [1, 3],
+    [2, 1],
+  ]);
+  const { stdout } = await its.run(['disc', 'missing', id]);
+  expect(stdout).toContain('A prune has moved some of it since');
 });
 
 test('somebody at a terminal is asked', async () => {

@@ -44,6 +44,16 @@ export async function use<T>(its: Place, action: (repository: Repository) => Pro
   }
 }
 
+/** The data packs that the snapshots need, or one of them. */
+export function packsOf(its: Place, snapshot?: string): Promise<CatalogPack[]> {
+  return use(its, async (repository) => {
+    const { snapshots } = await listSnapshots(repository);
+    const chosen = snapshots.filter(({ id }) => snapshot === undefined || id === snapshot);
+    const { data } = await neededPacks(repository, chosen, new AbortController().signal);
+    return data.map(({ name, size }) => ({ name, size }));
+  });
+}
+
 /** Each snapshot has what the one before has, and a file more. */
 export async function shelf(): Promise<Shelf> {
   const its = await plainPlace();
@@ -52,11 +62,7 @@ export async function shelf(): Promise<Shelf> {
     writeFileSync(join(its.source, `file ${seed}`), randomContent(seed, 100_000));
     snapshots.push((await its.json(['snapshot', its.source])).summary.snapshot as string);
   }
-  const packs = await use(its, async (repository) => {
-    const listed = (await listSnapshots(repository)).snapshots;
-    const { data } = await neededPacks(repository, listed, new AbortController().signal);
-    return data.map(({ name, size }) => ({ name, size }));
-  });
+  const packs = await packsOf(its);
   if (packs.length !== 3) throw new Error(`${packs.length} packs, one for each snapshot expected`);
   return { its, snapshots, packs };
 }

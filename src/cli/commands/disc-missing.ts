@@ -62,9 +62,10 @@ Examples:
       const { data } = await neededPacks(repository, [snapshot], signal);
       output.line(`Snapshot ${snapshot.id.slice(0, 8)} needs ${packsText(data)}.`);
       const packs = data.map(({ name, size }) => ({ name, size }));
+      const there = new Set<string>(repository.cache.packNames());
       const found = sets.map((each) => ({
         set: each,
-        needs: discsForRestore(buildsOfSet(catalog, each), snapshot.id, packs),
+        needs: discsForRestore(buildsOfSet(catalog, each), snapshot.id, packs, (name) => there.has(name)),
       }));
       for (const each of found) showNeeds(context, each.set, each.needs, sets.length === 1);
       if (sets.length === 0) output.line('There are no discs yet.');
@@ -90,17 +91,18 @@ function setsOf(catalog: DiscCatalog, set: string | undefined): readonly string[
   return [set];
 }
 
-function setFields(set: string, { discs, missing, hasTrees }: RestoreNeeds) {
+function setFields(set: string, { discs, missing, hasTrees, isMoved }: RestoreNeeds) {
   return {
     set,
     discs: discs.length,
     trees: hasTrees,
+    moved: isMoved,
     missing: { packs: missing.length, bytes: bytesOf(missing) },
   };
 }
 
 function showNeeds({ output }: CommandContext, set: string, needs: RestoreNeeds, isAsked: boolean): void {
-  const { discs, missing, hasTrees } = needs;
+  const { discs, missing, hasTrees, isMoved } = needs;
   const name = displayText(set);
   output.line();
   if (discs.length === 0 && !isAsked) {
@@ -116,6 +118,7 @@ function showNeeds({ output }: CommandContext, set: string, needs: RestoreNeeds,
     const fields = { ...discFields(build, disc), packs: packs.length, bytes: bytesOf(packs) };
     output.item(fields, () => lines[i]!);
   }
+  if (isMoved) output.line('A prune has moved some of it since: the discs have it in packs of their own.');
   if (!hasTrees) output.line('No disc that counts is known to have its record and its trees.');
   if (missing.length > 0) output.line(`On no disc: ${packsText(missing)}.`);
   showPacks(output, missing, { set });
