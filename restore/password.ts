@@ -59,8 +59,9 @@ function contentOf(path: string): Buffer {
 /** Reads a line from the terminal without showing it. */
 function askHidden(question: string): Promise<string> {
   const { stdin, stderr } = process;
-  stderr.write(question);
+  // First, so that nothing that is typed early is shown.
   stdin.setRawMode(true);
+  stderr.write(question);
   stdin.setEncoding('utf8');
   stdin.resume();
   return new Promise((resolve, reject) => {

@@ -1,5 +1,6 @@
 import type { Command } from './arguments.js';
 import { discText } from './catalog.js';
+import type { Reference } from './chunks.js';
 import type { Disc } from './disc.js';
 import type { Entry } from './entry.js';
 import { Damage, EXIT, type ExitCode, Failure, OutOfReach } from './failure.js';
@@ -33,7 +34,13 @@ export async function restore(session: Session, command: RestoreCommand, dialog:
   if (snapshot.isPartial)
     dialog.say('This snapshot is partial: it was stopped before it had all of its sources.');
   // Before the target is made, so that a mistyped path makes nothing.
-  if (dialog.ask === undefined) startOf(session, snapshot, command.path);
+  const foundOr = (begin: Begin | Damage | OutOfReach): Begin => {
+    if (begin instanceof Error) {
+      throw new Failure(EXIT.damage, `${command.path} cannot be looked up: ${reasonOf(session, begin)}`);
+    }
+    return begin;
+  };
+  if (dialog.ask === undefined) foundOr(startOf(session, snapshot, command.path));
   const target = new Target(command.target);
   const staging = new Staging();
   const report = new Report();
@@ -46,20 +53,18 @@ export async function restore(session: Session, command: RestoreCommand, dialog:
     progress: () => dialog.progress(`${counted(report.files, 'file')}, ${sizeText(report.bytes)}`),
   });
   const pass = (isLast: boolean): ReadonlyMap<string, number> => {
-    try {
-      return restorer.pass(startOf(session, snapshot, command.path).start, isLast);
-    } catch (error) {
-      if (!(error instanceof OutOfReach) || isLast) throw error;
-      return new Map([[error.pack ?? '', 1]]);
-    } finally {
-      dialog.progress('');
-    }
+    const begin = startOf(session, snapshot, command.path);
+    if (begin instanceof OutOfReach && !isLast) return new Map([[begin.pack ?? '', 1]]);
+    const { start } = foundOr(begin);
+    const missing = restorer.pass(start, isLast);
+    dialog.progress('');
+    return missing;
   };
   try {
     if (dialog.ask !== undefined) await askForDiscs(session, dialog, dialog.ask, staging, pass);
     pass(true);
     target.end();
-    const { folder } = startOf(session, snapshot, command.path);
+    const { folder } = foundOr(startOf(session, snapshot, command.path));
     if (folder !== undefined)
       setMetadata(target.folder, folder, (lack) => report.lacks(lack, shown(command.target)));
   } finally {
@@ -147,15 +152,21 @@ function reasonOf(session: Session, loss: Damage | OutOfReach): string {
   return `it lies on ${holders.map(discText).join(' and ')}, which is not in reach (pack ${loss.pack})`;
 }
 
-/** Where a pass begins; `folder`: what gives the target itself its metadata. Throws OutOfReach, Damage or a Failure. */
+/** Where a pass begins; `folder`: what gives the target itself its metadata. */
+interface Begin {
+  readonly start: Start;
+  readonly folder: Entry | undefined;
+}
+
+/** What was lost on the way is returned. Throws a Failure for a path that is not in the snapshot. */
 function startOf(
   session: Session,
   { root }: Snapshot,
   path: string | undefined,
-): { start: Start; folder: Entry | undefined } {
+): Begin | Damage | OutOfReach {
   let entry: Entry | undefined;
   for (const name of (path ?? '').split('/').filter((each) => each !== '')) {
-    const tree = entry === undefined ? root : entry.tree;
+    const tree: Reference | undefined = entry === undefined ? root : entry.tree;
     const next = tree === undefined ? undefined : entryNamed(session, tree, Buffer.from(name));
     if (next === undefined) {
       throw new Failure(
@@ -164,6 +175,7 @@ function startOf(
         'Is it written as it was, with its capital letters? list shows the sources.',
       );
     }
+    if (next instanceof Error) return next;
     entry = next;
   }
   if (entry === undefined) return { start: { tree: root }, folder: undefined };
@@ -171,13 +183,16 @@ function startOf(
   return { start: { tree: entry.tree }, folder: entry };
 }
 
-function entryNamed({ chunks }: Session, tree: Entry['tree'], name: Buffer): Entry | undefined {
+/** If it is not found and a page could not be had, what was lost. */
+function entryNamed(
+  { chunks }: Session,
+  tree: Reference,
+  name: Buffer,
+): Entry | Damage | OutOfReach | undefined {
   let lost: Damage | OutOfReach | undefined;
-  if (tree === undefined) return undefined;
   for (const each of entriesOf(chunks, tree)) {
     if (!('entry' in each)) lost ??= each.lost;
     else if (each.entry.name.equals(name)) return each.entry;
   }
-  if (lost !== undefined) throw lost;
-  return undefined;
+  return lost;
 }

@@ -1,0 +1,147 @@
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { missingFiles } from '../snapshot/check-subject.js';
+import { lostWithout, type Spread, spread } from './disc-folders.js';
+import { differences, readOnTerminal, type Step } from './reader.js';
+
+/** On a terminal the reader asks for discs, one at a time. */
+
+const ASKED = 'go on without it: ';
+
+/** A drive: a folder that shows one disc at a time. */
+class Drive {
+  readonly folder: string;
+  private readonly shelf: string;
+  private inside: string | undefined;
+
+  constructor({ its, folders }: Spread) {
+    this.folder = join(its.root, 'drive');
+    this.shelf = join(its.root, 'shelf');
+    mkdirSync(this.shelf);
+    for (const [i, folder] of folders.entries()) renameSync(folder, join(this.shelf, `${i + 1}`));
+    mkdirSync(this.folder);
+  }
+
+  put(number: number): void {
+    this.takeOut();
+    this.inside = join(this.shelf, `${number}`);
+    rmSync(this.folder, { recursive: true });
+    renameSync(this.inside, this.folder);
+  }
+
+  private takeOut(): void {
+    if (this.inside === undefined) return;
+    renameSync(this.folder, this.inside);
+    mkdirSync(this.folder);
+  }
+}
+
+function restoring({ its }: Spread, drive: Drive, steps: readonly Step[]) {
+  const target = its.newTarget();
+  const args = ['restore', `latest:${its.source}`, '--target', target, '--discs', drive.folder];
+  return readOnTerminal(args, steps).then((run) => ({ ...run, target }));
+}
+
+const put = (drive: Drive, number: number): Step => ({
+  when: ASKED,
+  act: () => drive.put(number),
+  type: '\n',
+});
+
+const copiesOfTrees = (): string[] => readdirSync(tmpdir()).filter((name) => name.startsWith('cbr-restore-'));
+
+describe('one drive', () => {
+  test.each(['every', 'last'] as const)(
+    'is given disc after disc; trees are on the %s one',
+    async (trees) => {
+      const made = await spread(3, { trees });
+      const drive = new Drive(made);
+      drive.put(3);
+      const before = copiesOfTrees();
+      const { code, screen, target } = await restoring(made, drive, [put(drive, 1), put(drive, 2)]);
+      expect(code, screen).toBe(0);
+      expect(screen.match(/Disc \d of the set photos/g)).toEqual([
+        'Disc 1 of the set photos',
+        'Disc 2 of the set photos',
+      ]);
+      expect(differences(made.its.source, target)).toEqual([]);
+      expect(copiesOfTrees()).toEqual(before);
+    },
+  );
+
+  test('asks for the disc with the trees first, if that is not there', async () => {
+    const made = await spread(3, { trees: 'last' });
+    const drive = new Drive(made);
+    drive.put(1);
+    const { code, screen, target } = await restoring(made, drive, [
+      put(drive, 3),
+      put(drive, 2),
+      put(drive, 1),
+    ]);
+    expect(code, screen).toBe(0);
+    expect(screen).toMatch(
+      /Disc 3 of the set photos \(CBR_PHOTOS_0003\) is needed to know where the rest lies/,
+    );
+    expect(differences(made.its.source, target)).toEqual([]);
+  });
+
+  test('goes on without a disc: its files are listed at the end', async () => {
+    const made = await spread(3);
+    const drive = new Drive(made);
+    drive.put(1);
+    const skip: Step = { when: ASKED, type: 's\n' };
+    const { code, screen, target } = await restoring(made, drive, [skip, put(drive, 3)]);
+    expect(code, screen).toBe(4);
+    const expected = await lostWithout(made.its, made.packs[1]!);
+    expect(missingFiles(made.its.source, target)).toEqual(expected);
+    expect(screen).toContain(`(${expected.length} entries)`);
+    for (const path of expected) expect(screen).toContain(`  ${path}: it lies on disc 2`);
+    expect(readdirSync(target).filter((name) => name.startsWith('.cbr'))).toEqual([]);
+  });
+
+  test('takes another disc than it asked for, and asks again', async () => {
+    const made = await spread(3);
+    const drive = new Drive(made);
+    drive.put(1);
+    const steps = [put(drive, 3), put(drive, 2)];
+    const { code, screen, target } = await restoring(made, drive, steps);
+    expect(code, screen).toBe(0);
+    expect(screen).toContain('Not yet: disc 3 of the set photos (CBR_PHOTOS_0003) is in reach.');
+    expect(differences(made.its.source, target)).toEqual([]);
+  });
+
+  test('ends by Control-C, and leaves nothing half done', async () => {
+    const made = await spread(2);
+    const drive = new Drive(made);
+    drive.put(1);
+    const before = copiesOfTrees();
+    const { code, target } = await restoring(made, drive, [{ when: ASKED, type: '\u0003' }]);
+    expect(code).toBe(130);
+    expect(existsSync(target)).toBe(true);
+    expect(readdirSync(target).filter((name) => name.startsWith('.cbr'))).toEqual([]);
+    expect(copiesOfTrees()).toEqual(before);
+  });
+});
+
+describe('the password', () => {
+  test('is asked for without an echo', async () => {
+    const { its, folders } = await spread(1, { encrypted: true });
+    const args = ['list', '--discs', folders[0]!];
+    const { code, screen } = await readOnTerminal(args, [{ when: 'Password: ', type: 'secrex\u007ft\n' }]);
+    expect(code, screen).toBe(0);
+    expect(screen).toContain('1 snapshot');
+    expect(screen).not.toContain('secre');
+    expect(screen).toContain(its.source);
+  });
+
+  test('that is wrong, and Control-C instead of one', async () => {
+    const { folders } = await spread(1, { encrypted: true });
+    const args = ['list', '--discs', folders[0]!];
+    const wrong = await readOnTerminal(args, [{ when: 'Password: ', type: 'guess\n' }]);
+    expect(wrong).toMatchObject({ code: 12, screen: expect.stringContaining('wrong password') });
+    const none = await readOnTerminal(args, [{ when: 'Password: ', type: '\u0003' }]);
+    expect(none).toMatchObject({ code: 130, screen: expect.stringContaining('interrupted') });
+  });
+});
