@@ -5,6 +5,7 @@
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { installNode, OTHER_VERSIONS } from './restore-reader/node-versions.mjs';
 import { MOTO_FOLDER, motoFault, PYTHON } from './servers/moto.mjs';
 import { unpackDebs } from './servers/unpack-debs.mjs';
 
@@ -129,6 +130,15 @@ if (fault !== undefined) {
   console.error(`The tests need moto 5, an S3 server in Python, and cannot start it: ${fault}`);
   console.error(
     `Install python3-moto (5 or newer) of Debian, or: ${PYTHON} -m pip install 'moto[s3,server]>=5'`,
+  );
+  process.exitCode = 1;
+}
+
+for (const version of OTHER_VERSIONS) {
+  const failure = installNode(version);
+  if (failure === undefined) continue;
+  console.error(
+    `The tests need Node ${version} too, and it cannot be put into .cache/node-${version}: ${failure}`,
   );
   process.exitCode = 1;
 }
