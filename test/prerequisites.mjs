@@ -18,7 +18,7 @@ const NEEDED = {
   attr: ['getfattr', 'setfattr'],
   acl: ['getfacl', 'setfacl'],
   e2fsprogs: ['lsattr', 'chattr'],
-  mount: ['mount', 'umount'],
+  mount: ['mount', 'umount', 'losetup'],
   'util-linux': ['unshare', 'setpriv'],
   tar: ['tar'],
   'libarchive-tools': ['bsdtar'],

@@ -1,4 +1,4 @@
-export { type BurnRequest, burnImage } from './burn/burn-image.js';
+export { type BurnRequest, burnImage, ejectDisc } from './burn/burn-image.js';
 export { FITS, type Fit, type FitItem, type FittedDisc, fitOnDiscs } from './fit.js';
 export type { AskForDisc } from './images/disc-backend.js';
 export type { NamedDisc } from './images/disc-in-words.js';

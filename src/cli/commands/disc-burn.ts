@@ -2,7 +2,14 @@ import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { CbrError } from '../../core/index.js';
-import { burnImage, countsAsStored, type DiscLabel, labelOnDisc, openSectors } from '../../disc/index.js';
+import {
+  burnImage,
+  countsAsStored,
+  type DiscLabel,
+  ejectDisc,
+  labelOnDisc,
+  openSectors,
+} from '../../disc/index.js';
 import { addDiscEvent, type CatalogDisc, type Repository, readDiscCatalog } from '../../repo/index.js';
 import { askYes } from '../ask.js';
 import { byWhom } from '../by-whom.js';
@@ -95,7 +102,6 @@ async function burnAll(
       disc,
       device,
       overwrites: overwrite,
-      ejects: eject,
       signal,
       ...(speed === undefined ? {} : { speed }),
       onProgress: (bytes, totalBytes, isReading) =>
@@ -115,10 +121,27 @@ async function burnAll(
     const fields = { number, volume, disc, image, device };
     burned.push(fields);
     output.item(fields, () => `Burned ${displayText(volume)}: it reads as its image.`);
+    if (eject) await ejected(context, device);
     if (hook !== undefined) await runHook(hook, { event: 'burned', ...facts }, signal);
   }
   if (wanted.length === 0) output.line('All discs of the set are burned.');
   return { exitCode: EXIT.done, summary: { burned } };
+}
+
+/** The disc is good whether the tray opens or not. */
+async function ejected({ output, signal }: CommandContext, device: string): Promise<void> {
+  try {
+    await ejectDisc(device, signal);
+  } catch (error) {
+    if (!(error instanceof CbrError)) throw error;
+    output.problem({
+      severity: 'warning',
+      about: 'target',
+      code: 'not-ejected',
+      reason: displayText(error.message),
+      hint: 'Take it out by hand. It is burned.',
+    });
+  }
 }
 
 /** Rejects with `target` where nobody can be asked, or says no. */

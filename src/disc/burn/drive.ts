@@ -1,6 +1,39 @@
-/** How xorriso calls a drive: what is no burner by its name it is to treat as a file. */
-export function driveName(device: string): string {
-  return /^\/dev\/(sr|scd|cd|dvd|cdrom|cdrw|cdwriter|dvdrw|bd|bdrw|sg)[0-9]*$/.test(device)
-    ? device
-    : `stdio:${device}`;
+import { realpath, stat } from 'node:fs/promises';
+import { CbrError, errnoOf } from '../../core/index.js';
+
+/** The drive that discs are burned in. */
+export interface Drive {
+  /** As the user names it. */
+  readonly device: string;
+  /** As xorriso takes it. */
+  readonly address: string;
+  /** False for a block device that stands for a disc: it has no tray. */
+  readonly isBurner: boolean;
+}
+
+/** CD, DVD and Blu-ray drives, as the kernel names them; others xorriso is to treat as files. */
+const BURNER = /^\/dev\/(sr|scd)[0-9]+$/;
+
+/**
+ * Finds a drive by its path, also through links (`/dev/cdrom`, `/dev/disk/by-id/...`). Rejects with `not-found` when nothing is there, and
+ * with `usage` what is no block device: xorriso would make a file of that name and fill the disk with it.
+ */
+export async function findDrive(device: string): Promise<Drive> {
+  let path: string;
+  try {
+    path = await realpath(device);
+  } catch (cause) {
+    if (errnoOf(cause) !== 'ENOENT' && errnoOf(cause) !== 'ENOTDIR') throw cause;
+    throw new CbrError('not-found', `there is no device ${device}`, {
+      hint: 'Name the drive, such as /dev/sr0. See which there are: xorriso -device_links',
+      cause,
+    });
+  }
+  if (!(await stat(path)).isBlockDevice()) {
+    throw new CbrError('usage', `${device} is no drive: nothing was written`, {
+      hint: 'Name the drive, such as /dev/sr0. An image needs no burning to be used.',
+    });
+  }
+  const isBurner = BURNER.test(path);
+  return { device, address: isBurner ? path : `stdio:${path}`, isBurner };
 }

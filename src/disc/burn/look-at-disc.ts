@@ -4,10 +4,11 @@ import type { DiscLabel } from '../label.js';
 import { labelOnDisc } from '../label-on-disc.js';
 import { SECTOR_BYTES } from '../media.js';
 import { runXorriso } from '../xorriso/run-xorriso.js';
-import { driveName } from './drive.js';
+import type { Drive } from './drive.js';
 
 /** What is in a drive before anything is written to it. */
 export type DiscThere =
+  /** `capacity`: bytes that it holds, 0 when the drive does not tell. */
   | { readonly kind: 'blank'; readonly capacity: number }
   /** A disc of cbr that can be written anew; `isRewritable` is false for one that cannot. */
   | {
@@ -20,32 +21,39 @@ export type DiscThere =
 
 /** Where file systems and partition tables leave their marks; a disc that is blank is so there too. */
 const LOOKED_AT = 64 * SECTOR_BYTES;
+/** Those of optical discs, and all that xorriso erases. */
+const LOOKED_AT_IN_BURNER = 32 * SECTOR_BYTES;
+/** What xorriso makes of the mark of an ISO 9660 file system when it blanks a disc that can be overwritten. */
+const BLANKED = { offset: 16 * SECTOR_BYTES + 1, mark: 'CDXX1' } as const;
 
 /** Rejects as `runXorriso`, with BackendError when there is no disc, and as `openSectors`. */
-export async function lookAtDisc(device: string, signal: AbortSignal): Promise<DiscThere> {
-  const said = await runXorriso(['-outdev', driveName(device), '-toc'], {
-    what: `cannot look at ${device}`,
-    signal,
-  });
+export async function lookAtDisc(
+  { device, address, isBurner }: Drive,
+  signal: AbortSignal,
+): Promise<DiscThere> {
+  const said = await runXorriso(['-outdev', address, '-toc'], { what: `cannot look at ${device}`, signal });
   const status = /^Media status : (.*)$/m.exec(said)?.[1] ?? '';
   const media = /^Media current: (.*)$/m.exec(said)?.[1]?.trim() ?? 'unknown media';
-  const capacity = SECTOR_BYTES * Number(/([0-9]+) overall/.exec(said)?.[1] ?? 0);
+  const overall = SECTOR_BYTES * Number(/([0-9]+) overall/.exec(said)?.[1] ?? 0);
   const isOverwritten = /overwrit|DVD\+RW|BD-RE|DVD-RAM/i.test(media);
   const isErased = isOverwritten || /CD-RW|DVD-RW/i.test(media);
   if (status.includes('is blank')) {
     // Of media that can be overwritten it says so of everything that is no ISO 9660: a file system, a partition table.
-    if (!isOverwritten || (await isZero(device))) return { kind: 'blank', capacity };
+    if (!isOverwritten || (await isBlank(device, isBurner))) return { kind: 'blank', capacity: overall };
     return { kind: 'foreign', what: 'something that is no disc of cbr' };
   }
   const label = await labelOn(device);
   if (label === undefined) return { kind: 'foreign', what: `something else (${media}, ${status.trim()})` };
-  return { kind: 'ours', label, capacity, isRewritable: isErased };
+  // Of others it tells what is written, not what they hold when they are erased.
+  return { kind: 'ours', label, capacity: isOverwritten ? overall : 0, isRewritable: isErased };
 }
 
-async function isZero(device: string): Promise<boolean> {
+async function isBlank(device: string, isBurner: boolean): Promise<boolean> {
   return withSectors(device, async (source) => {
-    const bytes = await source.read(0, LOOKED_AT);
-    return bytes.every((byte) => byte === 0);
+    const bytes = await source.read(0, isBurner ? LOOKED_AT_IN_BURNER : LOOKED_AT);
+    const { offset, mark } = BLANKED;
+    const isBlanked = Buffer.from(bytes).toString('latin1', offset, offset + mark.length) === mark;
+    return isBlanked || bytes.every((byte) => byte === 0);
   });
 }
 

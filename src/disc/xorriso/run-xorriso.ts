@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import type { Readable } from 'node:stream';
 import { BackendError, CbrError, errnoOf } from '../../core/index.js';
 
 /** The program that writes ISO 9660 images and burns them: xorriso 1.5 or newer, found by its name. */
@@ -12,6 +13,8 @@ export interface XorrisoRun {
   readonly signal: AbortSignal;
   /** Takes each line that it says. */
   readonly onLine?: (line: string) => void;
+  /** Takes its standard output, all of it; nothing is returned of it then. When this rejects the program is ended, and so does the run. */
+  readonly takeOutput?: (output: Readable) => Promise<void>;
 }
 
 /**
@@ -20,7 +23,7 @@ export interface XorrisoRun {
  */
 export async function runXorriso(
   commands: readonly string[],
-  { what, signal, onLine }: XorrisoRun,
+  { what, signal, onLine, takeOutput }: XorrisoRun,
 ): Promise<string> {
   signal.throwIfAborted();
   const child = spawn('xorriso', ['-no_rc', '-abort_on', 'FAILURE', ...commands], {
@@ -32,8 +35,16 @@ export async function runXorriso(
   try {
     const said: string[] = [];
     let output = '';
-    child.stdout.setEncoding('utf8').on('data', (text: string) => {
-      output += text;
+    let refusal: { readonly reason: unknown } | undefined;
+    if (takeOutput === undefined) {
+      child.stdout.setEncoding('utf8').on('data', (text: string) => {
+        output += text;
+      });
+    }
+    const taken = takeOutput?.(child.stdout).catch((reason: unknown) => {
+      refusal = { reason };
+      child.stdout.destroy();
+      stop();
     });
     followLines(child.stderr, (line) => {
       said.push(line);
@@ -46,7 +57,9 @@ export async function runXorriso(
         child.on('close', (status, killer) => resolve({ code: status, end: killer }));
       },
     );
+    await taken;
     signal.throwIfAborted();
+    if (refusal !== undefined) throw refusal.reason;
     if (code !== 0) throw failure(what, said, code ?? end);
     return output;
   } catch (error) {
