@@ -18,6 +18,8 @@ export type Command =
 export interface Options {
   readonly discs: readonly string[];
   readonly passwordFile: string | undefined;
+  /** Name every path of which something was not kept. */
+  readonly isVerbose: boolean;
 }
 
 const HINT = 'See node cbr-restore.mjs --help.';
@@ -29,6 +31,7 @@ export function parseArguments(args: readonly string[]): Command {
   const discs: string[] = [];
   let target: string | undefined;
   let passwordFile: string | undefined;
+  let isVerbose = false;
   for (let i = 0; i < args.length; i++) {
     const arg = args[i] ?? '';
     const [flag = '', given] = splitOnce(arg, '=');
@@ -39,7 +42,8 @@ export function parseArguments(args: readonly string[]): Command {
     };
     if (arg === '--help' || arg === '-h') return { name: 'help' };
     if (arg === '--version') return { name: 'version' };
-    if (flag === '--target') target = value();
+    if (arg === '--verbose' || arg === '-v') isVerbose = true;
+    else if (flag === '--target') target = value();
     else if (flag === '--password-file') passwordFile = value();
     else if (flag === '--discs') {
       discs.push(value());
@@ -48,7 +52,7 @@ export function parseArguments(args: readonly string[]): Command {
     } else if (arg.startsWith('-')) throw new Failure(EXIT.usage, `there is no option ${arg}`, HINT);
     else words.push(arg);
   }
-  const options = { discs, passwordFile };
+  const options = { discs, passwordFile, isVerbose };
   const [name, ...operands] = words;
   if (name === 'list' && operands.length === 0 && target === undefined) return { name, options };
   if (name === 'restore') return restoreCommand(operands, target, options);

@@ -2,7 +2,7 @@ import type { ChunkIndex, KnownPack } from './chunk-index.js';
 import type { ChunkPlace } from './chunk-table.js';
 import { Damage, messageOf, OutOfReach, rethrowUnlessDamage } from './failure.js';
 import type { ChunkKind, Keys } from './keys.js';
-import { openBlock, readPackHeader } from './pack.js';
+import { openBlock, withPackHeader } from './pack.js';
 import type { Payload } from './payload.js';
 import type { Store } from './store.js';
 
@@ -113,8 +113,8 @@ export class Chunks {
     const length = blocks.storedLengths[block];
     if (offset === undefined || length === undefined) throw new Damage(`there is no block ${block}`);
     return this.store.readPack(name, (read, size) => {
-      const { header } = readPackHeader(read, size);
-      return placed(openBlock(this.keys, header, block, read(offset, length)));
+      const stored = read(offset, length);
+      return withPackHeader(read, size, ({ header }) => placed(openBlock(this.keys, header, block, stored)));
     });
   }
 }

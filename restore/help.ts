@@ -11,6 +11,7 @@ export const HELP = `Restores files from the backup discs of cbr, with nothing b
   --discs DIR...       where discs are mounted, or where copies of discs or a repository lie, each in a folder
                        of its own or several in one
   --password-file FILE read the password from a file (or CBR_PASSWORD_FILE, or CBR_PASSWORD; else it is asked for)
+  --verbose            name every path of which something was not kept, not the first ones only
   --help, --version
 
 Discs are looked for in this order: the folders given, the disc this program lies on, the current folder and the

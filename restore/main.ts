@@ -1,4 +1,4 @@
-import { dirname } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { fileURLToPath } from 'node:url';
 import { type Command, parseArguments } from './arguments.js';
@@ -31,7 +31,7 @@ async function run(command: Command): Promise<ExitCode> {
       // .../restore/cbr-restore.mjs
       own: dirname(dirname(fileURLToPath(import.meta.url))),
       current: process.cwd(),
-      given: command.options.discs,
+      given: command.options.discs.map((each) => resolve(each)),
     },
     password: () => readPassword(command.options.passwordFile, process.env),
     say,

@@ -52,17 +52,30 @@ export function parseBlocks(bytes: Buffer): Blocks {
   return { count, offsets, storedLengths, chunkCounts };
 }
 
-/** The header of a pack of `size` bytes, or, where that is damaged, the copy of it in front of the tail. */
-export function readPackHeader(read: ReadRange, size: number): { header: Header; kind: ChunkKind } {
+interface PackHeader {
+  readonly header: Header;
+  readonly kind: ChunkKind;
+}
+
+/**
+ * What `use` makes with the header of a pack of `size` bytes, or, if that throws Damage, with the copy of it in front of the tail:
+ * nothing in the header itself tells whether its salt is whole.
+ */
+export function withPackHeader<T>(read: ReadRange, size: number, use: (header: PackHeader) => T): T {
   try {
-    return packHeaderOf(read(0, HEADER_BYTES));
+    return use(packHeaderOf(read(0, HEADER_BYTES)));
   } catch (error) {
     rethrowUnlessDamage(error);
-    return packHeaderOf(read(size - TAIL_BYTES - HEADER_BYTES, HEADER_BYTES));
+    try {
+      return use(packHeaderOf(read(size - TAIL_BYTES - HEADER_BYTES, HEADER_BYTES)));
+    } catch (second) {
+      rethrowUnlessDamage(second);
+      throw error;
+    }
   }
 }
 
-function packHeaderOf(bytes: Buffer): { header: Header; kind: ChunkKind } {
+function packHeaderOf(bytes: Buffer): PackHeader {
   const header = parseHeader(bytes, 'CBRP');
   if (header.kind === PACK_KINDS.data) return { header, kind: 'data' };
   if (header.kind === PACK_KINDS.tree) return { header, kind: 'tree' };
@@ -96,9 +109,14 @@ export function readTable(keys: Keys, read: ReadRange, size: number): PackTable 
   if (tail.toString('latin1', 8) !== 'CBR-TAIL' || tail.readUInt32LE(4) !== 1 || length > MOST_TABLE_BYTES) {
     throw new Damage('its end is not right');
   }
-  const { header, kind } = readPackHeader(read, size);
   const sealed = read(size - TAIL_BYTES - HEADER_BYTES - length, length);
-  const { content } = parsePayload(keys.open('pack', header, TABLE_NONCE, header.bytes, sealed), 'other');
+  return withPackHeader(read, size, ({ header, kind }) => {
+    const payload = keys.open('pack', header, TABLE_NONCE, header.bytes, sealed);
+    return { kind, ...parseTable(parsePayload(payload, 'other').content) };
+  });
+}
+
+function parseTable(content: Buffer): Omit<PackTable, 'kind'> {
   if (content.length < 8) throw new Damage('its table is cut short');
   const blockCount = content.readUInt32LE(0);
   const chunkCount = content.readUInt32LE(4);
@@ -109,7 +127,7 @@ export function readTable(keys: Keys, read: ReadRange, size: number): PackTable 
     content.length === lengths + 36 * chunkCount &&
     parseBlocks(content.subarray(8, lengths)).chunkCounts.reduce((sum, each) => sum + each, 0) === chunkCount;
   if (!isRight) throw new Damage('its table is not right');
-  return { kind, blocks: content.subarray(8, lengths), ids: content.subarray(lengths + 4 * chunkCount) };
+  return { blocks: content.subarray(8, lengths), ids: content.subarray(lengths + 4 * chunkCount) };
 }
 
 /**
@@ -117,7 +135,10 @@ export function readTable(keys: Keys, read: ReadRange, size: number): PackTable 
  * cannot be opened no chunk is told; where the chain of blocks breaks, the table ends.
  */
 export function rebuildTable(keys: Keys, read: ReadRange, size: number): PackTable {
-  const { header, kind } = readPackHeader(read, size);
+  return withPackHeader(read, size, (header) => tableOfBlocks(keys, read, size, header));
+}
+
+function tableOfBlocks(keys: Keys, read: ReadRange, size: number, { header, kind }: PackHeader): PackTable {
   const rows: Buffer[] = [];
   const ids: Uint8Array[] = [];
   let offset = HEADER_BYTES;

@@ -1,6 +1,9 @@
 import { EXIT, type ExitCode } from './failure.js';
 import { counted, sizeText } from './text.js';
 
+/** So many paths of one sort are named unless all are asked for: where owners are not kept, that is every path. */
+const NAMED = 20;
+
 /** What a restore has done, and all that it could not do. */
 export class Report {
   files = 0;
@@ -12,12 +15,16 @@ export class Report {
   /** Paths that could be read and not be made here, with the reason. */
   readonly unmade: string[] = [];
   private readonly lacking = new Map<string, string[]>();
+  private readonly lackingCounts = new Map<string, number>();
+
+  constructor(private readonly isVerbose: boolean) {}
 
   /** Something is there, but without a part of its metadata. */
   lacks(what: string, path: string): void {
-    const paths = this.lacking.get(what);
-    if (paths === undefined) this.lacking.set(what, [path]);
-    else paths.push(path);
+    const paths = this.lacking.get(what) ?? [];
+    this.lacking.set(what, paths);
+    if (this.isVerbose || paths.length < NAMED) paths.push(path);
+    this.lackingCounts.set(what, (this.lackingCounts.get(what) ?? 0) + 1);
   }
 
   exitCode(): ExitCode {
@@ -38,23 +45,20 @@ export class Report {
   problems(): string[] {
     const lines: string[] = [];
     for (const [what, paths] of this.lacking) {
-      lines.push(
-        `Not kept: ${what} (${counted(paths.length, 'entry', 'entries')}):`,
-        ...paths.map((path) => `  ${path}`),
-      );
+      const count = this.lackingCounts.get(what) ?? 0;
+      lines.push(`Not kept: ${what} (${counted(count, 'entry', 'entries')}):`);
+      for (const path of paths) lines.push(`  ${path}`);
+      if (count > paths.length) lines.push(`  and ${count - paths.length} more: --verbose names all`);
     }
     if (this.unmade.length > 0) {
-      lines.push(
-        `Could not be made here (${counted(this.unmade.length, 'entry', 'entries')}):`,
-        ...this.unmade,
-      );
+      lines.push(`Could not be made here (${counted(this.unmade.length, 'entry', 'entries')}):`);
     }
+    for (const line of this.unmade) lines.push(line);
     if (this.lost.length > 0) {
-      lines.push(
-        `Not restored, for lack of their content (${counted(this.lost.length, 'entry', 'entries')}):`,
-        ...this.lost,
-      );
+      const count = counted(this.lost.length, 'entry', 'entries');
+      lines.push(`Not restored, for lack of their content (${count}):`);
     }
+    for (const line of this.lost) lines.push(line);
     return lines;
   }
 }

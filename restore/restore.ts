@@ -43,7 +43,7 @@ export async function restore(session: Session, command: RestoreCommand, dialog:
   if (dialog.ask === undefined) foundOr(startOf(session, snapshot, command.path));
   const target = new Target(command.target);
   const staging = new Staging();
-  const report = new Report();
+  const report = new Report(command.options.isVerbose);
   const restorer = new Restorer({
     chunks: session.chunks,
     keys: session.keys,
@@ -98,7 +98,7 @@ async function askForDiscs(
     const name = discText(next.disc);
     dialog.say(`${name.replace('disc', 'Disc')} is needed${why}.`);
     const answer = await ask(
-      'Make it readable at one of the places, then press Enter; or s and Enter to go on without it: ',
+      'Insert it, or make a copy of it readable, and press Enter; or s and Enter to go on without it: ',
     );
     if (answer.trim().toLowerCase() === 's') {
       without.add(next.disc.id);

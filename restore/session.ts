@@ -1,3 +1,4 @@
+import { tmpdir } from 'node:os';
 import { Discs } from './catalog.js';
 import { ChunkIndex } from './chunk-index.js';
 import { Chunks } from './chunks.js';
@@ -72,9 +73,10 @@ export class Session {
     return this.discs.all().filter(({ id }) => !here.has(id));
   }
 
-  /** Before somebody takes a disc out. */
+  /** Before somebody takes a disc out: nothing of it stays open, and nobody stands in its folder. */
   release(): void {
     this.inReach.close();
+    process.chdir(tmpdir());
   }
 
   /** Looks at all places again; `more`: folders with further objects. */

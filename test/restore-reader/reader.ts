@@ -82,7 +82,7 @@ export function lostIn({ stderr }: Pick<Ended, 'stderr'>): Record<string, string
 /** Node keeps times to the microsecond, in numbers that are exact to a quarter of one. */
 const TOLERATED_NANOSECONDS = 2000n;
 /** The modes of devices and sockets, which Node cannot make. */
-const UNMAKEABLE = /^(20|60|140)\d{3} /;
+const UNMAKEABLE = /^([26]|14)[0-7]{4} /;
 
 /**
  * How what the reader restored differs from what cbr did, in words: nothing, if it gave back all that Node can set. Names, content,

@@ -176,6 +176,7 @@ test('who is not root gets files without their owner and without setuid, and is 
   const its = scratch();
   await its.init();
   writeFileSync(join(its.source, 'program'), 'run me');
+  for (let i = 0; i < 50; i++) writeFileSync(join(its.source, `file ${i}`), '');
   runScript(its.source, ['chmod 6755 program']);
   await its.take();
   runScript(its.root, ['mkdir open', 'chmod 777 open', `chmod -R a+rX ${its.repo}`]);
@@ -188,5 +189,10 @@ test('who is not root gets files without their owner and without setuid, and is 
   const { code, stderr } = await read(args, { node });
   expect(code, stderr).toBe(0);
   runScript(target, [`test "$(stat -c %a program)" = ${isRoot ? 755 : 6755}`]);
-  if (isRoot) expect(stderr).toContain('owners, which only root can give');
+  if (!isRoot) return;
+  expect(stderr).toContain('owners, which only root can give (52 entries)');
+  expect(stderr).toContain('and 32 more: --verbose names all');
+  const again = await read([...args, '--verbose', '--target', `${target}2`], { node });
+  expect(again.stderr).not.toContain('--verbose');
+  for (let i = 0; i < 50; i++) expect(again.stderr).toContain(`/file ${i}\n`.slice(1));
 });
