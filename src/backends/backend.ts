@@ -1,3 +1,4 @@
+import type { Gathering } from './gathering.js';
 import type { StoreFacts } from './store-facts.js';
 
 /**
@@ -113,6 +114,8 @@ export interface Room {
 }
 
 export interface Backend extends ObjectReader {
+  /** Where parts of the medium may have to be put in by somebody. */
+  readonly gathering?: Gathering;
   /** The absolute path of the folder that holds the repository, where it is one on this machine. */
   readonly folder?: string;
   readonly room?: Room;

@@ -10,6 +10,7 @@ export function forwardTo(inner: Backend): Backend {
     capabilities: inner.capabilities,
     ...(inner.folder === undefined ? {} : { folder: inner.folder }),
     ...(inner.stagingFolder === undefined ? {} : { stagingFolder: inner.stagingFolder }),
+    ...(inner.gathering === undefined ? {} : { gathering: inner.gathering }),
     ...(inner.room === undefined ? {} : { room: inner.room }),
     list: (...call) => inner.list(...call),
     stat: (...call) => inner.stat(...call),

@@ -3,6 +3,7 @@ export * from './backend.js';
 export type { DiscLocation } from './disc-location.js';
 export * from './faults.js';
 export { forwardTo } from './forward.js';
+export type { Gathering } from './gathering.js';
 export { localFailure } from './local-errors.js';
 export * from './local-folder.js';
 export { withTrialFolder } from './local-trial.js';

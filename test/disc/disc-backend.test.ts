@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { type Backend, createLocalBackend, openBackend, parseLocation } from '../../dist/backends/index.js';
@@ -32,7 +32,7 @@ async function open(
   said: DiscProblem[] = [],
 ): Promise<Backend> {
   const discs = discMedium({ ask, report: (problem) => said.push(problem) });
-  return openBackend(parseLocation(`disc:${place}`), { stagingFolder: scratch, discs });
+  return openBackend(parseLocation(`disc:${place}`), { stagingFolder: join(scratch, 'staging'), discs });
 }
 
 function label(number: number, others: Readonly<Record<number, readonly Buffer[]>>): string {
@@ -179,6 +179,40 @@ describe('what is not there', () => {
     );
     expect(await read(backend, 2)).toEqual(packs[1]);
     await backend.close();
+  });
+});
+
+describe('packs are gathered', () => {
+  test('copies are checked, a damaged pack is named, and what is whole of it can be read', async () => {
+    const first = discFolder(1);
+    const name = sha256(packs[0]!);
+    const damaged = Buffer.from(packs[0]!);
+    damaged[20_000]! ^= 1;
+    writeFileSync(join(first, 'packs', name.slice(0, 2), name), damaged);
+    const place = join(newFolder(), 'disc');
+    renameSync(first, place);
+    const said: DiscProblem[] = [];
+    const asked: number[] = [];
+    const ask: AskForDisc = async ({ number }) => {
+      asked.push(number);
+      if (number === 2) return 'skip';
+      rmSync(place, { recursive: true });
+      renameSync(discFolder(3), place);
+      return 'again';
+    };
+    const backend = await open(place, ask, said);
+    expect(backend.gathering?.isNeeded).toBe(true);
+    await backend.gathering!.gather(packs.map(sha256));
+    expect(asked).toEqual([2, 3]);
+    const reasons = said.map(({ reason }) => reason).join('\n');
+    expect(reasons).toContain(`packs/${name} is damaged on disc 1 of the set photos (V1)`);
+    expect((await read(backend, 1)).equals(damaged)).toBe(true);
+    expect((await read(backend, 3)).equals(packs[2]!)).toBe(true);
+    await expect(read(backend, 2)).rejects.toThrow(/is on disc 2/);
+    expect(asked).toEqual([2, 3]);
+    expect(readdirSync(join(scratch, 'staging'))).toHaveLength(2);
+    await backend.close();
+    expect(readdirSync(join(scratch, 'staging'))).toEqual([]);
   });
 });
 

@@ -2,6 +2,7 @@ import {
   type Backend,
   type ByteRange,
   type CallOptions,
+  type Gathering,
   type ListedObject,
   type ObjectKind,
   objectPathOf,
@@ -12,6 +13,8 @@ import { CbrError, ObjectNotFoundError } from '../../core/index.js';
 import type { DiscFiles } from './disc-files.js';
 import { discInWords, type NamedDisc } from './disc-in-words.js';
 import type { DiscPlace, ReportDisc } from './disc-place.js';
+import type { DiscSpool } from './disc-spool.js';
+import { gatheringOf } from './gather-discs.js';
 import type { KnownDisc, KnownDiscs } from './known-discs.js';
 
 /** Has a disc put in. `again`: it may be there now; `skip`: the user goes on without it. */
@@ -26,6 +29,7 @@ export interface DiscBackendParts {
   readonly known: KnownDiscs;
   readonly ask: AskForDisc;
   readonly report: ReportDisc;
+  readonly spool: DiscSpool;
 }
 
 /**
@@ -38,16 +42,29 @@ export class DiscBackend implements Backend {
   /** Each place on a disc is far from the next one. */
   readonly isRemote = true;
   readonly capabilities = Object.freeze({ createOnly: true, writable: false, removable: false });
+  readonly gathering: Gathering;
   /** One disc is asked for at a time, and nobody reads meanwhile. */
   private turn: Promise<unknown> = Promise.resolve();
 
   constructor(private readonly parts: DiscBackendParts) {
     this.location = parts.location;
+    const { place, report, spool } = parts;
+    this.gathering = gatheringOf({ backend: this, spool, isSingle: () => place.isSingle, report });
   }
 
   /** The discs that are known, whether they are at hand or not. */
   discs(): readonly KnownDisc[] {
     return this.parts.known.all();
+  }
+
+  /** All packs, at hand or not. */
+  packNames(): Iterable<string> {
+    return this.parts.known.objectsOf('packs').keys();
+  }
+
+  /** Where a pack lies on each disc that has it. */
+  pathOf(pack: string): string {
+    return objectPathOf('packs', pack);
   }
 
   /** The discs on which an object lies, as far as they are known. */
@@ -76,6 +93,12 @@ export class DiscBackend implements Backend {
     options: ReadOptions = {},
   ): Promise<Uint8Array> {
     const object = objectPathOf(kind, name);
+    const { spool } = this.parts;
+    if (kind === 'packs' && spool.has(name)) {
+      options.signal?.throwIfAborted();
+      const { offset, length } = resolveRange(object, this.parts.known.object(kind, name)!.size, range);
+      return spool.read(name, offset, length);
+    }
     const tried = new Set<DiscFiles>();
     let failure: unknown;
     for (;;) {
@@ -188,6 +211,7 @@ export class DiscBackend implements Backend {
   }
 
   async close(): Promise<void> {
+    await this.parts.spool.close();
     await this.parts.place.close();
   }
 }

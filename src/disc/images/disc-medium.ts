@@ -1,7 +1,8 @@
-import type { Backend, DiscLocation, DiscMedium } from '../../backends/index.js';
+import type { Backend, DiscLocation, DiscMedium, MediumOptions } from '../../backends/index.js';
 import { CbrError } from '../../core/index.js';
 import { type AskForDisc, DiscBackend } from './disc-backend.js';
 import { DiscPlace, type ReportDisc } from './disc-place.js';
+import { DiscSpool } from './disc-spool.js';
 import { KnownDiscs } from './known-discs.js';
 
 export interface DiscMediumOptions {
@@ -15,7 +16,7 @@ const MEDIA_OPTION = 'media';
 /** What opens repositories on discs, for those who open locations. */
 export function discMedium(options: DiscMediumOptions): DiscMedium {
   return {
-    open: (location) => openDiscs(location, options),
+    open: (location, medium) => openDiscs(location, medium, options),
     create: (location) => refuseNew(location),
     checkNew: (location) => refuseNew(location),
   };
@@ -25,12 +26,17 @@ export function discMedium(options: DiscMediumOptions): DiscMedium {
  * The repository on the discs of a place, for reading. Rejects with `no-repository`, `not-a-repository` and `ambiguous` for what is
  * there, with `usage` for an option that is not known, and as `openDisc` does when no disc can be used.
  */
-async function openDiscs(location: DiscLocation, { ask, report }: DiscMediumOptions): Promise<Backend> {
+async function openDiscs(
+  location: DiscLocation,
+  { stagingFolder }: MediumOptions,
+  { ask, report }: DiscMediumOptions,
+): Promise<Backend> {
   checkOptions(location);
   const known = new KnownDiscs();
   const place = new DiscPlace(location.path, known, report);
   await place.open();
-  return new DiscBackend({ location: location.text, place, known, ask, report });
+  const spool = new DiscSpool(stagingFolder);
+  return new DiscBackend({ location: location.text, place, known, ask, report, spool });
 }
 
 function checkOptions({ text, options }: DiscLocation): void {

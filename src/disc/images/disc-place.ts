@@ -21,6 +21,7 @@ export class DiscPlace {
   private opened: OpenedDisc[] = [];
   private repository: string | undefined;
   private isOpen = false;
+  private isDisc = false;
   private readonly reported = new Set<string>();
 
   constructor(
@@ -28,6 +29,11 @@ export class DiscPlace {
     private readonly known: KnownDiscs,
     private readonly report: ReportDisc,
   ) {}
+
+  /** Whether it is a disc itself, so that another one takes its place. */
+  get isSingle(): boolean {
+    return this.isDisc;
+  }
 
   /** What is at hand, in words. */
   get contents(): string {
@@ -57,6 +63,7 @@ export class DiscPlace {
   }
 
   private async look(candidates: readonly Candidate[]): Promise<readonly unknown[]> {
+    if (candidates.length > 0) this.isDisc = candidates[0]!.path === this.place;
     const before = this.opened;
     const failures: unknown[] = [];
     const now: OpenedDisc[] = [];

@@ -9,7 +9,7 @@ import {
   rawPath,
   type TargetFolder,
 } from '../../fs/index.js';
-import { type ChunkReader, chunkReader, loadForReading, type Repository } from '../../repo/index.js';
+import { type ChunkReader, chunkReader, type Repository } from '../../repo/index.js';
 import type { ReadTreeChunk } from '../content-list.js';
 import type { Listener } from '../events.js';
 import { findNamedPath } from '../find-named-path.js';
@@ -19,6 +19,7 @@ import { DeletionPlan, DeletionPlanner } from './deletion-plan.js';
 import { deletePlanned } from './deletion-run.js';
 import { partsOf } from './file-parts.js';
 import { metadataOf } from './file-writer.js';
+import { loadWithWholeIndex, PacksOfFiles } from './gather-packs.js';
 import { stopIfAborted } from './interruption.js';
 import { KnownPlaces, refuseIncomplete } from './known-places.js';
 import { Preview } from './preview.js';
@@ -69,7 +70,7 @@ export async function restoreSnapshot(
   const target = rawPath(options.target);
   const { folder } = repository.backend;
   if (folder !== undefined) checkPlaces(target, folder, options.confirmDeletions !== undefined);
-  const reader = chunkReader(repository, await loadForReading(repository));
+  const reader = chunkReader(repository, await loadWithWholeIndex(repository, options.signal));
   const read: ReadTreeChunk = (reference) => reader.read('tree', reference.id, reference.length);
   const start = await findNamedPath(repository, options.snapshot, options.path, read);
   const selection = compileSelection(options.rules, start);
@@ -90,6 +91,7 @@ async function restore(restoring: Restoring, workers: RestoreWorkers): Promise<R
   const { repository, options, reader, read, start } = restoring;
   const report = reportOf(restoring);
   const deletions = await prepare(restoring, report);
+  await gatherPacks(restoring);
   workers.open({
     keys: repository.keys.material,
     portable: repository.portable,
@@ -112,13 +114,7 @@ async function restore(restoring: Restoring, workers: RestoreWorkers): Promise<R
 
 async function verify(restoring: Restoring, report: RestoreReport, workers: RestoreWorkers): Promise<number> {
   const { read, target, options } = restoring;
-  const again = new RestoreReport(
-    () => undefined,
-    false,
-    undefined,
-    () => 0,
-  );
-  return verifyTarget(steps(restoring, again), read, workers, target, report, options);
+  return verifyTarget(steps(restoring, silentReport()), read, workers, target, report, options);
 }
 
 /** Looks before anything is written: whether there is room, and what is to be deleted. Rejects to stop. */
@@ -127,12 +123,7 @@ async function prepare(restoring: Restoring, report: RestoreReport): Promise<Del
   const { sourceBytes, files } = options.snapshot.about.statistics;
   if (options.confirmDeletions === undefined && fitsSurely(target, sourceBytes, files))
     return new DeletionPlan();
-  const silent = new RestoreReport(
-    () => undefined,
-    false,
-    undefined,
-    () => 0,
-  );
+  const silent = silentReport();
   const { deletions, needed } = await preview(restoring, silent, false);
   const missing = missingRoomFor(target, needed);
   if (missing > 0) throw tooLittleRoom(target, needed, missing);
@@ -145,11 +136,32 @@ async function prepare(restoring: Restoring, report: RestoreReport): Promise<Del
   return deletions;
 }
 
+/** Where parts of the medium have to be put in, each is put in once, before anything is written. */
+async function gatherPacks(restoring: Restoring): Promise<void> {
+  const { options, read, repository } = restoring;
+  const { gathering } = repository.backend;
+  if (gathering?.isNeeded !== true) return;
+  const packs = new PacksOfFiles(repository.cache, read);
+  await preview(restoring, silentReport(), true, packs);
+  await gathering.gather(packs.names, { signal: options.signal });
+}
+
+/** Of a look at the target that nobody is told of. */
+function silentReport(): RestoreReport {
+  return new RestoreReport(
+    () => undefined,
+    false,
+    undefined,
+    () => 0,
+  );
+}
+
 /** Goes through the restore without doing it; counts the bytes that it writes, unless they surely fit. */
 async function preview(
   { options, read, start, selection, target, repository, ...others }: Restoring,
   report: RestoreReport,
   comparesContent: boolean,
+  packs?: PacksOfFiles,
 ): Promise<{ readonly deletions: DeletionPlan; readonly needed: number }> {
   const room = new RoomCount(read, target, WINDOW_BYTES);
   const { sourceBytes, files } = options.snapshot.about.statistics;
@@ -179,7 +191,7 @@ async function preview(
       return true;
     },
     lendsRights: (folder, entry, seen) => metadata.lendsRights(folder, entry.name, seen, metadataOf(entry)),
-    willWrite: (entry, seen) => (isCounted ? room.add(entry, seen) : undefined),
+    willWrite: (entry, seen) => packs?.add(entry) ?? (isCounted ? room.add(entry, seen) : undefined),
     willEnter: (folder) => {
       if (isCounted) room.addLeftovers(folder);
     },

@@ -1,0 +1,19 @@
+interface Abortable {
+  readonly signal?: AbortSignal;
+}
+
+/** Of a medium in parts that people put in, each of which is to be put in once. */
+export interface Gathering {
+  /** Whether something may have to be put in for what is going to be read. */
+  readonly isNeeded: boolean;
+  /**
+   * Has what is needed put in to know where everything is: `isKnown` says whether the index names a pack. True when it came: then
+   * there is more to list and to read. Rejects as whoever asks does.
+   */
+  completeIndex(isKnown: (pack: string) => boolean, options?: Abortable): Promise<boolean>;
+  /**
+   * Has these packs put in, part by part, and keeps a copy of those that will not stay. What is not to be had is left out: reading it
+   * rejects. Rejects as whoever asks does, and with BackendError when there is no room for the copies.
+   */
+  gather(packs: Iterable<string>, options?: Abortable): Promise<void>;
+}

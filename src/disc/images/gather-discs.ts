@@ -1,0 +1,85 @@
+import type { CallOptions, Gathering, ObjectKind, ObjectReader } from '../../backends/index.js';
+import { discInWords } from './disc-in-words.js';
+import type { ReportDisc } from './disc-place.js';
+import type { DiscSpool } from './disc-spool.js';
+import type { KnownDisc } from './known-discs.js';
+
+/** Discs, and what they hold. */
+export interface DiscSupply extends Pick<ObjectReader, 'read'> {
+  /** All that are known: those of the newest labels first, by set and number. */
+  discs(): readonly KnownDisc[];
+  discsOf(kind: ObjectKind, name: string): readonly KnownDisc[];
+  /** Of all packs, at hand or not. */
+  packNames(): Iterable<string>;
+  /** Where a pack lies on each disc that has it. */
+  pathOf(pack: string): string;
+  /** Asks until the disc is there or skipped; says whether it is there. */
+  askFor(disc: KnownDisc): Promise<boolean>;
+}
+
+export interface GatheringParts {
+  readonly backend: DiscSupply;
+  readonly spool: DiscSpool;
+  /** Only one disc at a time is at this place: its packs are copied before it is asked for the next one. */
+  readonly isSingle: () => boolean;
+  readonly report: ReportDisc;
+}
+
+/** Has discs put in one after the other, in the order of their numbers, each once. */
+export function gatheringOf({ backend, spool, isSingle, report }: GatheringParts): Gathering {
+  const isAbsent = (disc: KnownDisc): boolean => disc.files.length === 0;
+
+  /** Where a pack is to be read: a disc that is at hand, or the first one that is not given up. */
+  function discFor(pack: string): KnownDisc | undefined {
+    const discs = backend.discsOf('packs', pack);
+    return discs.find((disc) => !isAbsent(disc)) ?? discs.find(({ isSkipped }) => !isSkipped);
+  }
+
+  async function keepPacks(disc: KnownDisc, packs: readonly string[], signal?: AbortSignal): Promise<void> {
+    for (const pack of packs) {
+      signal?.throwIfAborted();
+      const size = disc.files[0]?.sizes.get(backend.pathOf(pack));
+      if (size === undefined) continue;
+      const read = (offset: number, length: number) => backend.read('packs', pack, { offset, length });
+      if (await spool.add(pack, size, read, signal)) continue;
+      report({ severity: 'warning', reason: `packs/${pack} is damaged on ${discInWords(disc)}` });
+    }
+  }
+
+  return {
+    get isNeeded() {
+      return backend.discs().some(isAbsent);
+    },
+
+    async completeIndex(isKnown) {
+      const isIncomplete = [...backend.packNames()].some((pack) => !isKnown(pack));
+      // The newest labels come first, and of each set the last disc has the whole index.
+      const discs = backend.discs().filter(({ age }) => age === 0);
+      const lasts = discs.filter((disc, i) => discs[i + 1]?.set !== disc.set);
+      let came = false;
+      for (const disc of isIncomplete ? lasts.filter(isAbsent) : []) {
+        if (!disc.isSkipped && (await backend.askFor(disc))) came = true;
+      }
+      return came;
+    },
+
+    async gather(packs: Iterable<string>, { signal }: CallOptions = {}) {
+      const byDisc = new Map<KnownDisc, string[]>();
+      for (const pack of packs) {
+        const disc = discFor(pack);
+        if (disc !== undefined) byDisc.set(disc, [...(byDisc.get(disc) ?? []), pack]);
+      }
+      const absent = [...byDisc.keys()].filter(isAbsent);
+      if (absent.length === 0) return;
+      const inOrder = backend.discs().filter((disc) => byDisc.has(disc));
+      const order = [
+        ...inOrder.filter((disc) => !isAbsent(disc)),
+        ...inOrder.filter((disc) => absent.includes(disc)),
+      ];
+      for (const disc of order) {
+        const isThere = await backend.askFor(disc);
+        if (isThere && isSingle()) await keepPacks(disc, byDisc.get(disc)!, signal);
+      }
+    },
+  };
+}
