@@ -6,7 +6,8 @@ const stores = 'test/stores/**/*.test.ts';
 
 export default defineConfig({
   test: {
-    maxWorkers: 2,
+    // One more than the cores of a small machine: many tests wait for servers, silences and children that end.
+    maxWorkers: 3,
     reporters: ['default', './test/summary-reporter.ts'],
     // Processes, not threads: tests change the working directory, load native libraries and get killed.
     pool: 'forks',
