@@ -82,6 +82,8 @@ export interface Capabilities {
   readonly writable: boolean;
   /** Whether objects may be removed: where they may not, sessions leave their heartbeats to the next prune. */
   readonly removable: boolean;
+  /** False where what is removed takes as much room as before: it is only hidden. Absent: true. */
+  readonly frees?: boolean;
 }
 
 /** What reads asks for only this. */

@@ -255,6 +255,11 @@ export const CATALOG: readonly CatalogEntry[] = [
         summary: 'say that a disc is lost or broken: it counts no longer',
         load: async () => (await import('./commands/disc-retire.js')).discRetire,
       },
+      {
+        name: 'consolidate',
+        summary: 'put what is still needed of a repository on discs on new ones',
+        load: async () => (await import('./commands/disc-consolidate.js')).discConsolidate,
+      },
     ],
   },
   {

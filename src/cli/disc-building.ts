@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import type { BuildOptions, BuildReport, BuiltDisc } from '../disc/index.js';
 import { byWhom } from './by-whom.js';
 import type { CommandContext } from './command.js';
-import { READER } from './disc-flags.js';
+import { READER } from './reader-file.js';
 import { sizeText } from './sizes.js';
 
 /** How images of discs are made, and what is said of it; the same for `disc build` and `disc rebuild`. */

@@ -16,6 +16,7 @@ import { listSnapshots, type Snapshot } from '../snapshot/index.js';
 import type { CommandContext } from './command.js';
 import { percentage } from './parse-number.js';
 import { gatheredWords } from './parse-text.js';
+import { READER } from './reader-file.js';
 import { parseSize } from './sizes.js';
 import { chosenSnapshots } from './snapshot-choice.js';
 
@@ -123,6 +124,3 @@ export function checkMaxNew(newBytes: number, { maxNew }: SetFlags): void {
     hint: 'See what has changed (cbr diff, cbr stats), or allow more.',
   });
 }
-
-/** The program that goes on every disc; beside what this was built into. */
-export const READER = join(import.meta.dirname, '..', 'restore', 'cbr-restore.mjs');

@@ -2,12 +2,15 @@ import type { DiscMedium } from '../backends/index.js';
 import type { DiscMediumOptions } from '../disc/index.js';
 import { askForDisc } from './ask-for-disc.js';
 import type { CommandContext } from './command.js';
+import { READER } from './reader-file.js';
 
 /** Opens repositories on discs for a command: asks for discs on the terminal, and says what is wrong with those that are there. */
 export function discMediumOf(context: Pick<CommandContext, 'output' | 'signal'>): DiscMedium {
   const { output } = context;
   const options: DiscMediumOptions = {
     ask: askForDisc(context),
+    readerFile: READER,
+    signal: context.signal,
     report: (problem) => output.problem({ about: 'repository', ...problem }),
   };
   // Loaded only when it is used: start-up time is a feature.

@@ -63,6 +63,9 @@ export function parseUnused(text: string): UnusedLimit {
   }
 }
 
+const ON_DISCS =
+  'Nothing was changed: what is on discs stays there. "cbr disc consolidate" puts what is still needed on new ones.';
+
 /** Prunes, and says what was done. Exit code 0 also when something had to be left to the next prune. */
 export async function runPrune(
   { options, output, signal }: CommandContext,
@@ -71,11 +74,13 @@ export async function runPrune(
   /** Of a dry run: snapshots that would be forgotten before. */
   without: ReadonlySet<SessionId> = new Set(),
 ): Promise<Outcome> {
+  // What is on discs stays there, whatever is removed: it can only be told.
+  const isOnDiscs = repository.backend.capabilities.frees === false;
   const request: Parameters<typeof pruneRepository>[1] = {
     maxUnused,
     ...(maxRepack === undefined ? {} : { maxRepackBytes: maxRepack }),
     wait,
-    dryRun,
+    dryRun: dryRun || isOnDiscs,
     without,
     acceptVanished,
     signal,
@@ -94,6 +99,7 @@ export async function runPrune(
   };
   const summary = await pruneRepository(repository, request, options.threads);
   for (const line of summaryLines(summary, repository.waitingMs)) output.line(line);
+  if (isOnDiscs) output.line(ON_DISCS);
   for (const session of summary.pending) {
     output.problem({
       severity: 'note',

@@ -1,8 +1,8 @@
 export { type BurnRequest, burnImage, ejectDisc } from './burn/burn-image.js';
+export { type DiscMediumOptions, discMedium } from './disc-medium.js';
 export { FITS, type Fit, type FitItem, type FittedDisc, fitOnDiscs } from './fit.js';
 export type { AskForDisc } from './images/disc-backend.js';
 export type { NamedDisc } from './images/disc-in-words.js';
-export { type DiscMediumOptions, discMedium } from './images/disc-medium.js';
 export type { DiscProblem, ReportDisc } from './images/disc-place.js';
 export type { IsoExtent, IsoFile, IsoNaming, IsoSession, IsoVolume } from './iso/iso-volume.js';
 export { type ReadIsoOptions, readIso, readIsoFile, shortBy } from './iso/read-iso.js';
@@ -54,4 +54,5 @@ export { type NeededPack, type NeededPacks, neededPacks } from './set/needed-pac
 export { planSet, type SetPlan, type SetRequest } from './set/plan-set.js';
 export { type ChosenDisc, discName, selectDisc } from './set/select-disc.js';
 export { checkSetName } from './set/set-name.js';
+export { type Consolidated, consolidate } from './staged/consolidate.js';
 export { type DamagedFile, type DiscVerdict, verifyDisc } from './verify-disc.js';

@@ -91,10 +91,16 @@ test('what is new goes on further discs, and with --max-new only so much', async
   expect(summary.newBytes).toBeLessThan(3_300_000);
   const further = (await build(...MEDIA, '--content', 'new')).summary.discs as { number: number }[];
   expect(further.map(({ number }) => number)).toEqual([before.length + 1]);
+  // A snapshot without new content has a record and trees that are on no disc.
+  rmSync(join(its.source, 'folder 2'), { recursive: true });
+  await its.run(['snapshot', its.source]);
+  const empty = (await build(...MEDIA, '--content', 'new')).summary.discs as { number: number }[];
+  expect(empty.map(({ number }) => number)).toEqual([before.length + 2]);
+  expect((await build(...MEDIA, '--content', 'new')).summary.discs).toEqual([]);
   // The label of the last one knows all of them.
   const folder = extracted(images().at(-1)!, join(its.root, 'last'));
   const label = JSON.parse(readFileSync(join(folder, 'disc.json'), 'utf8')) as { discs: unknown[] };
-  expect(label.discs).toHaveLength(before.length + 1);
+  expect(label.discs).toHaveLength(before.length + 2);
 });
 
 test('a build that is killed at disc 3 leaves 1 and 2 whole, and goes on at 3', async () => {

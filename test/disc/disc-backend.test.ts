@@ -31,7 +31,12 @@ async function open(
   ask: AskForDisc = async () => 'skip',
   said: DiscProblem[] = [],
 ): Promise<Backend> {
-  const discs = discMedium({ ask, report: (problem) => said.push(problem) });
+  const discs = discMedium({
+    ask,
+    report: (problem) => said.push(problem),
+    readerFile: 'none: nothing is written',
+    signal: new AbortController().signal,
+  });
   return openBackend(parseLocation(`disc:${place}`), { stagingFolder: join(scratch, 'staging'), discs });
 }
 

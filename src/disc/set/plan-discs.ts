@@ -36,6 +36,8 @@ export interface PlannedDisc extends DiscDraft {
 export interface PlanRequest {
   /** What goes on one of the discs each, in the order in which it should. */
   readonly data: readonly GroupedPack[];
+  /** A disc is made even for no packs: something else has to get on one. */
+  readonly needsDisc: boolean;
   /** What goes on every disc as far as it fits, and all of it on the last. */
   readonly tree: readonly PlanPack[];
   /** Bytes of an image. */
@@ -55,11 +57,11 @@ const MOST_ATTEMPTS = 6;
 /**
  * Divides packs among as few discs as the fit needs. Each disc takes the packs of the first snapshot that has some left, then those of the
  * next, so that what is needed together stays together. No image is larger than `capacity`, and on all but the last one no pack that is
- * left would have fitted. No disc at all for no packs. Rejects with `usage` when something does not fit on a disc at all.
+ * left would have fitted. No disc at all for no packs, unless one is needed. Rejects with `usage` when something does not fit on a disc at all.
  */
 export async function planDiscs(request: PlanRequest): Promise<PlannedDisc[]> {
   const discs: PlannedDisc[] = [];
-  if (request.data.length === 0) return discs;
+  if (request.data.length === 0 && !request.needsDisc) return discs;
   for (let left = request.data; ; ) {
     const last = await lastDisc(left, request);
     if (last !== undefined) return [...discs, last];

@@ -10,8 +10,9 @@ import type {
 import type { Snapshot } from '../../snapshot/index.js';
 import type { Fit } from '../fit.js';
 import { freeBytes, type Medium, SECTOR_BYTES } from '../media.js';
-import { choosePacks } from './choose-packs.js';
+import { buildsOfSet, choosePacks } from './choose-packs.js';
 import { layoutOf } from './disc-layout.js';
+import { discWithTrees } from './discs-for-restore.js';
 import { measuring } from './measure.js';
 import { type PlannedDisc, planDiscs } from './plan-discs.js';
 import { gatherSetFacts, groupedPack, planPack, type SetFacts } from './set-facts.js';
@@ -77,6 +78,8 @@ export async function planSet(
   try {
     const discs = await planDiscs({
       data: chosen.map(groupedPack),
+      // A snapshot that changed nothing but names has no new data, and a record and trees.
+      needsDisc: snapshots.some(({ id }) => discWithTrees(buildsOfSet(catalog, set), id) === undefined),
       tree: facts.needed.tree.map(planPack),
       capacity,
       fit,

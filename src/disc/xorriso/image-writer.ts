@@ -36,7 +36,7 @@ export async function imageSectors(
 ): Promise<number> {
   const what = `cannot tell the size of ${image}`;
   const said = await withCommands(files, options, (commands) =>
-    runXorriso([...openingOf(image, options), ...commands, '-print_size', '-rollback_end'], {
+    runXorriso([...openingOf(image, options, ['-outdev']), ...commands, '-print_size', '-rollback_end'], {
       what,
       signal: options.signal,
     }),
@@ -59,13 +59,7 @@ export async function writeImage(
   // Into a file that is there it would append a session.
   await rm(image, { force: true });
   try {
-    await withCommands(files, options, (commands) =>
-      runXorriso([...openingOf(image, options), ...commands, '-commit', '-end'], {
-        what: `cannot write ${image}`,
-        signal: options.signal,
-        ...(options.onProgress === undefined ? {} : { onLine: progressLines(options.onProgress) }),
-      }),
-    );
+    await commit(files, image, ['-outdev'], options);
     const { size } = await stat(image);
     if (size % SECTOR_BYTES !== 0) throw new BackendError(`${image} is no whole number of sectors`, false);
   } catch (error) {
@@ -74,11 +68,82 @@ export async function writeImage(
   }
 }
 
-function openingOf(image: string, { volumeId }: ImageOptions): string[] {
+/** What one more session of an image changes. */
+export interface SessionChange {
+  /** New files, and those that take the place of others. */
+  readonly files: readonly MappedFile[];
+  /** Paths that the session does not show any more. */
+  readonly removed: readonly string[];
+}
+
+/** The sector at which one more session of an image would begin, and at which the image would end with it. Nothing is written. */
+export async function sessionSectors(
+  change: SessionChange,
+  image: string,
+  options: ImageOptions,
+): Promise<{ readonly start: number; readonly end: number }> {
+  const what = `cannot tell the size of a session of ${image}`;
+  const said = await withCommands(change.files, options, (commands) =>
+    runXorriso(
+      [
+        ...openingOf(image, options, ['-dev']),
+        '-toc',
+        ...removing(change),
+        ...commands,
+        '-print_size',
+        '-rollback_end',
+      ],
+      { what, signal: options.signal },
+    ),
+  );
+  const start = /^Media nwa +: +([0-9]+)s/m.exec(said)?.[1];
+  const sectors = /^Image size +: +([0-9]+)s/m.exec(said)?.[1];
+  if (start === undefined || sectors === undefined)
+    throw new BackendError(`${what}: xorriso did not tell it`, false);
+  return { start: Number(start), end: Number(start) + Number(sectors) };
+}
+
+/**
+ * Appends a session to an image that is there. Earlier sessions stay as they are: the descriptors that make the new one visible
+ * are written last. Rejects as `runXorriso`.
+ */
+export async function appendSession(
+  change: SessionChange,
+  image: string,
+  options: ImageOptions,
+): Promise<void> {
+  await commit(change.files, image, ['-dev'], options, removing(change));
+}
+
+function removing({ removed }: SessionChange): string[] {
+  return removed.length === 0 ? [] : ['-rm', ...removed.map((path) => `/${path}`), '--'];
+}
+
+async function commit(
+  files: readonly MappedFile[],
+  image: string,
+  device: Device,
+  options: ImageOptions,
+  before: readonly string[] = [],
+): Promise<void> {
+  const { onProgress, signal } = options;
+  await withCommands(files, options, (commands) =>
+    runXorriso([...openingOf(image, options, device), ...before, ...commands, '-commit', '-end'], {
+      what: `cannot write ${image}`,
+      signal,
+      ...(onProgress === undefined ? {} : { onLine: progressLines(onProgress) }),
+    }),
+  );
+}
+
+/** `-outdev` takes what is there for blank or refuses it, `-dev` reads it first. */
+type Device = readonly ['-outdev' | '-dev'];
+
+function openingOf(image: string, { volumeId }: ImageOptions, [device]: Device): string[] {
   return [
     ...['-md5', 'on', '-joliet', 'on', '-rockridge', 'on', '-pathspecs', 'off', '-hardlinks', 'off'],
     ...['-acl', 'off', '-xattr', 'off', '-report_about', 'UPDATE'],
-    ...['-outdev', `stdio:${resolve(image)}`, '-volid', volumeId],
+    ...[device, `stdio:${resolve(image)}`, '-volid', volumeId],
   ];
 }
 

@@ -34,6 +34,8 @@ export interface CheckedRecords {
   readonly damagedLeases: readonly string[];
   /** Snapshots that are damaged or vanished as a whole. */
   readonly lostSnapshots: ReadonlySet<SessionId>;
+  /** Those of them of which only this witness tells. */
+  readonly vanished: ReadonlyMap<SessionId, SessionId>;
 }
 
 /** A record may be damaged although the cache remembers it whole. */
@@ -51,12 +53,13 @@ export async function checkRecords(its: CheckContext): Promise<CheckedRecords> {
   const lost = new Set<SessionId>();
   const snapshots = checkSnapshots(its, view, lost);
   const forgotten = await readForgotten(its, view);
-  findVanished(its, view, forgotten, lost);
+  const vanished = findVanished(view, forgotten);
+  for (const id of vanished.keys()) lost.add(id);
   const damagedLeases = checkLeases(its, view);
   await checkNotes(its);
   await checkNumbered(its, 'policies', policiesRecord);
   await checkNumbered(its, 'catalog', catalogRecord);
-  return { view, snapshots, forgotten, damagedLeases, lostSnapshots: lost };
+  return { view, snapshots, forgotten, damagedLeases, lostSnapshots: lost, vanished };
 }
 
 /** Reads an object and looks at it; damage becomes a finding. Undefined then, and when it is gone since it was listed. */
@@ -134,26 +137,28 @@ async function readForgotten(
   return outcomes;
 }
 
-/** A snapshot that a later one saw exists still, or a forgotten record says where it went. */
+/** Snapshots that a later one saw and that are neither there nor forgotten, with one that saw them. */
 function findVanished(
-  its: CheckContext,
   view: RepositoryView,
   forgotten: ReadonlyMap<SessionId, OutcomeRecord>,
-  lost: Set<SessionId>,
-): void {
+): Map<SessionId, SessionId> {
+  const vanished = new Map<SessionId, SessionId>();
   for (const [witness, outcome] of [...view.outcomes, ...forgotten]) {
     if (outcome instanceof CbrError) continue;
     for (const seen of outcome.seen) {
       const id = toHex(seen) as SessionId;
-      if (view.outcomes.has(id) || view.forgotten.has(id)) continue;
-      const object = objectPath('snapshots', id);
-      its.findings.addMissing(
-        object,
-        `vanished without being forgotten: snapshot ${witness.slice(0, 8)} saw it`,
-      );
-      its.findings.affect(object, `${id.slice(0, 8)}:/`);
-      lost.add(id);
+      if (!view.outcomes.has(id) && !view.forgotten.has(id) && !vanished.has(id)) vanished.set(id, witness);
     }
+  }
+  return vanished;
+}
+
+/** Reports them. Discs have the records of some snapshots alone: there is nothing to report of those. */
+export function tellVanished({ findings }: CheckContext, { vanished }: CheckedRecords): void {
+  for (const [id, witness] of vanished) {
+    const object = objectPath('snapshots', id);
+    findings.addMissing(object, `vanished without being forgotten: snapshot ${witness.slice(0, 8)} saw it`);
+    findings.affect(object, `${id.slice(0, 8)}:/`);
   }
 }
 

@@ -8,7 +8,7 @@ import type { CheckContext } from './check-context.js';
 import type { CheckOptions, CheckReport } from './check-options.js';
 import { PackCheck, PackChoice, startPackWorkers } from './check-packs.js';
 import { CheckProgress } from './check-progress.js';
-import { type CheckedRecords, checkRecords } from './check-records.js';
+import { type CheckedRecords, checkRecords, tellVanished } from './check-records.js';
 import { compareCache } from './compare-cache.js';
 import { refusedAsDamaged, stopIfAborted } from './damage.js';
 import { Findings } from './findings.js';
@@ -77,6 +77,7 @@ async function lookOnce(
   stopIfAborted(signal);
   const records = await checkRecords(its);
   const read = await readIndex(its, records);
+  if (!read.isOfDiscs) tellVanished(its, records);
   const packs = new PackCheck(its, read.index, choice, pool, threads);
   let healed: string | undefined;
   const structure = async (): Promise<void> => {

@@ -40,6 +40,8 @@ export interface ReadIndex {
   readonly listed: ReadonlyMap<string, number>;
   /** Objects with names that cbr does not give. */
   readonly strangers: readonly string[];
+  /** Segments are there that were written for discs, in place of others (docs/format.md, "Discs"). */
+  readonly isOfDiscs: boolean;
 }
 
 /** Segments read at the same time: each may take 10 MB in memory. */
@@ -72,7 +74,6 @@ interface Building extends ReadIndex {
   readonly open: Map<SessionId, ObjectDigest[]>;
   readonly listed: Map<string, number>;
   readonly strangers: string[];
-  /** Segments are there that were written for discs, in place of others (docs/format.md, "Discs"). */
   isOfDiscs: boolean;
 }
 

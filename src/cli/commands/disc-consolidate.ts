@@ -1,0 +1,61 @@
+import type { Command } from 'commander';
+import { createBackend, parseLocation } from '../../backends/index.js';
+import { CbrError } from '../../core/index.js';
+import { consolidate } from '../../disc/index.js';
+import { listSnapshots } from '../../snapshot/index.js';
+import type { CommandContext, CommandModule, Outcome } from '../command.js';
+import { EXIT } from '../exit-codes.js';
+import { objectProgress } from '../object-progress.js';
+import { openOptions, withReadOnly } from '../repository.js';
+import { countOf, sizeText } from '../sizes.js';
+
+const HELP = `
+What is on a disc stays there, also when its snapshots are forgotten. This puts what the snapshots that are left need on new discs: a
+repository with the same passwords and the same snapshots, to which further ones can be added. Packs are copied as they are; those that no
+snapshot needs are left out. The old discs are not touched; when the new ones are good they are no longer needed.
+
+Example:
+  $ cbr disc consolidate -r disc:/srv/discs --to 'disc:/srv/discs-2027?media=dvd+r'`;
+
+export const discConsolidate: CommandModule = {
+  configure(command: Command): void {
+    command
+      .requiredOption('--to <location>', 'where the new images are to be: disc:FOLDER?media=MEDIUM')
+      .addHelpText('after', HELP);
+  },
+
+  run(context: CommandContext, command: Command): Promise<Outcome> {
+    const { to } = command.opts<{ readonly to: string }>();
+    const location = parseLocation(to);
+    if (location.kind !== 'disc') {
+      throw new CbrError('usage', `${JSON.stringify(to)} does not name discs`, {
+        hint: 'Write disc:FOLDER?media=dvd+r. To copy to other places: cbr copy, cbr mirror.',
+      });
+    }
+    return withReadOnly(context, async (repository) => {
+      const { output, signal } = context;
+      const { snapshots, damaged } = await listSnapshots(repository);
+      if (damaged[0] !== undefined) throw damaged[0].error;
+      if (snapshots.length === 0) throw new CbrError('not-found', 'there is no snapshot');
+      const oldestFirst = [...snapshots].sort((a, b) => a.about.seconds - b.about.seconds);
+      const { medium, cacheRoot, now } = openOptions(context, 'open');
+      const target = await createBackend(location, { ...medium, stagingFolder: cacheRoot, now });
+      const done = await consolidate(
+        repository,
+        oldestFirst,
+        target,
+        signal,
+        objectProgress(output, 'mirror'),
+      ).catch(async (error: unknown) => {
+        // Nothing was committed, so that nothing is appended.
+        await target.close();
+        throw error;
+      });
+      await target.close();
+      output.line(
+        `${countOf(done.snapshots, 'snapshot')} with ${countOf(done.packs, 'pack')}, ${sizeText(done.bytes)}, are at ${location.text}.`,
+      );
+      return { exitCode: EXIT.done, summary: { target: location.text, ...done } };
+    });
+  },
+};

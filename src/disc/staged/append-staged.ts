@@ -1,0 +1,195 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Backend, type ObjectKind, objectPath } from '../../backends/index.js';
+import { BackendError, CbrError } from '../../core/index.js';
+import { readConfigs } from '../../repo/index.js';
+import { fillDisc } from '../fit.js';
+import { freeBytes, SECTOR_BYTES } from '../media.js';
+import { inSectors } from '../set/disc-file.js';
+import { currentImage, freshImage } from './current-image.js';
+import { ImageSession, type SessionFacts, type StagedObject } from './image-session.js';
+import { type ImageView, leaveMark } from './image-view.js';
+import { LEAVE_STAGING } from './staged-backend.js';
+import { type StagedSettings, stagingFolderOf } from './staged-settings.js';
+
+/** Appends what is staged to the images: as one session or, where an image is full, as one on each. */
+
+/** What stands on images; sessions, leases and marks never do. */
+const RECORDS: readonly ObjectKind[] = [
+  ...(['config', 'keys', 'index', 'snapshots'] as const),
+  ...(['forgotten', 'notes', 'policies', 'catalog'] as const),
+];
+/** On each image, so that it can be opened by itself. */
+const ON_EACH: readonly ObjectKind[] = ['config', 'keys'];
+/** A disc is measured so often until it is full. */
+const MOST_ATTEMPTS = 6;
+
+export interface AppendRequest {
+  readonly folder: string;
+  readonly settings: StagedSettings;
+  /** In a folder of this machine. */
+  readonly staged: Backend;
+  /** Names of what is on images and was removed. */
+  readonly hidden: Backend;
+  readonly view: ImageView;
+  /** The program that restores. */
+  readonly readerFile: string;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Appends all that is staged and not on an image, packs first. What leaves staging is removed there when the image is durable, and not
+ * before. Rejects as xorriso does, and with `limit` when a pack does not fit on a disc; what is not on an image stays staged then.
+ */
+export async function appendStaged(request: AppendRequest): Promise<void> {
+  const { folder, settings, staged, readerFile, now, signal } = request;
+  const workFolder = join(stagingFolderOf(folder), 'work');
+  await rm(workFolder, { recursive: true, force: true });
+  await mkdir(workFolder, { recursive: true });
+  try {
+    const repository = Buffer.from((await readConfigs(staged))[0].config.repository).toString('hex');
+    const onEach: StagedObject[] = [];
+    for (const kind of ON_EACH) onEach.push(...(await objectsOf(staged, kind)));
+    const facts: SessionFacts = {
+      label: {
+        repository,
+        set: settings.set,
+        medium: settings.medium.name,
+        created: new Date(now()).toISOString(),
+      },
+      onEach,
+      hidden: await hiddenPaths(request.hidden),
+      readerFile,
+      workFolder,
+      time: Math.floor(now() / 1000),
+      signal,
+    };
+    await fillImages(request, facts);
+  } finally {
+    await rm(workFolder, { recursive: true, force: true });
+  }
+}
+
+async function fillImages(request: AppendRequest, facts: SessionFacts): Promise<void> {
+  const { folder, settings } = request;
+  const { set, medium, cushion } = settings;
+  const capacity = Math.floor(freeBytes(medium, undefined, cushion) / SECTOR_BYTES) * SECTOR_BYTES;
+  const records = await notOnImages(request, RECORDS);
+  let packs = await notOnImages(request, ['packs']);
+  let image = await currentImage(folder, set, facts.label.repository);
+  while (packs.length > 0 || records.length > 0) {
+    const session = new ImageSession(image, facts);
+    if ((await session.bytesWith(packs, records)) <= capacity) {
+      await session.write(packs, records);
+      return settle(request, [...packs, ...records]);
+    }
+    const some = await thatFit(session, packs, capacity);
+    if (some.length > 0) {
+      await session.write(some, []);
+      await settle(request, some);
+      const taken = new Set(some);
+      packs = packs.filter((pack) => !taken.has(pack));
+    } else if (image.isNew) {
+      throw new CbrError('limit', `not even one pack fits on a disc of ${medium.name}`, {
+        hint: 'It stays in the staging folder. Copy the repository to one for larger media: cbr copy.',
+      });
+    }
+    image = freshImage(folder, set, session.discsWith(some));
+  }
+}
+
+/** As many packs as fit on what is left of the image, the oldest first. */
+async function thatFit(
+  session: ImageSession,
+  packs: readonly StagedObject[],
+  capacity: number,
+): Promise<readonly StagedObject[]> {
+  const items = packs.map((pack) => ({
+    name: pack.to,
+    size: inSectors(pack.size) + 2 * SECTOR_BYTES + pack.to.length,
+    pack,
+  }));
+  let free = capacity - (await session.bytesWith([], []));
+  for (let attempt = 0; attempt < MOST_ATTEMPTS && free > 0; attempt++) {
+    const some = fillDisc(items, free, 'first').items.map(({ pack }) => pack);
+    if (some.length === 0) break;
+    const bytes = await session.bytesWith(some, []);
+    if (bytes <= capacity) return some;
+    free -= bytes - capacity;
+  }
+  return [];
+}
+
+/** Says that the images have changed, and then removes what they hold now. */
+async function settle({ folder, staged }: AppendRequest, objects: readonly StagedObject[]): Promise<void> {
+  await leaveMark(folder, randomBytes(8).toString('hex'));
+  for (const { kind, name } of objects.map(({ to }) => objectOf(to))) {
+    if (LEAVE_STAGING.includes(kind)) await staged.remove(kind, name);
+  }
+}
+
+async function notOnImages(
+  { staged, view }: AppendRequest,
+  kinds: readonly ObjectKind[],
+): Promise<StagedObject[]> {
+  const { images } = await view.current();
+  const found: StagedObject[] = [];
+  for (const kind of kinds) {
+    const there = new Set<string>();
+    if (images !== undefined) for await (const { name } of images.list(kind)) there.add(name);
+    for (const object of await objectsOf(staged, kind)) {
+      const { name } = objectOf(object.to);
+      if (!there.has(name)) found.push(object);
+      else if (LEAVE_STAGING.includes(kind)) {
+        // A run was ended before it could remove it.
+        if (await isProven(images!, kind, name)) await staged.remove(kind, name);
+        else found.push(object);
+      }
+    }
+  }
+  return found;
+}
+
+/** Whether an image has the bytes of which the name is the digest. */
+async function isProven(images: Backend, kind: ObjectKind, name: string): Promise<boolean> {
+  try {
+    return (
+      createHash('sha256')
+        .update(await images.read(kind, name))
+        .digest('hex') === name
+    );
+  } catch (error) {
+    if (error instanceof BackendError) throw error;
+    return false;
+  }
+}
+
+async function objectsOf(staged: Backend, kind: ObjectKind): Promise<StagedObject[]> {
+  const found: StagedObject[] = [];
+  for await (const { name, size } of staged.list(kind)) {
+    const to = objectPath(kind, name);
+    found.push({
+      to,
+      from: join(staged.folder!, to),
+      size,
+      ...(LEAVE_STAGING.includes(kind) ? { sha256: name } : {}),
+    });
+  }
+  return found;
+}
+
+async function hiddenPaths(hidden: Backend): Promise<ReadonlySet<string>> {
+  const paths = new Set<string>();
+  for (const kind of ['packs', ...RECORDS] as const) {
+    for await (const { name } of hidden.list(kind)) paths.add(objectPath(kind, name));
+  }
+  return paths;
+}
+
+function objectOf(path: string): { readonly kind: ObjectKind; readonly name: string } {
+  const [kind, ...rest] = path.split('/') as [ObjectKind, ...string[]];
+  return { kind, name: (kind === 'packs' ? rest.slice(1) : rest).join('/') };
+}

@@ -1,0 +1,82 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { CbrError, errnoOf } from '../../core/index.js';
+import type { DiscBackend } from '../images/disc-backend.js';
+import { type OpenDiscsRequest, openDiscs } from '../images/open-discs.js';
+import { stagingFolderOf } from './staged-settings.js';
+
+export interface ImagesNow {
+  /** Undefined as long as there are none. */
+  readonly images: DiscBackend | undefined;
+  readonly mark: string;
+}
+
+/**
+ * The images of a folder, as they were after the last session that was appended. Each one that appends leaves a mark before it removes
+ * what was staged: who sees the same mark before and after looking at what is staged has missed nothing.
+ */
+export class ImageView {
+  private backend: DiscBackend | undefined;
+  private mark: string | undefined;
+  /** Two that look at the same time must not both open what has changed. */
+  private turn: Promise<unknown> = Promise.resolve();
+
+  constructor(private readonly request: OpenDiscsRequest) {}
+
+  /** The images as they are now, and the mark that they have. */
+  current(): Promise<ImagesNow> {
+    const result = this.turn.then(() => this.look());
+    this.turn = result.catch(() => undefined);
+    return result;
+  }
+
+  private async look(): Promise<ImagesNow> {
+    const mark = await readMark(this.request.path);
+    if (mark !== this.mark) {
+      await this.release();
+      this.backend = await this.open();
+      this.mark = mark;
+    }
+    return { images: this.backend, mark };
+  }
+
+  private async open(): Promise<DiscBackend | undefined> {
+    try {
+      return await openDiscs(this.request);
+    } catch (error) {
+      if (error instanceof CbrError && error.code === 'no-repository') return undefined;
+      throw error;
+    }
+  }
+
+  /** Waits for those that look. */
+  async close(): Promise<void> {
+    await this.turn;
+    await this.release();
+  }
+
+  private async release(): Promise<void> {
+    const open = this.backend;
+    this.backend = undefined;
+    this.mark = undefined;
+    await open?.close();
+  }
+}
+
+function markFile(folder: string): string {
+  return join(stagingFolderOf(folder), 'appended');
+}
+
+async function readMark(folder: string): Promise<string> {
+  try {
+    return await readFile(markFile(folder), 'utf8');
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return '';
+    throw error;
+  }
+}
+
+/** `number` is another one each time. */
+export async function leaveMark(folder: string, number: string): Promise<void> {
+  await writeFile(markFile(folder), number, { flush: true });
+}

@@ -1,0 +1,122 @@
+import { mkdtempSync, readdirSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { type Backend, createBackend, openBackend, parseLocation } from '../../dist/backends/index.js';
+import { CbrError } from '../../dist/core/index.js';
+import { discMedium } from '../../dist/disc/index.js';
+import { withAppendLock } from '../../dist/disc/staged/append-lock.js';
+import { conformance } from '../backends/conformance.js';
+import { rejection } from '../backends/scratch.js';
+
+/** The medium of a repository that lives on images, as long as nothing was appended: what is on images the program's tests judge. */
+
+const READER = join(import.meta.dirname, '../../dist/restore/cbr-restore.mjs');
+
+function options(said: string[] = []) {
+  const discs = discMedium({
+    ask: async () => 'skip',
+    report: ({ reason }) => said.push(reason),
+    readerFile: READER,
+    signal: new AbortController().signal,
+  });
+  return { stagingFolder: tmpdir(), discs, now: () => 1_764_547_200_000 };
+}
+
+conformance('staged for images', async (folder) => {
+  const made = await createBackend(parseLocation(`disc:${folder}/discs?media=200MiB`), options());
+  return unappended(made);
+});
+
+/** The suite writes what is no record of a snapshot, under the names of some: there is nothing to append. */
+function unappended(backend: Backend): Backend {
+  return Object.assign(backend, { hasCommitted: false, append: async () => undefined });
+}
+
+function folder(): string {
+  const made = realpathSync(mkdtempSync(join(tmpdir(), 'cbr-staged-')));
+  onTestFinished(() => rmSync(made, { recursive: true, force: true }));
+  return made;
+}
+
+async function refused(location: string, action: 'create' | 'open'): Promise<CbrError> {
+  const how = action === 'create' ? createBackend : openBackend;
+  const error = await rejection(how(parseLocation(location), options()));
+  expect(error).toBeInstanceOf(CbrError);
+  return error as CbrError;
+}
+
+describe('locations', () => {
+  test('what was made is opened without options, and with the same ones', async () => {
+    const place = join(folder(), 'discs');
+    const made = await createBackend(parseLocation(`disc:${place}?media=dvd+r&cushion=2`), options());
+    await made.close();
+    for (const query of ['', '?media=dvd+r', '?cushion=2&media=dvd+r']) {
+      const opened = await openBackend(parseLocation(`disc:${place}${query}`), options());
+      expect(opened.capabilities).toMatchObject({ writable: true, frees: false });
+      await opened.close();
+    }
+    for (const query of ['?media=dvd-r', '?cushion=3', '?set=other', '?colour=red']) {
+      expect(await refused(`disc:${place}${query}`, 'open')).toMatchObject({ code: 'usage' });
+    }
+    expect(await refused(`disc:${place}?media=dvd+r`, 'create')).toMatchObject({ code: 'repository-exists' });
+  });
+
+  test('what cannot be made is refused, and nothing is made', async () => {
+    const root = folder();
+    for (const query of [
+      '',
+      '?media=vinyl',
+      '?media=dvd+r&cushion=100',
+      '?media=dvd+r&set=a/b',
+      '?medium=dvd+r',
+    ]) {
+      expect(await refused(`disc:${root}/new${query}`, 'create'), query).toMatchObject({ code: 'usage' });
+    }
+    expect(readdirSync(root)).toEqual([]);
+    writeFileSync(join(root, 'letter'), 'dear');
+    expect(await refused(`disc:${root}?media=dvd+r`, 'create')).toMatchObject({ code: 'not-a-repository' });
+    expect(readdirSync(root)).toEqual(['letter']);
+  });
+
+  test('settings that cannot be understood are not guessed', async () => {
+    const place = join(folder(), 'discs');
+    await (await createBackend(parseLocation(`disc:${place}?media=dvd+r`), options())).close();
+    const file = join(place, 'staging/settings.json');
+    for (const text of ['', '{}', '{"version":2,"media":"dvd+r","cushion":0,"set":"a"}', '[]']) {
+      writeFileSync(file, text);
+      const error = await refused(`disc:${place}`, 'open');
+      expect(error).toMatchObject({ code: 'format' });
+      expect(error.message).toContain('settings.json');
+    }
+  });
+});
+
+describe('one process at a time appends', () => {
+  test('the second waits until the first is done', async () => {
+    const place = join(folder(), 'discs');
+    await (await createBackend(parseLocation(`disc:${place}?media=dvd+r`), options())).close();
+    const order: string[] = [];
+    await Promise.all(
+      ['a', 'b'].map((name) =>
+        withAppendLock(place, async () => {
+          order.push(name);
+          await new Promise((resolve) => setTimeout(resolve, 300));
+          order.push(name);
+        }),
+      ),
+    );
+    expect(order[0]).toBe(order[1]);
+    expect(order[2]).toBe(order[3]);
+    expect(order[0]).not.toBe(order[2]);
+  });
+
+  test('a process that has died holds nobody up', async () => {
+    const place = join(folder(), 'discs');
+    await (await createBackend(parseLocation(`disc:${place}?media=dvd+r`), options())).close();
+    const lock = join(place, 'staging/appending');
+    writeFileSync(lock, '999999999');
+    expect(await withAppendLock(place, async () => statSync(lock).isFile())).toBe(true);
+    expect(readdirSync(join(place, 'staging'))).not.toContain('appending');
+  });
+});
