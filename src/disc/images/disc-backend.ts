@@ -39,8 +39,8 @@ export interface DiscBackendParts {
 export class DiscBackend implements Backend {
   readonly location: string;
   readonly concurrency = CONCURRENCY;
-  /** Each place on a disc is far from the next one. */
-  readonly isRemote = true;
+  /** In a drive each place is far from the next one, and a disc that is taken out is far away. Images lie on a disk. */
+  readonly isRemote: boolean;
   readonly capabilities = Object.freeze({ createOnly: true, writable: false, removable: false });
   readonly gathering: Gathering;
   /** One disc is asked for at a time, and nobody reads meanwhile. */
@@ -48,6 +48,7 @@ export class DiscBackend implements Backend {
 
   constructor(private readonly parts: DiscBackendParts) {
     this.location = parts.location;
+    this.isRemote = parts.place.isSingle || parts.place.hasDrive;
     const { place, report, spool } = parts;
     this.gathering = gatheringOf({ backend: this, spool, isSingle: () => place.isSingle, report });
   }

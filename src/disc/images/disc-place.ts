@@ -35,6 +35,10 @@ export class DiscPlace {
     return this.isDisc;
   }
 
+  get hasDrive(): boolean {
+    return this.opened.some(({ files }) => files.isDrive);
+  }
+
   /** What is at hand, in words. */
   get contents(): string {
     const names = this.opened.map(({ label }) => discInWords(label));
