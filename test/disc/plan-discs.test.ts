@@ -55,7 +55,7 @@ async function plan(data: readonly GroupedPack[], { capacity, fit = 'best', tree
     measurings++;
     return measured(files, entryBytes);
   };
-  const discs = await planDiscs({ data, tree, capacity, fit, filesOf, measure });
+  const discs = await planDiscs({ data, needsDisc: false, tree, capacity, fit, filesOf, measure });
   return { discs, filesOf, measurings };
 }
 
