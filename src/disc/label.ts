@@ -112,7 +112,8 @@ function listOf(value: unknown, where: string): readonly unknown[] {
 }
 
 function textOf(value: unknown, where: string): string {
-  if (typeof value === 'string' && value.length <= MOST_TEXT) return value;
+  // It is shown, and given to hooks: no names of ours have control characters.
+  if (typeof value === 'string' && value.length <= MOST_TEXT && !/\p{Cc}/u.test(value)) return value;
   throw new FormatError(`${where}: a short text is expected`);
 }
 

@@ -10,7 +10,7 @@ const hex = (digits: number) =>
   fc
     .array(fc.constantFrom(...'0123456789abcdef'), { minLength: digits, maxLength: digits })
     .map((all) => all.join(''));
-const text = fc.string({ unit: 'grapheme', maxLength: 60 });
+const text = fc.string({ unit: 'grapheme', maxLength: 60 }).filter((it) => !/\p{Cc}/u.test(it));
 const number = fc.integer({ min: 0, max: 999_999_999 });
 const pack = fc.record({ name: hex(64), size: fc.nat({ max: Number.MAX_SAFE_INTEGER }) });
 const disc = fc.record({ disc: hex(32), number, volume: text, packs: fc.array(pack, { maxLength: 3 }) });
@@ -77,6 +77,8 @@ describe('the label', () => {
     ['disc', ['1'.repeat(32)]],
     ['set', 7],
     ['set', 'x'.repeat(1025)],
+    ['set', '\u001b[31m'],
+    ['volume', 'a\0b'],
     ['volume', null],
     ['medium', {}],
     ['created', undefined],

@@ -1,4 +1,4 @@
-import { realpath, stat } from 'node:fs/promises';
+import { access, constants, realpath, stat } from 'node:fs/promises';
 import { CbrError, errnoOf } from '../../core/index.js';
 
 /** The drive that discs are burned in. */
@@ -16,7 +16,8 @@ const BURNER = /^\/dev\/(sr|scd)[0-9]+$/;
 
 /**
  * Finds a drive by its path, also through links (`/dev/cdrom`, `/dev/disk/by-id/...`). Rejects with `not-found` when nothing is there, and
- * with `usage` what is no block device: xorriso would make a file of that name and fill the disk with it.
+ * with `usage` what is no block device: xorriso would make a file of that name and fill the disk with it; with `target` what the user may not
+ * write to.
  */
 export async function findDrive(device: string): Promise<Drive> {
   let path: string;
@@ -34,6 +35,12 @@ export async function findDrive(device: string): Promise<Drive> {
       hint: 'Name the drive, such as /dev/sr0. An image needs no burning to be used.',
     });
   }
+  await access(path, constants.R_OK | constants.W_OK).catch((cause: unknown) => {
+    throw new CbrError('target', `this user may not write to ${device}`, {
+      hint: 'Become a member of the group that may (ls -lL says which; often cdrom), or do it as root.',
+      cause,
+    });
+  });
   const isBurner = BURNER.test(path);
   return { device, address: isBurner ? path : `stdio:${path}`, isBurner };
 }
