@@ -37,10 +37,14 @@ interface Plan {
   readonly fit?: Fit;
   readonly tree?: readonly PlanPack[];
   readonly entryBytes?: number;
+  readonly needsDisc?: boolean;
 }
 
 /** Plans, and counts how often was measured. */
-async function plan(data: readonly GroupedPack[], { capacity, fit = 'best', tree = [], entryBytes }: Plan) {
+async function plan(
+  data: readonly GroupedPack[],
+  { capacity, fit = 'best', tree = [], entryBytes, needsDisc = false }: Plan,
+) {
   const filesOf = (draft: DiscDraft): DiscFile[] => {
     const own = [...draft.data, ...draft.tree];
     const listed = draft.index === 'all' ? [...data, ...tree] : own;
@@ -55,7 +59,7 @@ async function plan(data: readonly GroupedPack[], { capacity, fit = 'best', tree
     measurings++;
     return measured(files, entryBytes);
   };
-  const discs = await planDiscs({ data, needsDisc: false, tree, capacity, fit, filesOf, measure });
+  const discs = await planDiscs({ data, needsDisc, tree, capacity, fit, filesOf, measure });
   return { discs, filesOf, measurings };
 }
 
@@ -189,6 +193,8 @@ test('a pack that is larger than a disc is refused', async () => {
 
 test('no disc for no packs, and one for few, measured once', async () => {
   expect((await plan([], { capacity: 8 * MIB, tree: [packOf(900, 1000)] })).discs).toEqual([]);
+  const needed = await plan([], { capacity: 8 * MIB, tree: [packOf(900, 1000)], needsDisc: true });
+  expect(needed.discs.map(({ data, tree }) => [data.length, tree.length])).toEqual([[0, 1]]);
   const { discs, measurings } = await plan(dataOf([1, MIB, 5000]), { capacity: 8 * MIB });
   expect(discs).toHaveLength(1);
   expect(measurings).toBe(1);
