@@ -152,7 +152,7 @@ test('an image that is cut short loses what lies behind the cut, an image that g
   expect((await growing).stderr).toContain('0003.iso is still being written');
 });
 
-test('nothing is written to discs, and no repository is made on them', async () => {
+test('nothing is written to discs that were made of a repository, and none is made among them', async () => {
   const { its, location, folder } = await onDiscs();
   const before = readdirSync(folder);
   const run = async (...args: string[]) => its.run(['-r', location, ...args]);
@@ -165,13 +165,15 @@ test('nothing is written to discs, and no repository is made on them', async () 
     stderr: expect.stringContaining('can only be read'),
   });
   expect(await run('init')).toMatchObject({
-    code: 1,
-    stderr: expect.stringContaining('discs are only read'),
+    code: 2,
+    stderr: expect.stringContaining('no medium is given'),
   });
   const writing = await its.run(['-r', `${location}?media=dvd+r`, 'init']);
-  expect(writing).toMatchObject({ code: 2, stderr: expect.stringContaining('media=dvd+r') });
+  expect(writing).toMatchObject({ code: 10, stderr: expect.stringContaining('is not empty') });
+  const wanted = await its.run(['-r', `${location}?media=dvd+r`, 'snapshots']);
+  expect(wanted).toMatchObject({ code: 2, stderr: expect.stringContaining('and media is only for those') });
   const unknown = await its.run(['-r', `${location}?size=3`, 'snapshots']);
-  expect(unknown).toMatchObject({ code: 2, stderr: expect.stringContaining('"size"') });
+  expect(unknown).toMatchObject({ code: 2, stderr: expect.stringContaining('and size is only for those') });
   expect(await its.run(['-r', 'disc:', 'snapshots'])).toMatchObject({ code: 2 });
   expect(readdirSync(folder)).toEqual(before);
 });

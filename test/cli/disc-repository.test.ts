@@ -29,12 +29,12 @@ interface Living {
   readonly images: () => string[];
 }
 
-async function living(): Promise<Living> {
+async function living(options = ''): Promise<Living> {
   const its = place();
   const folder = join(its.root, 'discs');
   const location = `disc:${folder}`;
   const made = await its.run([
-    ...['init', '-r', `${location}?media=${DISC_BYTES}`, '--no-encryption'],
+    ...['init', '-r', `${location}?media=${DISC_BYTES}${options}`, '--no-encryption'],
     ...['--block-size', '1MiB', '--pack-size', '1MiB'],
   ]);
   expect(made).toMatchObject({ code: 0 });
@@ -190,4 +190,20 @@ test('an image that was cut short before its last session shows what is left of 
   const target = join(its.root, 'restored');
   const restored = await cbr('restore', `latest~1:${its.source}/file 1`, '--target', target);
   expect(restored.code).toBe(0);
+});
+
+test('with new-disc=1 a snapshot that does not fit on the image begins the next one', async () => {
+  const { take, images, cbr } = await living('&new-disc=1');
+  await take(1, 4_000_000);
+  const [first] = images() as [string];
+  const { size } = statSync(first);
+  await take(2, 4_000_000);
+  expect(images()).toHaveLength(2);
+  expect(statSync(first).size).toBe(size);
+  await take(3, 1_000_000);
+  expect(images()).toHaveLength(2);
+  // More than a disc holds fills several all the same.
+  await take(4, 12_000_000);
+  expect(images()).toHaveLength(4);
+  expect((await cbr('check', '--read-data')).code).toBe(0);
 });

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { BackendError } from '../../core/index.js';
+import type { IsoFile } from '../iso/iso-volume.js';
 import { readIso, readIsoFile, shortBy } from '../iso/read-iso.js';
 import { openSectors } from '../iso/sectors.js';
 import { SECTOR_BYTES } from '../media.js';
@@ -19,7 +20,7 @@ export async function openImageFiles(path: string, isDrive: boolean): Promise<Di
     return {
       place: path,
       isDrive,
-      sizes: new Map([...volume.files].map(([name, { size }]) => [name, size])),
+      sizes: new Map([...volume.files].map(([name, file]) => [name, bytesThere(file, source.size)])),
       lacking: shortBy(source, volume),
       read: (name, offset, length) => {
         const file = volume.files.get(name);
@@ -39,6 +40,18 @@ export async function openImageFiles(path: string, isDrive: boolean): Promise<Di
     await source.close();
     throw error;
   }
+}
+
+/** Bytes of a file up to the first one that an image lacks. */
+function bytesThere({ size, extents }: IsoFile, imageBytes: number | undefined): number {
+  if (imageBytes === undefined) return size;
+  let there = 0;
+  for (const { offset, length } of extents) {
+    const some = Math.max(0, Math.min(length, imageBytes - offset));
+    there += some;
+    if (some < length) break;
+  }
+  return Math.min(size, there);
 }
 
 /** What changes when an image does or another disc is put in; undefined when nothing can be read. */

@@ -16,12 +16,13 @@ export interface KnownDisc extends NamedDisc {
 }
 
 export interface KnownObject {
-  /** Stored bytes. */
+  /** Stored bytes: those of the copy that has most of it. */
   readonly size: number;
   readonly discs: ReadonlySet<KnownDisc>;
 }
 
 interface Entry extends KnownObject {
+  size: number;
   readonly discs: Set<KnownDisc>;
 }
 
@@ -84,6 +85,8 @@ export class KnownDiscs {
       for (const named of discs) {
         const disc = this.known(named, set);
         disc.age = Math.min(disc.age, own);
+        // Of one that is at hand, what is there counts.
+        if (disc.files.length > 0) continue;
         for (const { name, size } of named.packs) this.add('packs', name, size, disc);
       }
     });
@@ -101,8 +104,12 @@ export class KnownDiscs {
   private add(kind: ObjectKind, name: string, size: number, disc: KnownDisc): void {
     const objects = this.objects.get(kind)!;
     const entry = objects.get(name);
-    if (entry === undefined) objects.set(name, { size, discs: new Set([disc]) });
-    else entry.discs.add(disc);
+    if (entry === undefined) {
+      objects.set(name, { size, discs: new Set([disc]) });
+      return;
+    }
+    entry.discs.add(disc);
+    entry.size = Math.max(entry.size, size);
   }
 }
 

@@ -6,6 +6,7 @@ import { BackendError, CbrError } from '../../core/index.js';
 import { readConfigs } from '../../repo/index.js';
 import { fillDisc } from '../fit.js';
 import { freeBytes, SECTOR_BYTES } from '../media.js';
+import { startsNewDisc } from '../new-disc.js';
 import { inSectors } from '../set/disc-file.js';
 import { currentImage, freshImage } from './current-image.js';
 import { ImageSession, type SessionFacts, type StagedObject } from './image-session.js';
@@ -75,11 +76,17 @@ export async function appendStaged(request: AppendRequest): Promise<void> {
 
 async function fillImages(request: AppendRequest, facts: SessionFacts): Promise<void> {
   const { folder, settings } = request;
-  const { set, medium, cushion } = settings;
+  const { set, medium, cushion, newDisc } = settings;
   const capacity = Math.floor(freeBytes(medium, undefined, cushion) / SECTOR_BYTES) * SECTOR_BYTES;
   const records = await notOnImages(request, RECORDS);
   let packs = await notOnImages(request, ['packs']);
   let image = await currentImage(folder, set, facts.label.repository);
+  if (newDisc !== undefined && !image.isNew) {
+    const session = new ImageSession(image, facts);
+    const [now, then] = [await session.bytesWith([], []), await session.bytesWith(packs, records)];
+    const room = { available: Math.max(0, capacity - now), required: then - now, factor: newDisc };
+    if (startsNewDisc(room)) image = freshImage(folder, set, session.discsWith([]));
+  }
   while (packs.length > 0 || records.length > 0) {
     const session = new ImageSession(image, facts);
     if ((await session.bytesWith(packs, records)) <= capacity) {

@@ -119,7 +119,12 @@ function foldersOf(folder: string): readonly [string, string] {
 
 function checkSame({ text, options }: DiscLocation, settings: StagedSettings): void {
   for (const [name, value] of options) {
-    const own = { media: settings.medium.name, cushion: String(settings.cushion), set: settings.set }[name];
+    const own = {
+      media: settings.medium.name,
+      cushion: String(settings.cushion),
+      set: settings.set,
+      'new-disc': settings.newDisc === undefined ? undefined : String(settings.newDisc),
+    }[name];
     if (own === value) continue;
     throw new CbrError(
       'usage',

@@ -10,10 +10,16 @@ export interface StagedSettings {
   /** Percent of each image that stays free. */
   readonly cushion: number;
   readonly set: string;
+  /**
+   * How often what a snapshot stores must fit on the current image for it to go there: see `startsNewDisc`. Without it each image is
+   * filled, and what a snapshot stores may begin on one and end on the next.
+   */
+  readonly newDisc?: number;
 }
 
 const VERSION = 1;
 const DEFAULT_SET = 'repository';
+const MOST_FACTOR = 1000;
 
 /** Everything that is not on images, below the folder of the images. */
 export function stagingFolderOf(folder: string): string {
@@ -24,12 +30,14 @@ function settingsFile(folder: string): string {
   return join(stagingFolderOf(folder), 'settings.json');
 }
 
-/** The options of a location: `media`, `cushion` and `set`. Rejects with `usage` what they do not understand. */
+const OPTIONS: readonly string[] = ['media', 'cushion', 'set', 'new-disc'];
+
+/** The options of a location: `media`, `cushion`, `set` and `new-disc`. Rejects with `usage` what they do not understand. */
 export function settingsFrom(text: string, options: ReadonlyMap<string, string>): StagedSettings {
-  const unknown = [...options.keys()].find((name) => !['media', 'cushion', 'set'].includes(name));
+  const unknown = [...options.keys()].find((name) => !OPTIONS.includes(name));
   if (unknown !== undefined) {
     throw new CbrError('usage', `${text} has an option ${JSON.stringify(unknown)}, which is not known`, {
-      hint: 'There are media, cushion and set: disc:FOLDER?media=dvd+r&cushion=2',
+      hint: `There are ${OPTIONS.join(', ')}: disc:FOLDER?media=dvd+r&cushion=2`,
     });
   }
   const named = options.get('media') ?? '';
@@ -47,7 +55,19 @@ export function settingsFrom(text: string, options: ReadonlyMap<string, string>)
   if (!(cushion >= 0 && cushion < 100)) {
     throw new CbrError('usage', `${text}: cushion is a percentage below 100`, { hint: 'Write cushion=2' });
   }
-  return { medium, cushion, set: checkSetName(options.get('set') ?? DEFAULT_SET) };
+  const factor = options.get('new-disc');
+  const newDisc = Number(factor ?? 0);
+  if (!(newDisc >= 0 && newDisc <= MOST_FACTOR)) {
+    throw new CbrError('usage', `${text}: new-disc is a number from 0 to ${MOST_FACTOR}`, {
+      hint: 'With new-disc=1 a snapshot that does not fit on the current image begins another one.',
+    });
+  }
+  return {
+    medium,
+    cushion,
+    set: checkSetName(options.get('set') ?? DEFAULT_SET),
+    ...(factor === undefined ? {} : { newDisc }),
+  };
 }
 
 /** Undefined where no repository lives on images. Rejects with FormatError what cannot be understood. */
@@ -61,7 +81,7 @@ export async function readSettings(folder: string): Promise<StagedSettings | und
     throw error;
   }
   try {
-    const { version, media, cushion, set } = JSON.parse(text) as Record<string, unknown>;
+    const { version, media, cushion, set, newDisc } = JSON.parse(text) as Record<string, unknown>;
     if (version !== VERSION) throw new Error(`version ${String(version)}`);
     return settingsFrom(
       file,
@@ -69,6 +89,7 @@ export async function readSettings(folder: string): Promise<StagedSettings | und
         ['media', String(media)],
         ['cushion', String(cushion)],
         ['set', String(set)],
+        ...(newDisc === undefined ? [] : ([['new-disc', String(newDisc)]] as const)),
       ]),
     );
   } catch (cause) {
@@ -79,8 +100,11 @@ export async function readSettings(folder: string): Promise<StagedSettings | und
   }
 }
 
-export async function writeSettings(folder: string, { medium, cushion, set }: StagedSettings): Promise<void> {
+export async function writeSettings(
+  folder: string,
+  { medium, cushion, set, newDisc }: StagedSettings,
+): Promise<void> {
   await mkdir(stagingFolderOf(folder), { recursive: true });
-  const text = JSON.stringify({ version: VERSION, media: medium.name, cushion, set }, undefined, 1);
+  const text = JSON.stringify({ version: VERSION, media: medium.name, cushion, set, newDisc }, undefined, 1);
   await writeFile(settingsFile(folder), `${text}\n`, { flag: 'wx', flush: true });
 }
