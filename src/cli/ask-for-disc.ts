@@ -1,6 +1,5 @@
-import { createInterface } from 'node:readline';
-import { CbrError } from '../core/index.js';
 import type { AskForDisc, NamedDisc } from '../disc/index.js';
+import { askLine } from './ask.js';
 import type { CommandContext } from './command.js';
 import { canAsk } from './prompt.js';
 
@@ -20,32 +19,10 @@ export function askForDisc({ output, signal }: Pick<CommandContext, 'output' | '
   };
 }
 
-/** Rejects with `interrupted` on Ctrl-C or when `signal` is aborted. */
-function asked(disc: NamedDisc, signal: AbortSignal): Promise<'again' | 'skip'> {
-  signal.throwIfAborted();
+/** No answer: nobody answers any more. Rejects as `askLine`. */
+async function asked(disc: NamedDisc, signal: AbortSignal): Promise<'again' | 'skip'> {
   const question = `${named(disc)} is needed. Put it in, or into the folder, and press Enter; s to go on without it. `;
-  return new Promise((resolve, reject) => {
-    const asking = createInterface({ input: process.stdin, output: process.stderr });
-    const stop = (): void => {
-      signal.removeEventListener('abort', onAbort);
-      asking.close();
-    };
-    const onAbort = (): void => {
-      stop();
-      reject(signal.reason);
-    };
-    signal.addEventListener('abort', onAbort);
-    asking.on('SIGINT', () => {
-      stop();
-      reject(new CbrError('interrupted', 'interrupted at the question for a disc'));
-    });
-    // Ctrl-D: nobody answers any more.
-    asking.on('close', () => resolve('skip'));
-    asking.question(question, (answer) => {
-      resolve(/^s(kip)?$/i.test(answer.trim()) ? 'skip' : 'again');
-      stop();
-    });
-  });
+  return /^(s|skip)$/i.test((await askLine(question, signal)) ?? 's') ? 'skip' : 'again';
 }
 
 function named({ number, set, volume }: NamedDisc): string {

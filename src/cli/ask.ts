@@ -1,8 +1,11 @@
 import { createInterface } from 'node:readline';
 import { CbrError } from '../core/index.js';
 
-/** Asks on the terminal; true for "y" and "yes" only. Rejects with `interrupted` on Ctrl-C or when `signal` is aborted. */
-export function askYes(question: string, signal: AbortSignal): Promise<boolean> {
+/**
+ * Asks on the terminal for a line; undefined when there is none (Ctrl-D). Rejects with `interrupted` on Ctrl-C or when `signal` is
+ * aborted.
+ */
+export function askLine(question: string, signal: AbortSignal): Promise<string | undefined> {
   signal.throwIfAborted();
   return new Promise((resolve, reject) => {
     const asking = createInterface({ input: process.stdin, output: process.stderr });
@@ -19,11 +22,15 @@ export function askYes(question: string, signal: AbortSignal): Promise<boolean> 
       stop();
       reject(new CbrError('interrupted', 'interrupted at the question'));
     });
-    // Ctrl-D: no answer is no.
-    asking.on('close', () => resolve(false));
-    asking.question(`${question} [y/N] `, (answer) => {
-      resolve(/^y(es)?$/i.test(answer.trim()));
+    asking.on('close', () => resolve(undefined));
+    asking.question(question, (answer) => {
+      resolve(answer.trim());
       stop();
     });
   });
+}
+
+/** True for "y" and "yes" only: no answer is no. Rejects as `askLine`. */
+export async function askYes(question: string, signal: AbortSignal): Promise<boolean> {
+  return /^y(es)?$/i.test((await askLine(`${question} [y/N] `, signal)) ?? '');
 }

@@ -39,7 +39,7 @@ export function discsForRestore(
     for (const { name } of found) left.delete(name);
     taken.push({ ...from, packs: found });
   };
-  const usable = countingDiscs(builds);
+  const usable = storedDiscs(builds);
   const trees = discWithTrees(builds, snapshot);
   if (trees !== undefined) take(trees);
   while (left.size > 0) {
@@ -48,7 +48,7 @@ export function discsForRestore(
     take(best);
   }
   if (left.size > 0) {
-    const whole = countingDiscs(wholeWithout(builds, snapshot));
+    const whole = storedDiscs(wholeWithout(builds, snapshot));
     const isMoved = whole.some(({ disc }) => disc.packs.some(({ name }) => !isThere(name)));
     if (isMoved) {
       const discs = whole.map((each) => ({ ...each, packs: each.disc.packs }));
@@ -61,13 +61,13 @@ export function discsForRestore(
 
 type CountingDisc = Omit<RestoreDisc, 'packs'>;
 
-function countingDiscs(builds: readonly CatalogBuild[]): CountingDisc[] {
+function storedDiscs(builds: readonly CatalogBuild[]): CountingDisc[] {
   return builds.flatMap((build) => build.discs.filter(countsAsStored).map((disc) => ({ build, disc })));
 }
 
 /** The newest disc that has the record and all trees of a snapshot, and counts; undefined if there is none. */
 export function discWithTrees(builds: readonly CatalogBuild[], snapshot: string): CountingDisc | undefined {
-  return countingDiscs(builds).findLast(
+  return storedDiscs(builds).findLast(
     ({ build, disc }) => build.snapshots.includes(snapshot) && build.discs.at(-1) === disc,
   );
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { objectPath } from '../../backends/index.js';
 import { CbrError, DamagedError, errnoOf, MIB } from '../../core/index.js';
@@ -9,6 +9,7 @@ import { encodeChecksums, SHA256SUMS_FILE } from '../checksums.js';
 import { type DiscLabel, encodeLabel, LABEL_FILE } from '../label.js';
 import { SECTOR_BYTES } from '../media.js';
 import { type ImageOptions, imageSectors, type MappedFile, writeImage } from '../xorriso/image-writer.js';
+import { partOf, publishImage } from '../xorriso/publish-image.js';
 import { discIndex } from './disc-index.js';
 import { packPath, READER_FILE, README_FILE } from './disc-layout.js';
 import { readmeText } from './readme-text.js';
@@ -63,7 +64,7 @@ export async function writeDisc(
   await mkdir(workFolder, { recursive: true });
   const files = await stage(repository, disc, writing);
   const options: ImageOptions = { volumeId: disc.label.volume, time, workFolder, signal };
-  const part = `${image}.part`;
+  const part = partOf(image);
   // Of a run that was killed: xorriso would append to it.
   await rm(part, { force: true });
   const bytes = SECTOR_BYTES * (await imageSectors(files, part, options));
@@ -86,7 +87,7 @@ export async function writeDisc(
     await rm(part, { force: true });
     throw failed.find((error) => error instanceof DamagedError) ?? failed[0];
   }
-  await publish(part, image);
+  await publishImage(image);
   await rm(workFolder, { recursive: true, force: true });
   return bytes;
 }
@@ -185,20 +186,4 @@ function notAsStored(name: string, what = 'its bytes are not those that were wri
   return new DamagedError(`packs/${name}`, what, {
     hint: 'No image was made of it. See: cbr check --read-data',
   });
-}
-
-/** Makes it durable, and visible under its name. */
-async function publish(part: string, image: string): Promise<void> {
-  await sync(part);
-  await rename(part, image);
-  await sync(dirname(image));
-}
-
-async function sync(path: string): Promise<void> {
-  const file = await open(path, 'r');
-  try {
-    await file.sync();
-  } finally {
-    await file.close();
-  }
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { encodeChecksums, SHA256SUMS_FILE } from '../checksums.js';
 import { type DiscLabel, encodeLabel, LABEL_FILE, type LabelDisc } from '../label.js';
 import { SECTOR_BYTES } from '../media.js';
@@ -14,6 +14,7 @@ import {
   sessionSectors,
   writeImage,
 } from '../xorriso/image-writer.js';
+import { partOf, publishImage, syncPath } from '../xorriso/publish-image.js';
 import type { CurrentImage } from './current-image.js';
 
 /** One session of an image: what it would hold, how large the image would be, and writing it. */
@@ -74,16 +75,12 @@ export class ImageSession {
     const content = await this.contentOf(packs, records);
     const { path, isNew } = this.image;
     if (isNew) {
-      // Its name is free: an image that is cut off must not look like the last one of the set.
-      const part = `${path}.part`;
-      await writeImage(content.files, part, this.options());
-      await sync(part);
-      await rename(part, path);
+      await writeImage(content.files, partOf(path), this.options());
+      await publishImage(path);
     } else {
       await appendSession(content, path, this.options());
-      await sync(path);
+      await syncPath(path);
     }
-    await sync(dirname(path));
   }
 
   private options(): ImageOptions {
@@ -128,13 +125,4 @@ export class ImageSession {
 
 function digestOf(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
-}
-
-async function sync(path: string): Promise<void> {
-  const file = await open(path, 'r');
-  try {
-    await file.sync();
-  } finally {
-    await file.close();
-  }
 }
