@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { linkSync, mkdirSync, symlinkSync } from 'node:fs';
+import { linkSync, mkdirSync, symlinkSync, unlinkSync } from 'node:fs';
 import type { Chunks, Reference } from './chunks.js';
 import type { Content, Entry } from './entry.js';
 import { Damage, OutOfReach } from './failure.js';
@@ -7,15 +7,21 @@ import type { Keys } from './keys.js';
 import { setMetadata, withoutPath } from './metadata.js';
 import { nameProblem } from './names.js';
 import type { Report } from './report.js';
-import { makeFifo, Part, type Target, type TargetPath, within, withShortPath } from './target.js';
+import { inodeOf, makeFifo, Part, type Target, type TargetPath, within, withShortPath } from './target.js';
 import { shown } from './text.js';
 import { entriesOf, type LostPage, type Piece, piecesOf } from './tree.js';
 
 /** A folder, or a file with the number of its part, if something of it was written. */
 type Waiting = 'folder' | { readonly part: number | undefined };
 
-/** The first name of a hard link: where it was restored, or the path of the entry that still waits for its content. */
-type First = { readonly place: TargetPath } | { readonly waits: string };
+/** The first name of a hard link: where it was restored and as what, or the path of the entry that still waits for its content. */
+type First = Restored | { readonly waits: string };
+
+interface Restored {
+  /** The whole path: it holds longer than the short ones that the walk goes by. */
+  readonly place: TargetPath;
+  readonly inode: string;
+}
 
 export type Start = { readonly tree: Reference } | { readonly entry: Entry };
 
@@ -124,7 +130,7 @@ export class Restorer {
       this.waiting.set(path, { part: undefined });
       return false;
     }
-    if (first !== undefined && 'place' in first && this.link(first.place, place, path)) {
+    if (first !== undefined && 'place' in first && this.link(first, place, path)) {
       this.waiting.delete(path);
       this.options.report.files++;
       return true;
@@ -156,7 +162,7 @@ export class Restorer {
       target.discard(part);
       throw error;
     }
-    if (entry.linkGroup !== undefined) this.linked.set(groupOf(entry), { place });
+    this.isFirstName(place, path, entry);
     report.files++;
     report.bytes += entry.content?.size ?? 0;
   }
@@ -211,7 +217,7 @@ export class Restorer {
   private other(place: TargetPath, path: string, entry: Entry): void {
     const { report } = this.options;
     const first = this.firstOf(entry);
-    if (first !== undefined && 'place' in first && this.link(first.place, place, path)) {
+    if (first !== undefined && 'place' in first && this.link(first, place, path)) {
       report.others++;
       return;
     }
@@ -223,7 +229,7 @@ export class Restorer {
       return;
     } else throw new Error(`it is a ${entry.type}, for which Node has no means`);
     this.dress(place, path, entry);
-    if (entry.linkGroup !== undefined) this.linked.set(groupOf(entry), { place });
+    this.isFirstName(place, path, entry);
     report.others++;
   }
 
@@ -231,15 +237,25 @@ export class Restorer {
     return entry.linkGroup === undefined ? undefined : this.linked.get(groupOf(entry));
   }
 
-  /** A further name of what was restored; false where the file system has no such thing. */
-  private link(first: TargetPath, place: TargetPath, path: string): boolean {
+  private isFirstName(place: TargetPath, path: string, entry: Entry): void {
+    if (entry.linkGroup === undefined) return;
+    const { folder } = this.options.target;
+    // Where paths are text, the walk goes by whole ones.
+    const whole = typeof folder === 'string' ? place : within(folder, Buffer.from(path, 'latin1'));
+    this.linked.set(groupOf(entry), { place: whole, inode: inodeOf(place) });
+  }
+
+  /** A further name of what was restored; false where the file system has no such thing, or the first name is another file by now. */
+  private link(first: Restored, place: TargetPath, path: string): boolean {
     try {
-      linkSync(first, place);
-      return true;
+      withShortPath(first.place, (short) => linkSync(short, place));
+      if (inodeOf(place) === first.inode) return true;
+      unlinkSync(place);
     } catch {
-      this.options.report.lacks('hard links: they became files of their own', shownPath(path));
-      return false;
+      // What is in the way is said when the file is made.
     }
+    this.options.report.lacks('hard links: they became files of their own', shownPath(path));
+    return false;
   }
 
   private dress(place: TargetPath, path: string, entry: Entry): void {

@@ -136,18 +136,26 @@ export function within(folder: TargetPath, name: Buffer): TargetPath {
   return Buffer.concat([folder, Buffer.from('/'), name]);
 }
 
-/** Calls `use` with a path of that folder that is short enough to go on from, where the system has such. */
-export function withShortPath(folder: TargetPath, use: (folder: TargetPath) => void): void {
-  if (process.platform !== 'linux' || folder.length < LONG_PATH_BYTES) {
-    use(folder);
-    return;
-  }
-  const file = openSync(folder, constants.O_RDONLY | constants.O_DIRECTORY);
+/**
+ * Calls `use` with a path of the same file or folder that is short enough to go on from, where the system has such. It is good for that
+ * call only: afterwards it may name something else. No name above the last may be a symlink.
+ */
+export function withShortPath<T>(path: TargetPath, use: (path: TargetPath) => T): T {
+  if (process.platform !== 'linux' || typeof path === 'string' || path.length < LONG_PATH_BYTES)
+    return use(path);
+  const end = path.lastIndexOf('/', LONG_PATH_BYTES);
+  const file = openSync(path.subarray(0, end), constants.O_RDONLY | constants.O_DIRECTORY);
   try {
-    use(Buffer.from(`/proc/self/fd/${file}`));
+    return withShortPath(Buffer.concat([Buffer.from(`/proc/self/fd/${file}`), path.subarray(end)]), use);
   } finally {
     closeSync(file);
   }
+}
+
+/** What tells a file from all others as long as it exists. */
+export function inodeOf(path: TargetPath): string {
+  const { dev, ino } = lstatSync(path, { bigint: true });
+  return `${dev}:${ino}`;
 }
 
 /** Throws with the reason where it cannot be made. */

@@ -112,6 +112,29 @@ describe('trees', () => {
   });
 });
 
+describe('hard links in paths that are longer than the kernel takes', () => {
+  /** Two chains of folders of 3012 bytes; under the same name they hold different files. */
+  async function taken(): Promise<Scratch> {
+    const its = await scratchRepository();
+    const chain = (letter: string, then: string) =>
+      `perl -MCwd -e 'my $top = getcwd; for (1 .. 12) { my $d = "${letter}" x 250; mkdir $d; chdir $d or die } ${then}'`;
+    const write = (name: string) =>
+      `open(F, ">", "${name}") or die; print F "${name} of " . getcwd; close F;`;
+    runScript(its.source, [
+      chain('p', `${write('x')} link "x", "$top/first" or die`),
+      chain('q', `${write('x')} ${write('z')} link "$top/first", "y" or die; link "z", "zz" or die`),
+      'rm first',
+    ]);
+    await its.take();
+    return its;
+  }
+
+  test('have the content of their first name, and stay links', async () => {
+    const its = await taken();
+    expect(differences(its.source, await restored(its))).toEqual([]);
+  });
+});
+
 describe('repositories', () => {
   test.each([
     ['encrypted and padded', { encrypted: true, pad: true, compression: 9 }],
