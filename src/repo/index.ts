@@ -55,6 +55,7 @@ export * from './pack-store.js';
 export type { PackTable } from './pack-table.js';
 export * from './pack-writer.js';
 export { type FoundParameters, readParameters } from './parameters.js';
+export { isProven } from './proven-object.js';
 export {
   type BlockSealer,
   type BlocksToSeal,

@@ -1,7 +1,5 @@
-import { createHash } from 'node:crypto';
-import { type Backend, forwardTo, type ObjectKind } from '../backends/index.js';
-import { sameBytes } from '../core/index.js';
-import { DIGEST_BYTES } from './record-store.js';
+import { type Backend, forwardTo } from '../backends/index.js';
+import { isProven } from './proven-object.js';
 
 /**
  * `inner`, reading whole objects once more when they are not what their digest says: what came over a line may have changed
@@ -16,13 +14,4 @@ export function withSecondRead(inner: Backend): Backend {
       return inner.read(kind, name, range, options);
     },
   };
-}
-
-/** Objects prove themselves without any key (docs/format.md, "Objects"). */
-function isProven(kind: ObjectKind, name: string, bytes: Uint8Array): boolean {
-  const isNamed = kind === 'packs' || kind === 'index';
-  const end = isNamed ? bytes.byteLength : bytes.byteLength - DIGEST_BYTES;
-  if (end < 0) return false;
-  const digest = createHash('sha256').update(bytes.subarray(0, end)).digest();
-  return sameBytes(digest, isNamed ? Buffer.from(name, 'hex') : bytes.subarray(end));
 }

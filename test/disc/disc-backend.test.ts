@@ -1,14 +1,15 @@
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { type Backend, createLocalBackend, openBackend, parseLocation } from '../../dist/backends/index.js';
+import { type Backend, createLocalBackend } from '../../dist/backends/index.js';
 import { CbrError, ObjectNotFoundError } from '../../dist/core/index.js';
-import { type AskForDisc, type DiscProblem, discMedium } from '../../dist/disc/index.js';
+import type { AskForDisc, DiscProblem } from '../../dist/disc/index.js';
 import { readingConformance } from '../backends/conformance.js';
-import { namesOf, sampleBytes, sha256 } from '../backends/scratch.js';
+import { namesOf, sha256 } from '../backends/scratch.js';
 import { probeAbilities, tellMissing } from '../snapshot/abilities.js';
-import { scratchForFile, xorriso } from './image-programs.js';
+import { scratchForFile } from './image-programs.js';
+import { label, packs, smallDiscs } from './small-discs.js';
 
 /** Discs as a medium: what is united, what is asked for, and what happens when discs are changed. */
 
@@ -19,77 +20,7 @@ tellMissing(can, 'Discs in a drive');
 const testLoops = can.loops ? test : undefined;
 
 const scratch = scratchForFile();
-let counter = 0;
-const newFolder = (): string => {
-  const folder = join(scratch, String(counter++));
-  mkdirSync(folder);
-  return folder;
-};
-
-async function open(
-  place: string,
-  ask: AskForDisc = async () => 'skip',
-  said: DiscProblem[] = [],
-): Promise<Backend> {
-  const discs = discMedium({
-    ask,
-    report: (problem) => said.push(problem),
-    readerFile: 'none: nothing is written',
-    signal: new AbortController().signal,
-  });
-  return openBackend(parseLocation(`disc:${place}`), { stagingFolder: join(scratch, 'staging'), discs });
-}
-
-function label(number: number, others: Readonly<Record<number, readonly Buffer[]>>): string {
-  const discs = Object.entries(others).map(([each, packs]) => ({
-    disc: idOf(Number(each)),
-    number: Number(each),
-    volume: `V${each}`,
-    packs: packs.map((pack) => [sha256(pack), pack.length]),
-  }));
-  const its = {
-    format: 'cbr-disc',
-    version: 1,
-    repository: '11'.repeat(16),
-    set: 'photos',
-    disc: idOf(number),
-    number,
-  };
-  return JSON.stringify({
-    ...its,
-    volume: `V${number}`,
-    medium: 'cd-80',
-    created: '2026-01-01T00:00:00Z',
-    discs,
-  });
-}
-
-const idOf = (number: number): string => number.toString(16).padStart(32, '0');
-
-const packs = [1, 2, 3].map((seed) => sampleBytes(50_000 + seed, seed));
-
-/** A disc with a config and one pack, which knows of three. */
-function discFolder(number: 1 | 2 | 3): string {
-  const folder = newFolder();
-  const all = { 1: [packs[0]!], 2: [packs[1]!], 3: [packs[2]!] };
-  const pack = packs[number - 1]!;
-  const name = sha256(pack);
-  mkdirSync(join(folder, 'config'));
-  mkdirSync(join(folder, 'packs', name.slice(0, 2)), { recursive: true });
-  writeFileSync(join(folder, 'config/1'), 'config');
-  writeFileSync(join(folder, 'packs', name.slice(0, 2), name), pack);
-  writeFileSync(join(folder, 'packs', name.slice(0, 2), 'strange'), 'no object');
-  writeFileSync(join(folder, 'disc.json'), label(number, all));
-  return folder;
-}
-
-const images = new Map<number, string>();
-function imageOf(number: 1 | 2 | 3): string {
-  const made = images.get(number) ?? join(newFolder(), `${number}.iso`);
-  if (!images.has(number)) xorriso(made, `V${number}`, discFolder(number));
-  images.set(number, made);
-  return made;
-}
+const { newFolder, open, discFolder, imageOf } = smallDiscs(scratch);
 
 const read = async (backend: Backend, number: 1 | 2 | 3): Promise<Buffer> =>
   Buffer.from(await backend.read('packs', sha256(packs[number - 1]!)));
@@ -158,6 +89,29 @@ describe('what is not there', () => {
     expect(asked).toEqual([]);
     await expect(backend.read('packs', 'ab'.repeat(32))).rejects.toBeInstanceOf(ObjectNotFoundError);
     expect(asked).toEqual([3, 2]);
+    await backend.close();
+  });
+
+  test('a disc that only an older label names is neither missed nor asked for first', async () => {
+    const folder = newFolder();
+    cpSync(discFolder(1), join(folder, 'old'), { recursive: true });
+    cpSync(discFolder(3), join(folder, 'new'), { recursive: true });
+    const left = { 1: [packs[0]!], 3: [packs[2]!], 4: [] };
+    const made = { created: '2026-02-02T00:00:00Z' };
+    writeFileSync(join(folder, 'new/disc.json'), label(3, left, made));
+    const said: DiscProblem[] = [];
+    const asked: number[] = [];
+    const backend = await open(
+      folder,
+      async ({ number }) => {
+        asked.push(number);
+        return 'skip';
+      },
+      said,
+    );
+    expect(said.map(({ reason }) => reason)).toEqual(['Not at hand: disc 4 of the set photos (V4)']);
+    await expect(backend.read('packs', 'ab'.repeat(32))).rejects.toBeInstanceOf(ObjectNotFoundError);
+    expect(asked).toEqual([4, 2]);
     await backend.close();
   });
 

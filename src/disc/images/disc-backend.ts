@@ -16,12 +16,27 @@ import type { DiscPlace, ReportDisc } from './disc-place.js';
 import type { DiscSpool } from './disc-spool.js';
 import { gatheringOf } from './gather-discs.js';
 import type { KnownDisc, KnownDiscs } from './known-discs.js';
+import { WholeCopies } from './whole-copies.js';
 
 /** Has a disc put in. `again`: it may be there now; `skip`: the user goes on without it. */
 export type AskForDisc = (disc: NamedDisc) => Promise<'again' | 'skip'>;
 
 /** A drive has one head; images lie on a disk that has no more than a few. */
 const CONCURRENCY = 4;
+/** A disc that cannot be recognized is opened anew so often for one read. */
+const MOST_LOOKS = 3;
+/** Without them nothing can be opened; packs of trees are on the last disc at least. */
+const ON_ALL_DISCS: readonly ObjectKind[] = ['config', 'keys', 'packs'];
+
+interface WantedObject {
+  readonly kind: ObjectKind;
+  readonly name: string;
+  readonly object: string;
+  readonly range: ByteRange | undefined;
+  readonly signal: AbortSignal | undefined;
+  /** Where the copies at hand are damaged. */
+  readonly asksForOthers: boolean;
+}
 
 export interface DiscBackendParts {
   readonly location: string;
@@ -45,6 +60,8 @@ export class DiscBackend implements Backend {
   readonly gathering: Gathering;
   /** One disc is asked for at a time, and nobody reads meanwhile. */
   private turn: Promise<unknown> = Promise.resolve();
+  private readonly whole = new WholeCopies();
+  private readonly saidDamaged = new Set<string>();
 
   constructor(private readonly parts: DiscBackendParts) {
     this.location = parts.location;
@@ -100,26 +117,93 @@ export class DiscBackend implements Backend {
       const { offset, length } = resolveRange(object, this.parts.known.object(kind, name)!.size, range);
       return spool.read(name, offset, length);
     }
+    return this.readCopy({ kind, name, object, range, signal: options.signal, asksForOthers: true });
+  }
+
+  /** As `read`, of a pack whose copies at hand are damaged too: no other copy is asked for. */
+  readHere(name: string, range: ByteRange, signal?: AbortSignal): Promise<Uint8Array> {
+    const object = objectPathOf('packs', name);
+    return this.readCopy({ kind: 'packs', name, object, range, signal, asksForOthers: false });
+  }
+
+  /**
+   * Of several copies a whole one is read: what rotted reads as well as what did not. Where none is whole, what is left of them is
+   * for the caller to judge.
+   */
+  private async readCopy(wanted: WantedObject): Promise<Uint8Array> {
+    const { kind, name, object, range, signal, asksForOthers } = wanted;
     const tried = new Set<DiscFiles>();
+    const damaged: DiscFiles[] = [];
     let failure: unknown;
-    for (;;) {
+    for (let looks = 0; ; ) {
       await this.turn;
-      options.signal?.throwIfAborted();
+      signal?.throwIfAborted();
       const files = this.copies(kind, name, object).find((each) => !tried.has(each));
       if (files === undefined) {
-        if (await this.bringDisc(kind, name, object, tried)) continue;
-        options.signal?.throwIfAborted();
-        throw failure ?? this.notFound(kind, name, object);
+        const isDamaged = damaged.length > 0 || failure !== undefined;
+        if ((asksForOthers || !isDamaged) && (await this.bringDisc(wanted, tried, isDamaged))) continue;
+        signal?.throwIfAborted();
+        return this.readDamaged(wanted, damaged, failure ?? this.notFound(kind, name, object));
       }
       tried.add(files);
+      try {
+        if (this.isChoice(kind, name) && !(await this.whole.isWhole(files, kind, name, signal))) {
+          damaged.push(files);
+          continue;
+        }
+        if (damaged.length > 0) this.sayDamaged(object, damaged, files);
+        const { offset, length } = resolveRange(object, files.sizes.get(object)!, range);
+        return await files.read(object, offset, length);
+      } catch (error) {
+        signal?.throwIfAborted();
+        // Of a disc that has been taken out nothing can be said.
+        if (looks === MOST_LOOKS || (await files.isStill())) failure ??= error;
+        else {
+          looks++;
+          await this.inTurn(() => this.parts.place.lookAgain());
+        }
+      }
+    }
+  }
+
+  /** Whether there may be another copy to read instead. All discs have records, also those that nobody has seen yet. */
+  private isChoice(kind: ObjectKind, name: string): boolean {
+    return kind !== 'packs' || this.discsOf(kind, name).length > 1 || this.hasTwins(kind, name);
+  }
+
+  /** Whether one disc is there twice. */
+  private hasTwins(kind: ObjectKind, name: string): boolean {
+    return this.discsOf(kind, name).some(({ files }) => files.length > 1);
+  }
+
+  /** What can be read of copies none of which is whole. */
+  private async readDamaged(
+    { object, range }: WantedObject,
+    copies: readonly DiscFiles[],
+    failure: unknown,
+  ): Promise<Uint8Array> {
+    let last = failure;
+    for (const files of copies) {
       try {
         const { offset, length } = resolveRange(object, files.sizes.get(object)!, range);
         return await files.read(object, offset, length);
       } catch (error) {
-        // Of a disc that has been taken out nothing can be said.
-        if (await files.isStill()) failure ??= error;
-        else await this.inTurn(() => this.parts.place.lookAgain());
+        last = error;
       }
+    }
+    throw last;
+  }
+
+  private sayDamaged(object: string, copies: readonly DiscFiles[], instead: DiscFiles): void {
+    for (const { place } of copies) {
+      const copy = `${object} in ${place}`;
+      if (this.saidDamaged.has(copy)) continue;
+      this.saidDamaged.add(copy);
+      this.parts.report({
+        severity: 'warning',
+        reason: `${object} is damaged in ${place}; the copy in ${instead.place} is used`,
+        hint: 'Look at that disc with cbr disc verify, and replace it.',
+      });
     }
   }
 
@@ -130,15 +214,14 @@ export class DiscBackend implements Backend {
 
   /** Has a disc put in that has the object, or may have it. False when there is none left to ask for. */
   private bringDisc(
-    kind: ObjectKind,
-    name: string,
-    object: string,
+    { kind, name, object }: WantedObject,
     tried: ReadonlySet<DiscFiles>,
+    isDamaged: boolean,
   ): Promise<boolean> {
     return this.inTurn(async () => {
       // Another one may have been served meanwhile.
       if (this.copies(kind, name, object).some((each) => !tried.has(each))) return true;
-      const disc = this.discToAskFor(kind, name);
+      const disc = this.discToAskFor(kind, name, isDamaged);
       if (disc === undefined) return false;
       await this.bring(disc);
       return true;
@@ -147,13 +230,16 @@ export class DiscBackend implements Backend {
 
   /**
    * The first of those that have the object. Packs of trees are in no list: the last disc of a set has all of them, so discs are
-   * asked for backwards.
+   * asked for backwards, those of the newest labels alone.
    */
-  private discToAskFor(kind: ObjectKind, name: string): KnownDisc | undefined {
+  private discToAskFor(kind: ObjectKind, name: string, isDamaged: boolean): KnownDisc | undefined {
     const isAbsent = ({ files, isSkipped }: KnownDisc): boolean => files.length === 0 && !isSkipped;
-    const holders = this.discsOf(kind, name);
-    if (holders.length > 0 || kind !== 'packs') return holders.find(isAbsent);
-    return this.discs().filter(isAbsent).at(-1);
+    const holder = this.discsOf(kind, name).find(isAbsent);
+    if (holder !== undefined) return holder;
+    const isAnywhere = kind === 'packs' ? this.discsOf(kind, name).length === 0 : isDamaged;
+    if (!isAnywhere || !ON_ALL_DISCS.includes(kind)) return undefined;
+    const absent = this.discs().filter(isAbsent);
+    return absent.findLast(({ age }) => age === absent[0]!.age);
   }
 
   /** Asks until the disc is there or skipped. Waits for its turn; says whether it is there. */

@@ -21,16 +21,19 @@ export class DiscSpool {
   }
 
   /**
-   * Keeps a copy of a pack; says whether it is what its name says. Of a damaged one too: what is whole of it can be restored. Parts that
-   * cannot be read are zeros. Rejects with BackendError when there is no room for it.
+   * Keeps a copy of a pack; says whether it is what its name says. Of a damaged one too, until a whole one comes: what is whole of it
+   * can be restored. Parts that cannot be read are zeros. Rejects with BackendError when there is no room for it.
    */
   async add(pack: string, size: number, read: ReadPack, signal?: AbortSignal): Promise<boolean> {
     const path = newStagingPath(this.folder);
     try {
       await mkdir(this.folder, { recursive: true, mode: 0o700 });
-      const digest = await this.copy(path, size, read, signal);
-      this.paths.set(pack, path);
-      return digest === pack;
+      const isWhole = (await this.copy(path, size, read, signal)) === pack;
+      const before = this.paths.get(pack);
+      const useless = before === undefined || isWhole ? before : path;
+      if (useless !== path) this.paths.set(pack, path);
+      if (useless !== undefined) await rm(useless, { force: true });
+      return isWhole;
     } catch (error) {
       await rm(path, { force: true });
       throw localFailure(`cannot keep a copy of a pack in ${this.folder}`, error);

@@ -1,11 +1,13 @@
-import type { CallOptions, Gathering, ObjectKind, ObjectReader } from '../../backends/index.js';
+import type { ByteRange, CallOptions, Gathering, ObjectKind } from '../../backends/index.js';
 import { discInWords } from './disc-in-words.js';
 import type { ReportDisc } from './disc-place.js';
 import type { DiscSpool } from './disc-spool.js';
 import type { KnownDisc } from './known-discs.js';
 
 /** Discs, and what they hold. */
-export interface DiscSupply extends Pick<ObjectReader, 'read'> {
+export interface DiscSupply {
+  /** Of a pack that is at hand. Its disc is asked for when it has been taken out meanwhile, and no other one when it is damaged. */
+  readHere(pack: string, range: ByteRange, signal?: AbortSignal): Promise<Uint8Array>;
   /** All that are known: those of the newest labels first, by set and number. */
   discs(): readonly KnownDisc[];
   discsOf(kind: ObjectKind, name: string): readonly KnownDisc[];
@@ -35,14 +37,41 @@ export function gatheringOf({ backend, spool, isSingle, report }: GatheringParts
     return discs.find((disc) => !isAbsent(disc)) ?? discs.find(({ isSkipped }) => !isSkipped);
   }
 
-  async function keepPacks(disc: KnownDisc, packs: readonly string[], signal?: AbortSignal): Promise<void> {
+  /** Returns those that are damaged there. */
+  async function keepPacks(
+    disc: KnownDisc,
+    packs: readonly string[],
+    signal?: AbortSignal,
+  ): Promise<readonly string[]> {
+    const damaged: string[] = [];
     for (const pack of packs) {
       signal?.throwIfAborted();
       const size = disc.files[0]?.sizes.get(backend.pathOf(pack));
       if (size === undefined) continue;
-      const read = (offset: number, length: number) => backend.read('packs', pack, { offset, length });
+      const read = (offset: number, length: number) => backend.readHere(pack, { offset, length }, signal);
       if (await spool.add(pack, size, read, signal)) continue;
+      damaged.push(pack);
       report({ severity: 'warning', reason: `packs/${pack} is damaged on ${discInWords(disc)}` });
+    }
+    return damaged;
+  }
+
+  /** Has other discs put in that have a whole copy of a pack: each once. */
+  async function replace(
+    damaged: Iterable<string>,
+    seen: ReadonlySet<KnownDisc>,
+    signal?: AbortSignal,
+  ): Promise<void> {
+    const asked = new Set(seen);
+    for (let rest = [...damaged]; ; ) {
+      const isNext = (disc: KnownDisc): boolean => !asked.has(disc) && !disc.isSkipped;
+      const disc = rest.flatMap((pack) => backend.discsOf('packs', pack)).find(isNext);
+      if (disc === undefined) return;
+      asked.add(disc);
+      if (!(await backend.askFor(disc))) continue;
+      const mine = rest.filter((pack) => backend.discsOf('packs', pack).includes(disc));
+      const still = await keepPacks(disc, mine, signal);
+      rest = rest.filter((pack) => !mine.includes(pack) || still.includes(pack));
     }
   }
 
@@ -76,10 +105,12 @@ export function gatheringOf({ backend, spool, isSingle, report }: GatheringParts
         ...inOrder.filter((disc) => !isAbsent(disc)),
         ...inOrder.filter((disc) => absent.includes(disc)),
       ];
+      const damaged: string[] = [];
       for (const disc of order) {
         const isThere = await backend.askFor(disc);
-        if (isThere && isSingle()) await keepPacks(disc, byDisc.get(disc)!, signal);
+        if (isThere && isSingle()) damaged.push(...(await keepPacks(disc, byDisc.get(disc)!, signal)));
       }
+      await replace(damaged, new Set(order), signal);
     },
   };
 }

@@ -96,7 +96,9 @@ export class KnownDiscs {
     const found = this.discs.get(named.disc);
     if (found !== undefined) return found;
     const { disc: id, number, volume } = named;
-    const made: KnownDisc = { id, set, number, volume, files: [], age: 0, isSkipped: false };
+    // Until a label says how old it is.
+    const age = Number.POSITIVE_INFINITY;
+    const made: KnownDisc = { id, set, number, volume, files: [], age, isSkipped: false };
     this.discs.set(id, made);
     return made;
   }

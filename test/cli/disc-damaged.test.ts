@@ -1,0 +1,63 @@
+import { copyFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { packsOf } from '../disc/disc-set.js';
+import { BY_KEY, messages, onDiscs, restored } from './on-discs.js';
+
+/** Discs on which something rotted, though other copies of it are whole. */
+
+/** Flips one byte of each of some files, wherever they lie in an image. */
+function rot(image: string, files: readonly string[]): void {
+  const bytes = readFileSync(image);
+  for (const file of files) {
+    const content = readFileSync(file);
+    const at = bytes.indexOf(content);
+    expect(at).toBeGreaterThan(0);
+    bytes[at + Math.floor(content.byteLength / 2)]! ^= 1;
+  }
+  writeFileSync(image, bytes);
+}
+
+test('what rotted on one disc is read from another one that has it, and named', async () => {
+  const all = await onDiscs({ encrypted: true });
+  const { its, images } = all;
+  const [first, second] = images as [string, string];
+  copyFileSync(second, join(all.folder, 'second copy.iso'));
+  const inAll = ['config', 'keys', 'snapshots', 'index'].flatMap((kind) =>
+    readdirSync(join(its.repo, kind)).map((name) => `${kind}/${name}`),
+  );
+  const trees = packsOf(its.repo).filter(({ kind }) => kind === 'tree');
+  const objects = [...inAll, ...trees.map(({ path }) => path)];
+  rot(
+    first,
+    objects.map((path) => join(its.repo, path)),
+  );
+  const data = all.discs[1]!.packs.map(({ name }) => `packs/${name.slice(0, 2)}/${name}`);
+  rot(
+    second,
+    data.map((path) => join(its.repo, path)),
+  );
+  rmSync(its.cache, { recursive: true, force: true });
+  const { run, files } = await restored(all, 'out');
+  expect(run.code).toBe(0);
+  expect(files).toEqual(all.files);
+  const said = messages(run.problems);
+  for (const path of objects) expect(said).toContain(`${path} is damaged in ${first}`);
+  for (const path of data) expect(said).toContain(`${path} is damaged in ${second}`);
+  const check = await its.json(['-r', all.location, 'check', '--read-data'], BY_KEY);
+  expect(messages(check.problems)).toContain(`${data[0]} is damaged in ${second}`);
+});
+
+test('where no copy is whole, what is left of one is read', async () => {
+  const all = await onDiscs();
+  const [pack] = all.discs[1]!.packs;
+  const path = join(all.its.repo, 'packs', pack!.name.slice(0, 2), pack!.name);
+  rot(all.images[1]!, [path]);
+  copyFileSync(all.images[1]!, join(all.folder, 'second copy.iso'));
+  const { run, files } = await restored(all, 'out');
+  expect(run.code).toBe(4);
+  const lost = Object.keys(all.files).length - Object.keys(files).length;
+  expect(lost).toBeGreaterThan(0);
+  // The pack has two blocks, and others are whole.
+  expect(lost).toBeLessThan(4);
+});
