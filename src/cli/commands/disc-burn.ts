@@ -30,6 +30,7 @@ interface Flags {
   readonly speed?: number;
   readonly eject: boolean;
   readonly overwrite?: boolean;
+  readonly fixedDisk?: boolean;
   readonly hook?: string;
 }
 
@@ -43,7 +44,8 @@ const HELP = `
 Burns images that "cbr disc build" has made, and compares each disc with its image. A disc that is not blank is refused, unless it is one of
 cbr that can be written again: the same disc, or any of them with --overwrite. With --set all discs of the set that are not burned yet
 are burned, one after another; a run that was stopped goes on where it was. With IMAGE no repository is needed; where one is given
-(-r) it remembers that the disc is burned.
+(-r) it remembers that the disc is burned. --device may be a block device that is no drive, such as a stick: its start and its end must be
+empty, and a disk that is built in is taken with --fixed-disk alone.
 
 --hook runs a command when a disc is needed and when it is burned: CBR_DISC_EVENT is "needed" or "burned", and CBR_DISC_SET, CBR_DISC_NUMBER,
 CBR_DISC_VOLUME, CBR_DISC_IMAGE and CBR_DISC_DEVICE say which. It can load discs, print labels, or send a message; nobody is asked then.
@@ -62,6 +64,7 @@ export const discBurn: CommandModule = {
       .option('--speed <n>', 'burn at this speed', wholeNumber(1, 1000))
       .option('--no-eject', 'leave the disc in the drive')
       .option('--overwrite', 'write over another disc of cbr that can be written again')
+      .option('--fixed-disk', 'the device may be a disk that is built in')
       .option('--hook <command>', 'run this when a disc is needed, and when it is burned')
       .addHelpText('after', HELP);
   },
@@ -89,7 +92,7 @@ async function burnAll(
   repository: Repository | undefined,
 ): Promise<Outcome> {
   const { output, signal } = context;
-  const { device, speed, eject, overwrite = false, hook } = flags;
+  const { device, speed, eject, overwrite = false, fixedDisk = false, hook } = flags;
   const burned: Readonly<Record<string, unknown>>[] = [];
   for (const [i, { image, label }] of wanted.entries()) {
     const { set, number, volume, disc } = label;
@@ -102,6 +105,7 @@ async function burnAll(
       disc,
       device,
       overwrites: overwrite,
+      allowsFixed: fixedDisk,
       signal,
       ...(speed === undefined ? {} : { speed }),
       onProgress: (bytes, totalBytes, isReading) =>

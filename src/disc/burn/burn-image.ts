@@ -1,6 +1,7 @@
 import { CbrError, MIB } from '../../core/index.js';
 import { runXorriso } from '../xorriso/run-xorriso.js';
 import { checkImage } from './check-image.js';
+import { claimDrive } from './claim-drive.js';
 import { type Drive, findDrive } from './drive.js';
 import { type DiscThere, lookAtDisc } from './look-at-disc.js';
 import { compareDisc } from './read-back.js';
@@ -16,6 +17,8 @@ export interface BurnRequest {
   readonly speed?: number;
   /** Another disc of cbr in the drive may be overwritten. */
   readonly overwrites: boolean;
+  /** The device may be a disk that is built in. */
+  readonly allowsFixed: boolean;
   readonly signal: AbortSignal;
   /** Takes the bytes that are done, and all: of reading the image, of writing, then of reading back. */
   readonly onProgress?: (bytes: number, totalBytes: number, isReading: boolean) => void;
@@ -27,11 +30,24 @@ export interface BurnRequest {
  * reads differently afterwards: that disc is of no use. As `findDrive`, `checkImage` and `runXorriso` otherwise.
  */
 export async function burnImage(request: BurnRequest): Promise<void> {
-  const { image, speed, signal, onProgress } = request;
   const drive = await findDrive(request.device);
+  refuseFixed(drive, request);
+  const release = await claimDrive(drive);
+  try {
+    await burnIn(drive, request);
+  } finally {
+    await release();
+  }
+}
+
+async function burnIn(drive: Drive, request: BurnRequest): Promise<void> {
+  const { image, speed, signal, onProgress } = request;
+  // At once, and not only when the image has been read.
+  refuseOthers(drive, await lookAtDisc(drive, signal), request);
+  const bytes = await checkImage(image, signal, (done, all) => onProgress?.(done, all, true));
+  // That took minutes: another disc may be in the drive by now.
   const there = await lookAtDisc(drive, signal);
   refuseOthers(drive, there, request);
-  const bytes = await checkImage(image, signal, (done, all) => onProgress?.(done, all, true));
   if (there.capacity > 0 && bytes > there.capacity) {
     throw new CbrError(
       'target',
@@ -73,6 +89,13 @@ export async function ejectDisc(device: string, signal: AbortSignal): Promise<vo
   await runXorriso(['-outdev', drive.address, '-eject', 'all'], { what: `cannot eject ${device}`, signal });
 }
 
+function refuseFixed({ device, isFixed }: Drive, { allowsFixed }: BurnRequest): void {
+  if (!isFixed || allowsFixed) return;
+  throw new CbrError('target', `${device} is a disk that is built in, no disc: nothing was written`, {
+    hint: 'Name the drive, such as /dev/sr0. If that disk is really to be written over: --fixed-disk',
+  });
+}
+
 function refuseOthers(
   { device, address, isBurner }: Drive,
   there: DiscThere,
@@ -82,7 +105,7 @@ function refuseOthers(
   if (there.kind === 'foreign') {
     const erase = isBurner
       ? `xorriso -outdev ${address} -blank as_needed`
-      : `dd if=/dev/zero of=${device} bs=1M count=1`;
+      : `dd if=/dev/zero of=${device} bs=1M`;
     throw new CbrError(
       'target',
       `the disc in ${device} is not blank, it holds ${there.what}: nothing was written`,

@@ -1,14 +1,19 @@
 import { access, constants, realpath, stat } from 'node:fs/promises';
 import { CbrError, errnoOf } from '../../core/index.js';
+import { isFixedDisk } from './fixed-disk.js';
 
 /** The drive that discs are burned in. */
 export interface Drive {
   /** As the user names it. */
   readonly device: string;
+  /** Without links. */
+  readonly path: string;
   /** As xorriso takes it. */
   readonly address: string;
   /** False for a block device that stands for a disc: it has no tray. */
   readonly isBurner: boolean;
+  /** A disk that is built in, not one that is taken out. */
+  readonly isFixed: boolean;
 }
 
 /** CD, DVD and Blu-ray drives, as the kernel names them; others xorriso is to treat as files. */
@@ -30,7 +35,8 @@ export async function findDrive(device: string): Promise<Drive> {
       cause,
     });
   }
-  if (!(await stat(path)).isBlockDevice()) {
+  const found = await stat(path);
+  if (!found.isBlockDevice()) {
     throw new CbrError('usage', `${device} is no drive: nothing was written`, {
       hint: 'Name the drive, such as /dev/sr0. An image needs no burning to be used.',
     });
@@ -42,5 +48,6 @@ export async function findDrive(device: string): Promise<Drive> {
     });
   });
   const isBurner = BURNER.test(path);
-  return { device, address: isBurner ? path : `stdio:${path}`, isBurner };
+  const isFixed = !isBurner && (await isFixedDisk(found.rdev));
+  return { device, path, address: isBurner ? path : `stdio:${path}`, isBurner, isFixed };
 }

@@ -4,6 +4,7 @@ import type { DiscLabel } from '../label.js';
 import { labelOnDisc } from '../label-on-disc.js';
 import { SECTOR_BYTES } from '../media.js';
 import { runXorriso } from '../xorriso/run-xorriso.js';
+import { isBlank, isShared } from './blank-disc.js';
 import type { Drive } from './drive.js';
 
 /** What is in a drive before anything is written to it. */
@@ -19,13 +20,6 @@ export type DiscThere =
     }
   | { readonly kind: 'foreign'; readonly what: string };
 
-/** Where file systems and partition tables leave their marks; a disc that is blank is so there too. */
-const LOOKED_AT = 64 * SECTOR_BYTES;
-/** Those of optical discs, and all that xorriso erases. */
-const LOOKED_AT_IN_BURNER = 32 * SECTOR_BYTES;
-/** What xorriso makes of the mark of an ISO 9660 file system when it blanks a disc that can be overwritten. */
-const BLANKED = { offset: 16 * SECTOR_BYTES + 1, mark: 'CDXX1' } as const;
-
 /** Rejects as `runXorriso`, with BackendError when there is no disc, and as `openSectors`. */
 export async function lookAtDisc(
   { device, address, isBurner }: Drive,
@@ -39,22 +33,18 @@ export async function lookAtDisc(
   const isErased = isOverwritten || /CD-RW|DVD-RW/i.test(media);
   if (status.includes('is blank')) {
     // Of media that can be overwritten it says so of everything that is no ISO 9660: a file system, a partition table.
-    if (!isOverwritten || (await isBlank(device, isBurner))) return { kind: 'blank', capacity: overall };
+    if (!isOverwritten || (await withSectors(device, (source) => isBlank(source, isBurner)))) {
+      return { kind: 'blank', capacity: overall };
+    }
     return { kind: 'foreign', what: 'something that is no disc of cbr' };
   }
   const label = await labelOn(device);
   if (label === undefined) return { kind: 'foreign', what: `something else (${media}, ${status.trim()})` };
+  if (!isBurner && (await withSectors(device, isShared))) {
+    return { kind: 'foreign', what: 'a partition table beside a disc of cbr' };
+  }
   // Of others it tells what is written, not what they hold when they are erased.
   return { kind: 'ours', label, capacity: isOverwritten ? overall : 0, isRewritable: isErased };
-}
-
-async function isBlank(device: string, isBurner: boolean): Promise<boolean> {
-  return withSectors(device, async (source) => {
-    const bytes = await source.read(0, isBurner ? LOOKED_AT_IN_BURNER : LOOKED_AT);
-    const { offset, mark } = BLANKED;
-    const isBlanked = Buffer.from(bytes).toString('latin1', offset, offset + mark.length) === mark;
-    return isBlanked || bytes.every((byte) => byte === 0);
-  });
 }
 
 async function labelOn(device: string): Promise<DiscLabel | undefined> {
