@@ -10,6 +10,8 @@ export class Discs {
   private readonly discs = new Map<string, Disc>();
   private readonly retired = new Set<string>();
   private readonly holders = new Map<string, Set<string>>();
+  /** The packs that were seen on each disc. */
+  private readonly shown = new Map<string, Set<string>>();
 
   /** Discs of every set, by set and number. */
   all(): Disc[] {
@@ -18,10 +20,30 @@ export class Discs {
       .sort((a, b) => a.set.localeCompare(b.set) || a.number - b.number);
   }
 
-  /** The discs that have a pack. */
+  /** The discs that have a pack: as discs and catalog say, or as it was seen. */
   holdersOf(pack: string): Disc[] {
     const holders = this.holders.get(pack) ?? new Set<string>();
-    return this.all().filter(({ id }) => holders.has(id));
+    return this.all().filter(({ id }) => holders.has(id) || this.hasShown(id, pack));
+  }
+
+  /** Whether it is said which discs have it. Of tree packs it is not. */
+  isListed(pack: string): boolean {
+    return this.holders.has(pack);
+  }
+
+  /** A disc is in reach, and these are the packs in its folder. */
+  see(disc: string, packs: readonly string[]): void {
+    this.shown.set(disc, new Set([...(this.shown.get(disc) ?? []), ...packs]));
+  }
+
+  /** Whether that disc was in reach at some time. */
+  wasSeen(disc: string): boolean {
+    return this.shown.has(disc);
+  }
+
+  /** Whether that disc was in reach with that pack in its folder. */
+  hasShown(disc: string, pack: string): boolean {
+    return this.shown.get(disc)?.has(pack) ?? false;
   }
 
   addInfo(info: DiscInfo): void {

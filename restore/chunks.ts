@@ -1,6 +1,6 @@
 import type { ChunkIndex, KnownPack } from './chunk-index.js';
 import type { ChunkPlace } from './chunk-table.js';
-import { Damage, messageOf, OutOfReach, rethrowUnlessDamage } from './failure.js';
+import { Damage, DamagedPack, messageOf, OutOfReach, rethrowUnlessDamage } from './failure.js';
 import type { ChunkKind, Keys } from './keys.js';
 import { openBlock, withPackHeader } from './pack.js';
 import type { Payload } from './payload.js';
@@ -55,9 +55,9 @@ export class Chunks {
     return new OutOfReach(packs[0]?.name);
   }
 
-  /** Throws OutOfReach if it lies nowhere in reach, Damage if it cannot be had whole from where it lies. */
+  /** Throws OutOfReach if it lies nowhere in reach, DamagedPack if it cannot be had whole from where it lies. */
   read(kind: ChunkKind, { id, length }: Reference): Buffer {
-    let reason: string | undefined;
+    let damage: DamagedPack | undefined;
     for (const { pack, place } of this.placesOf(kind, id)) {
       if (!this.store.has('packs', pack.name)) continue;
       try {
@@ -67,12 +67,12 @@ export class Chunks {
         throw new Damage('a chunk is not what its id says');
       } catch (error) {
         rethrowUnlessDamage(error);
-        reason ??= `pack ${pack.name}: ${messageOf(error)}`;
+        damage ??= new DamagedPack(pack.name, messageOf(error));
       }
     }
     const elsewhere = this.placesOf(kind, id).find(({ pack }) => !this.store.has('packs', pack.name));
-    if (reason === undefined || elsewhere !== undefined) throw new OutOfReach(elsewhere?.pack.name);
-    throw new Damage(reason);
+    if (damage === undefined || elsewhere !== undefined) throw new OutOfReach(elsewhere?.pack.name);
+    throw damage;
   }
 
   private placesOf(kind: ChunkKind, id: Uint8Array): { pack: KnownPack; place: ChunkPlace }[] {

@@ -34,6 +34,18 @@ export class Newer extends Damage {
   override readonly name = 'Newer';
 }
 
+/** A pack in reach of which something is damaged. Another disc may have a copy that is whole. */
+export class DamagedPack extends Damage {
+  override readonly name = 'DamagedPack';
+
+  constructor(
+    readonly pack: string,
+    reason: string,
+  ) {
+    super(`pack ${pack}: ${reason}`);
+  }
+}
+
 /** Content that is on no disc in reach. */
 export class OutOfReach extends Error {
   override readonly name = 'OutOfReach';
@@ -44,6 +56,11 @@ export class OutOfReach extends Error {
       pack === undefined ? 'no index in reach says where its content lies' : `pack ${pack} is not in reach`,
     );
   }
+}
+
+/** Whether another disc may have what was not to be had. */
+export function mayCome(loss: unknown): loss is DamagedPack | OutOfReach {
+  return loss instanceof DamagedPack || loss instanceof OutOfReach;
 }
 
 /** What was thrown, in words. */

@@ -21,7 +21,8 @@ have one drive only. What is on a disc that is not there, or damaged, is listed 
 
 Each piece is verified before it is used. Rights, times (to the microsecond), symlinks and hard links are restored;
 owners, by their numbers, if root runs this. What Node has no means for (extended attributes, ACLs, device files) is
-listed. What is not whole yet lies in a folder .cbr-restore-* in the target: remove it after a run that was killed.
+listed. What is not whole yet, and copies of trees while discs are changed, lie in a folder .cbr-restore-* in the
+target: remove it after a run that was killed.
 
 Exit codes: 0 all is restored, 1 something could not be made here, 2 usage, 4 something is damaged or on a disc that
 was not there, 10 no disc, 12 wrong password, 130 interrupted.

@@ -68,16 +68,17 @@ function progressLine(isShown: boolean): (text: string) => void {
 
 async function ask(question: string): Promise<string> {
   const lines = createInterface({ input: process.stdin, output: process.stderr });
+  let interrupted: () => void = () => undefined;
   try {
     return await new Promise((resolve, reject) => {
-      const interrupted = (): void => reject(new Failure(EXIT.interrupted, 'interrupted'));
+      interrupted = () => reject(new Failure(EXIT.interrupted, 'interrupted'));
       lines.once('SIGINT', interrupted);
       lines.once('close', interrupted);
       lines.question(question).then(resolve, reject);
     });
   } finally {
-    lines.removeAllListeners();
-    lines.close();
+    // Its own listeners stay: by them it lets go of the terminal.
+    lines.off('SIGINT', interrupted).off('close', interrupted).close();
   }
 }
 

@@ -1,5 +1,5 @@
 import { EXIT, type ExitCode } from './failure.js';
-import { counted, sizeText } from './text.js';
+import { counted, shown, sizeText } from './text.js';
 
 /** So many paths of one sort are named unless all are asked for: where owners are not kept, that is every path. */
 const NAMED = 20;
@@ -10,10 +10,10 @@ export class Report {
   folders = 0;
   others = 0;
   bytes = 0;
-  /** Paths whose content could not be had, with the reason. */
-  readonly lost: string[] = [];
   /** Paths that could be read and not be made here, with the reason. */
   readonly unmade: string[] = [];
+  /** Paths whose content could not be had, by the reason. */
+  private readonly lost = new Map<string, string[]>();
   private readonly lacking = new Map<string, string[]>();
   private readonly lackingCounts = new Map<string, number>();
 
@@ -27,8 +27,15 @@ export class Report {
     this.lackingCounts.set(what, (this.lackingCounts.get(what) ?? 0) + 1);
   }
 
+  /** The content of that path could not be had. */
+  lose(path: string, reason: string): void {
+    const paths = this.lost.get(reason) ?? [];
+    this.lost.set(reason, paths);
+    paths.push(path);
+  }
+
   exitCode(): ExitCode {
-    if (this.lost.length > 0) return EXIT.damage;
+    if (this.lost.size > 0) return EXIT.damage;
     return this.unmade.length > 0 ? EXIT.failed : EXIT.done;
   }
 
@@ -41,7 +48,7 @@ export class Report {
     return `Restored to ${target}: ${parts.join(', ')}, ${sizeText(this.bytes)}.`;
   }
 
-  /** Lines about what is missing, each path with its reason. */
+  /** Lines about what is missing; each path stands under its reason. */
   problems(): string[] {
     const lines: string[] = [];
     for (const [what, paths] of this.lacking) {
@@ -54,11 +61,13 @@ export class Report {
       lines.push(`Could not be made here (${counted(this.unmade.length, 'entry', 'entries')}):`);
     }
     for (const line of this.unmade) lines.push(line);
-    if (this.lost.length > 0) {
-      const count = counted(this.lost.length, 'entry', 'entries');
-      lines.push(`Not restored, for lack of their content (${count}):`);
+    const lost = [...this.lost.values()].reduce((sum, { length }) => sum + length, 0);
+    if (lost > 0)
+      lines.push(`Not restored, for lack of their content (${counted(lost, 'entry', 'entries')}):`);
+    for (const [reason, paths] of this.lost) {
+      lines.push(`  ${shown(reason)} (${counted(paths.length, 'entry', 'entries')}):`);
+      for (const path of paths) lines.push(`    ${path}`);
     }
-    for (const line of this.lost) lines.push(line);
     return lines;
   }
 }

@@ -1,12 +1,12 @@
 import type { Command } from './arguments.js';
 import { discText } from './catalog.js';
 import type { Reference } from './chunks.js';
-import type { Disc } from './disc.js';
 import type { Entry } from './entry.js';
-import { Damage, EXIT, type ExitCode, Failure, OutOfReach } from './failure.js';
+import { type Damage, EXIT, type ExitCode, Failure, mayCome, type OutOfReach } from './failure.js';
 import { setMetadata } from './metadata.js';
 import { Report } from './report.js';
 import { Restorer, type Start } from './restorer.js';
+import { DiscSearch } from './search.js';
 import { selectSnapshot } from './select.js';
 import type { Session } from './session.js';
 import type { Snapshot } from './snapshots.js';
@@ -33,43 +33,47 @@ export async function restore(session: Session, command: RestoreCommand, dialog:
   dialog.say(`Restoring ${snapshot.id.slice(0, 8)}${what} of ${shown(snapshot.host)} ...`);
   if (snapshot.isPartial)
     dialog.say('This snapshot is partial: it was stopped before it had all of its sources.');
+  const search = new DiscSearch(session);
   // Before the target is made, so that a mistyped path makes nothing.
   const foundOr = (begin: Begin | Damage | OutOfReach): Begin => {
     if (begin instanceof Error) {
-      throw new Failure(EXIT.damage, `${command.path} cannot be looked up: ${reasonOf(session, begin)}`);
+      throw new Failure(EXIT.damage, `${command.path} cannot be looked up: ${search.reasonOf(begin)}`);
     }
     return begin;
   };
   if (dialog.ask === undefined) foundOr(startOf(session, snapshot, command.path));
   const target = new Target(command.target);
-  const staging = new Staging();
+  const staging = new Staging(target.aside);
   const report = new Report(command.options.isVerbose);
   const restorer = new Restorer({
     chunks: session.chunks,
     keys: session.keys,
     target,
     report,
-    reasonOf: (loss) => reasonOf(session, loss),
+    reasonOf: (loss) => search.reasonOf(loss),
     progress: () => dialog.progress(`${counted(report.files, 'file')}, ${sizeText(report.bytes)}`),
   });
   const pass = (isLast: boolean): ReadonlyMap<string, number> => {
     const begin = startOf(session, snapshot, command.path);
-    if (begin instanceof OutOfReach && !isLast) return new Map([[begin.pack ?? '', 1]]);
+    if (mayCome(begin) && !isLast) return new Map([[begin.pack ?? '', 1]]);
     const { start } = foundOr(begin);
     const missing = restorer.pass(start, isLast);
     dialog.progress('');
     return missing;
   };
   try {
-    if (dialog.ask !== undefined) await askForDiscs(session, dialog, dialog.ask, staging, pass);
+    if (dialog.ask !== undefined) await askForDiscs({ session, search, staging }, dialog, dialog.ask, pass);
     pass(true);
-    target.end();
     const { folder } = foundOr(startOf(session, snapshot, command.path));
+    target.end();
     if (folder !== undefined)
       setMetadata(target.folder, folder, (lack) => report.lacks(lack, shown(command.target)));
+  } catch (error) {
+    if (error instanceof Failure && error.exitCode === EXIT.interrupted)
+      dialog.say(report.summary(shown(command.target)));
+    throw error;
   } finally {
     target.end();
-    staging.end();
   }
   for (const line of report.problems()) dialog.say(line);
   dialog.print(report.summary(shown(command.target)));
@@ -78,16 +82,14 @@ export async function restore(session: Session, command: RestoreCommand, dialog:
 
 /** Passes and questions until nothing is missing that somebody has. */
 async function askForDiscs(
-  session: Session,
+  { session, search, staging }: { session: Session; search: DiscSearch; staging: Staging },
   dialog: Dialog,
   ask: (question: string) => Promise<string>,
-  staging: Staging,
   pass: (isLast: boolean) => ReadonlyMap<string, number>,
 ): Promise<void> {
-  const without = new Set<string>();
   let missing = pass(false);
   for (;;) {
-    const next = neededDiscs(session, missing).find(({ disc }) => !without.has(disc.id));
+    const next = search.next(missing);
     if (next === undefined) return;
     staging.keep(session.store, session.chunks.treePacks(), dialog.say);
     session.release();
@@ -101,12 +103,12 @@ async function askForDiscs(
       'Insert it, or make a copy of it readable, and press Enter; or s and Enter to go on without it: ',
     );
     if (answer.trim().toLowerCase() === 's') {
-      without.add(next.disc.id);
+      search.skip(next.disc);
       continue;
     }
     session.lookAgain(staging.folders());
-    const here = session.folders.map(({ disc }) => disc).filter((disc) => disc !== undefined);
-    if (!here.some(({ id }) => id === next.disc.id)) {
+    if (!session.isHere(next.disc.id)) {
+      const here = session.folders.map(({ disc }) => disc).filter((disc) => disc !== undefined);
       const found =
         here.length === 0
           ? 'no disc is'
@@ -115,41 +117,6 @@ async function askForDiscs(
     }
     missing = pass(false);
   }
-}
-
-interface NeededDisc {
-  readonly disc: Disc;
-  /** How many entries wait for it; 0 where it is only a guess. */
-  readonly entries: number;
-}
-
-/** In the order of their numbers; where no index says what lies where, the last disc of a set comes first: it has the index. */
-function neededDiscs(session: Session, missing: ReadonlyMap<string, number>): NeededDisc[] {
-  const discs = session.missingDiscs();
-  const entries = new Map<string, number>();
-  let areGuessed = false;
-  for (const [pack, count] of missing) {
-    const holders = session.discs.holdersOf(pack).filter(({ id }) => discs.some((disc) => disc.id === id));
-    if (holders.length === 0) areGuessed = true;
-    for (const { id } of holders) entries.set(id, (entries.get(id) ?? 0) + count);
-  }
-  const known = discs.filter(({ id }) => entries.has(id));
-  const guessed = areGuessed ? discs.filter(({ id }) => !entries.has(id)).reverse() : [];
-  const needed = missing.has('') ? [...guessed, ...known] : [...known, ...guessed];
-  return needed.map((disc) => ({ disc, entries: entries.get(disc.id) ?? 0 }));
-}
-
-function reasonOf(session: Session, loss: Damage | OutOfReach): string {
-  if (loss instanceof Damage) return loss.message;
-  const missing = session.missingDiscs();
-  if (loss.pack === undefined) {
-    return missing.length === 0
-      ? loss.message
-      : `${loss.message}; not in reach: ${missing.map(discText).join(', ')}`;
-  }
-  const holders = session.discs.holdersOf(loss.pack);
-  if (holders.length === 0) return `${loss.message}, and no disc is known that has it`;
-  return `it lies on ${holders.map(discText).join(' and ')}, which is not in reach (pack ${loss.pack})`;
 }
 
 /** Where a pass begins; `folder`: what gives the target itself its metadata. */

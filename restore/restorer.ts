@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { linkSync, mkdirSync, symlinkSync, unlinkSync } from 'node:fs';
 import type { Chunks, Reference } from './chunks.js';
 import type { Content, Entry } from './entry.js';
-import { Damage, OutOfReach } from './failure.js';
+import { Damage, type DamagedPack, mayCome, OutOfReach } from './failure.js';
 import type { Keys } from './keys.js';
 import { setMetadata, withoutPath } from './metadata.js';
 import { nameProblem } from './names.js';
@@ -138,7 +138,7 @@ export class Restorer {
     const waits = this.waiting.get(path);
     const known = waits === undefined || waits === 'folder' ? undefined : waits.part;
     const { part, loss } = this.write(known, content);
-    if (loss instanceof OutOfReach && !this.isLast) {
+    if (mayCome(loss) && !this.isLast) {
       this.waiting.set(path, { part });
       if (entry.linkGroup !== undefined) this.linked.set(groupOf(entry), { waits: path });
       return false;
@@ -176,7 +176,7 @@ export class Restorer {
     let part = known;
     let file: Part | undefined;
     let loss: Damage | OutOfReach | undefined;
-    const away = new Map<string | undefined, OutOfReach>();
+    const away = new Map<string | undefined, DamagedPack | OutOfReach>();
     const opened = (): Part => {
       part ??= target.newPart();
       file ??= Part.open(target.partPath(part), known === undefined);
@@ -184,10 +184,10 @@ export class Restorer {
     };
     try {
       for (const piece of piecesOf(chunks, content)) {
-        const isAway = chunks.outOfReach('data', piece.id);
-        if (isAway === undefined) opened().write(chunks.read('data', piece), piece.offset);
+        const found = this.found(piece);
+        if (Buffer.isBuffer(found)) opened().write(found, piece.offset);
         else if (known === undefined || !this.isWritten(opened(), piece)) {
-          away.set(isAway.pack, isAway);
+          away.set(found.pack, found);
           if (this.isLast) break;
         }
         progress();
@@ -203,9 +203,21 @@ export class Restorer {
     } finally {
       file?.close();
     }
-    if (loss instanceof OutOfReach) away.set(loss.pack, loss);
+    if (mayCome(loss)) away.set(loss.pack, loss);
     for (const each of away.values()) this.count(each);
     return { part, loss: loss ?? [...away.values()][0] };
+  }
+
+  /** The content of a chunk, or why it cannot be had now. */
+  private found(piece: Piece): Buffer | DamagedPack | OutOfReach {
+    const isAway = this.options.chunks.outOfReach('data', piece.id);
+    if (isAway !== undefined) return isAway;
+    try {
+      return this.options.chunks.read('data', piece);
+    } catch (error) {
+      if (mayCome(error)) return error;
+      throw error;
+    }
   }
 
   /** Everything that was written by an earlier pass is read again: it alone says what is there. */
@@ -264,15 +276,15 @@ export class Restorer {
 
   /** False if it waits for a disc. */
   private lose(what: string, loss: Damage | OutOfReach): boolean {
-    if (loss instanceof OutOfReach && !this.isLast) {
+    if (mayCome(loss) && !this.isLast) {
       this.count(loss);
       return false;
     }
-    this.options.report.lost.push(`  ${what}: ${this.options.reasonOf(loss)}`);
+    this.options.report.lose(what, this.options.reasonOf(loss));
     return true;
   }
 
-  private count({ pack = '' }: OutOfReach): void {
+  private count({ pack = '' }: { readonly pack: string | undefined }): void {
     this.missing.set(pack, (this.missing.get(pack) ?? 0) + 1);
   }
 

@@ -1,4 +1,4 @@
-import { tmpdir } from 'node:os';
+import { homedir, tmpdir } from 'node:os';
 import { Discs } from './catalog.js';
 import { ChunkIndex } from './chunk-index.js';
 import { Chunks } from './chunks.js';
@@ -73,10 +73,21 @@ export class Session {
     return this.discs.all().filter(({ id }) => !here.has(id));
   }
 
+  isHere(disc: string): boolean {
+    return this.foundFolders.some((each) => each.disc?.id === disc);
+  }
+
   /** Before somebody takes a disc out: nothing of it stays open, and nobody stands in its folder. */
   release(): void {
     this.inReach.close();
-    process.chdir(tmpdir());
+    for (const elsewhere of [tmpdir(), homedir(), '/']) {
+      try {
+        process.chdir(elsewhere);
+        return;
+      } catch {
+        // The variables that name them may name what is not there.
+      }
+    }
   }
 
   /** Looks at all places again; `more`: folders with further objects. */
@@ -93,7 +104,10 @@ export class Session {
 
   private takeIn(): void {
     for (const { folder, disc, problem } of this.foundFolders) {
-      if (disc !== undefined) this.discs.addInfo(disc);
+      if (disc !== undefined) {
+        this.discs.addInfo(disc);
+        this.discs.see(disc.id, this.inReach.packsIn(folder));
+      }
       if (problem !== undefined) this.tell(`${folder}: ${problem}`);
     }
     this.discs.addCatalog(this.inReach, this.keys, (text) => this.tell(text));

@@ -1,5 +1,5 @@
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { createHash } from 'node:crypto';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { messageOf } from './failure.js';
 import type { Store } from './store.js';
@@ -9,32 +9,49 @@ import type { Store } from './store.js';
  * are needed all the time.
  */
 export class Staging {
-  private folder: string | undefined;
+  /** Packs of which the copy is whole: others are copied again when there is another one. */
+  private readonly whole = new Set<string>();
+  private isTold = false;
+
+  /** `folder`: where the copies come to lie; whoever gives it removes it. */
+  constructor(private readonly folder: string) {}
 
   /** Where the copies lie; nothing before there are any. */
   folders(): string[] {
-    return this.folder === undefined ? [] : [this.folder];
+    return existsSync(this.folder) ? [this.folder] : [];
   }
 
-  /** Copies what is in reach and not copied yet. Says so once if there is no room. */
+  /** Copies what is in reach and not copied yet. Says so once if they cannot be kept. */
   keep(store: Store, packs: readonly string[], say: (text: string) => void): void {
-    try {
-      this.folder ??= mkdtempSync(join(tmpdir(), 'cbr-restore-'));
-      for (const name of packs) {
-        const [from] = store.pathsOf('packs', name);
-        if (from === undefined || from.startsWith(this.folder)) continue;
-        const to = join(this.folder, 'packs', name.slice(0, 2), name);
-        mkdirSync(dirname(to), { recursive: true });
-        copyFileSync(from, to);
+    for (const name of packs) {
+      try {
+        this.copy(store, name);
+      } catch (error) {
+        if (!this.isTold) {
+          const leave = 'leave the discs in reach that are';
+          say(`The trees cannot be kept on this machine (${messageOf(error)}): ${leave}.`);
+        }
+        this.isTold = true;
       }
-    } catch (error) {
-      say(
-        `The trees cannot be kept on this machine (${messageOf(error)}): leave the discs in reach that are.`,
-      );
     }
   }
 
-  end(): void {
-    if (this.folder !== undefined) rmSync(this.folder, { recursive: true, force: true });
+  /** The first copy that is whole; else the last one that can be read, which may be whole in part. */
+  private copy(store: Store, name: string): void {
+    const to = join(this.folder, 'packs', name.slice(0, 2), name);
+    let problem: unknown;
+    for (const from of store.pathsOf('packs', name)) {
+      if (this.whole.has(name)) return;
+      if (from === to) continue;
+      try {
+        mkdirSync(dirname(to), { recursive: true, mode: 0o700 });
+        copyFileSync(from, to);
+        if (createHash('sha256').update(readFileSync(to)).digest('hex') === name) this.whole.add(name);
+      } catch (error) {
+        rmSync(to, { force: true });
+        problem ??= error;
+      }
+    }
+    if (problem !== undefined && !this.whole.has(name)) throw problem;
   }
 }

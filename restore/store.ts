@@ -72,6 +72,11 @@ export class Store {
     return this.copies.get(kind)?.get(name) ?? [];
   }
 
+  /** Names of the packs in one of the folders. */
+  packsIn(folder: string): string[] {
+    return this.names('packs').filter((name) => this.pathsOf('packs', name).includes(packPath(folder, name)));
+  }
+
   close(): void {
     for (const { file } of this.open.values()) closeSync(file);
     this.open.clear();
@@ -112,8 +117,8 @@ export class Store {
     }
     for (const beginning of namesIn(join(folder, 'packs'))) {
       for (const name of namesIn(join(folder, 'packs', beginning))) {
-        const isPack = PACK.test(name) && name.startsWith(beginning);
-        if (isPack) this.add('packs', name, join(folder, 'packs', beginning, name));
+        const isPack = PACK.test(name) && name.slice(0, 2) === beginning;
+        if (isPack) this.add('packs', name, packPath(folder, name));
       }
     }
     for (const session of namesIn(join(folder, 'notes')).filter((name) => SESSION.test(name))) {
@@ -132,6 +137,8 @@ export class Store {
     else paths.push(path);
   }
 }
+
+const packPath = (folder: string, name: string): string => join(folder, 'packs', name.slice(0, 2), name);
 
 /** Nothing where there is no such folder, or where it cannot be read: what it holds is then not in reach. */
 function namesIn(folder: string): string[] {

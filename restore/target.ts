@@ -29,7 +29,7 @@ const LONG_PATH_BYTES = 3000;
 /** A new or empty folder. Throws a Failure for any other. */
 export class Target {
   readonly folder: TargetPath;
-  /** Files that are not whole yet. */
+  /** Files that are not whole yet, and what lies aside. */
   private readonly parts: string;
   private partCount = 0;
 
@@ -66,6 +66,11 @@ export class Target {
     return join(this.parts, String(part));
   }
 
+  /** A folder for what else is needed for as long as the restore lasts. */
+  get aside(): string {
+    return join(this.parts, 'trees');
+  }
+
   /** Gives a part its place. Throws if something is there. */
   place(part: number, path: TargetPath): void {
     const from = this.partPath(part);
@@ -86,7 +91,7 @@ export class Target {
     rmSync(this.partPath(part), { force: true });
   }
 
-  /** Removes what is not whole. */
+  /** Removes what is not whole, and what lies aside. */
   end(): void {
     rmSync(this.parts, { recursive: true, force: true });
   }

@@ -24,6 +24,8 @@ export interface SpreadOptions {
   /** Where trees and index lie: on every disc, or on the last one alone. */
   readonly trees?: 'every' | 'last';
   readonly set?: string;
+  /** Number of the first disc. */
+  readonly first?: number;
 }
 
 export const packPath = (name: string): string => join('packs', name.slice(0, 2), name);
@@ -52,23 +54,24 @@ export async function spread(discs: number, options: SpreadOptions = {}): Promis
 export function spreadOver(
   { repo, root }: Scratch,
   discs: number,
-  { trees = 'every', set = 'photos' }: SpreadOptions = {},
+  { trees = 'every', set = 'photos', first = 1 }: SpreadOptions = {},
 ): Omit<Spread, 'its'> {
   const { data, tree } = packsOf(repo);
-  const numbers = Array.from({ length: discs }, (_, i) => i + 1);
-  const packs = numbers.map((number) => data.filter((_, i) => i % discs === number - 1));
+  const numbers = Array.from({ length: discs }, (_, i) => i + first);
+  const packs = numbers.map((number) => data.filter((_, i) => i % discs === number - first));
   const label = (number: number) => ({
     disc: number.toString(16).padStart(32, 'd'),
     number,
     volume: `CBR_PHOTOS_000${number}`,
-    packs: packs[number - 1]!.map((name) => [name, statSync(join(repo, packPath(name))).size]),
+    packs: packs[number - first]!.map((name) => [name, statSync(join(repo, packPath(name))).size]),
   });
   const repository = idOf(repo);
   const folders = numbers.map((number) => {
     const folder = join(root, `disc-${number}`);
-    const hasTrees = trees === 'every' || number === discs;
+    const hasTrees = trees === 'every' || number === numbers.at(-1);
     for (const kind of [...EVERYWHERE, ...(hasTrees ? ['index'] : [])]) copy(repo, folder, kind);
-    for (const name of [...packs[number - 1]!, ...(hasTrees ? tree : [])]) copy(repo, folder, packPath(name));
+    for (const name of [...packs[number - first]!, ...(hasTrees ? tree : [])])
+      copy(repo, folder, packPath(name));
     const json = {
       format: 'cbr-disc',
       version: 1,
@@ -94,6 +97,21 @@ function copy(from: string, to: string, path: string): void {
     // Not every repository has objects of each kind.
     if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
   }
+}
+
+/** The label of a disc names the discs of another one, too. */
+export function tellOf(folder: string, other: string): void {
+  const path = join(folder, 'disc.json');
+  const [json, more] = [path, join(other, 'disc.json')].map((each) => JSON.parse(readFileSync(each, 'utf8')));
+  writeFileSync(path, JSON.stringify({ ...json, discs: [...json.discs, ...more.discs] }));
+}
+
+/** Flips a byte in the middle of a file, or so far in it. */
+export function damage(path: string, at = 0.5): void {
+  const bytes = readFileSync(path);
+  const place = Math.floor(bytes.length * at);
+  bytes[place]! ^= 1;
+  writeFileSync(path, bytes);
 }
 
 /** The id of a repository as it stands in its config: 16 bytes behind the name of the field. */

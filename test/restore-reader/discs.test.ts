@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { missingFiles } from '../snapshot/check-subject.js';
 import type { Scratch } from '../snapshot/scratch-repository.js';
-import { lostWithout, packPath, packsOf, type Spread, spread } from './disc-folders.js';
+import { damage, lostWithout, packPath, packsOf, type Spread, spread } from './disc-folders.js';
 import { differences, lostIn, read } from './reader.js';
 
 /** Discs that are all there, not all there, scratched, or not ours. */
@@ -20,14 +20,6 @@ async function restoring(its: Scratch, discs: readonly string[], program?: strin
   const options = { cwd: its.source, env: { CBR_PASSWORD: 'secret' } };
   const run = await read(args, program === undefined ? options : { ...options, program });
   return { ...run, target, lost: lostIn(run) };
-}
-
-/** Flips a byte in the middle of a file. */
-function damage(path: string, at = 0.5): void {
-  const bytes = readFileSync(path);
-  const place = Math.floor(bytes.length * at);
-  bytes[place]! ^= 1;
-  writeFileSync(path, bytes);
 }
 
 const TAIL_BYTES = 16;

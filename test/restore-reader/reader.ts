@@ -70,13 +70,17 @@ export function readOnTerminal(
   });
 }
 
-/** Paths that a run says it could not restore, with its reasons, in the order of their paths. */
+/** Paths that a run says it could not restore, each with its reason. */
 export function lostIn({ stderr }: Pick<Ended, 'stderr'>): Record<string, string> {
   const [, list = ''] = stderr.split(/^Not restored, for lack of their content.*\n/m);
-  const lines = list.split('\n').filter((line) => line.startsWith('  '));
-  return Object.fromEntries(
-    lines.map((line) => /^ {2}(.*?): (.*)$/.exec(line)!.slice(1) as [string, string]),
-  );
+  let reason = '';
+  const lost: Record<string, string> = {};
+  for (const line of list.split('\n')) {
+    const [, heading, path] = /^ {2}(?:(\S.*) \([\d,]+ entr(?:y|ies)\):| {2}(.*))$/.exec(line) ?? [];
+    if (heading !== undefined) reason = heading;
+    else if (path !== undefined) lost[path] = reason;
+  }
+  return lost;
 }
 
 /** Node keeps times to the microsecond, in numbers that are exact to a quarter of one. */
