@@ -1,10 +1,13 @@
 import { createHash } from 'node:crypto';
-import { CbrError, DamagedError, MIB, messageOf, readAhead } from '../core/index.js';
+import { CbrError, DamagedError, MIB, messageOf, readAhead, toHex } from '../core/index.js';
+import { DIGEST_BYTES } from '../repo/index.js';
 import { parseChecksums, SHA256SUMS_BYTES, SHA256SUMS_FILE } from './checksums.js';
 import type { IsoFile } from './iso/iso-volume.js';
 import { readIso, readIsoFile } from './iso/read-iso.js';
 import type { SectorSource } from './iso/sectors.js';
 import { type DiscLabel, LABEL_BYTES, LABEL_FILE, parseLabel } from './label.js';
+import { objectAt } from './object-at.js';
+import { READER_FILE, README_FILE } from './set/disc-layout.js';
 
 /** Whether a disc is still what was written. Needs no repository and no key. */
 
@@ -20,9 +23,9 @@ export interface DiscVerdict {
   /** Files that were read, and their bytes. */
   readonly files: number;
   readonly bytes: number;
-  /** Files whose bytes differ from their hash, cannot be read, or are not there; by path. */
+  /** Files whose bytes differ from their hash, cannot be read, are not there, or have no hash though cbr has put them there; by path. */
   readonly damaged: readonly DamagedFile[];
-  /** Files that have no hash. */
+  /** Other files that have no hash. */
   readonly strangers: readonly string[];
 }
 
@@ -55,6 +58,10 @@ export async function verifyDisc(
     .filter((path) => !files.has(path))
     .map((path) => ({ path, reason: 'is not on the disc' }));
   if (damage !== undefined) damaged.push({ path: 'folders of Rock Ridge', reason: messageOf(damage) });
+  for (const file of files.values()) {
+    if (!expected.has(file.path) && belongsToDisc(file.path))
+      damaged.push({ path: file.path, reason: await reasonOfUnlisted(source, file, signal) });
+  }
   const listed = [...files.values()].filter(({ path }) => expected.has(path)).sort(byPlace);
   const totalBytes = listed.reduce((sum, { size }) => sum + size, 0);
   let bytes = 0;
@@ -85,8 +92,35 @@ export async function verifyDisc(
     files: listed.length,
     bytes,
     damaged: damaged.sort((a, b) => (a.path < b.path ? -1 : 1)),
-    strangers: [...files.keys()].filter((path) => !expected.has(path) && path !== SHA256SUMS_FILE).sort(),
+    strangers: [...files.keys()]
+      .filter((path) => !expected.has(path) && path !== SHA256SUMS_FILE && !belongsToDisc(path))
+      .sort(),
   };
+}
+
+/** Whether cbr has put a file there, so that it had a line. */
+function belongsToDisc(path: string): boolean {
+  return objectAt(path) !== undefined || [LABEL_FILE, README_FILE, READER_FILE].includes(path);
+}
+
+/** Objects prove themselves all the same. */
+async function reasonOfUnlisted(source: SectorSource, file: IsoFile, signal: AbortSignal): Promise<string> {
+  const object = objectAt(file.path);
+  const lacks = `${SHA256SUMS_FILE} has no line for it`;
+  if (object === undefined) return lacks;
+  const { kind, name } = object;
+  try {
+    const isNamed = kind === 'packs' || kind === 'index';
+    const end = isNamed ? file.size : Math.max(0, file.size - DIGEST_BYTES);
+    const digest = await digestOf(source, { ...file, size: end }, signal, () => undefined);
+    const written = isNamed ? name : toHex(await readIsoFile(source, file, end, file.size - end));
+    return digest === written
+      ? `${lacks}, and it is whole`
+      : `${lacks}, and its bytes are not those that were written`;
+  } catch (error) {
+    if (!(error instanceof DamagedError)) throw error;
+    return `${lacks}, and ${messageOf(error)}`;
+  }
 }
 
 function byPlace(a: IsoFile, b: IsoFile): number {

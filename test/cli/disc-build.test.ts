@@ -1,7 +1,17 @@
 import { execFileSync } from 'node:child_process';
-import { cpSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { xorriso } from '../disc/image-programs.js';
 import { factsOf } from '../snapshot/tree-facts.js';
 import { DISC_BYTES, discPlace, extracted, PACK_BYTES } from './disc-place.js';
 
@@ -179,6 +189,30 @@ test('verify names what is damaged, and says what is no whole disc', async () =>
   expect((await its.run(['disc', 'verify', join(its.root, 'copy.iso')])).stderr).toContain('is cut short');
   expect((await verdict(Buffer.alloc(100_000))).code).toBe(4);
   expect((await its.run(['disc', 'verify', join(its.root, 'none.iso')])).stderr).toContain('does not exist');
+});
+
+test('verify takes objects that SHA256SUMS does not name for damaged, and says whether they are whole', async () => {
+  const { its, take, build, images } = await discPlace();
+  await take(1, 3);
+  await build(...MEDIA);
+  const folder = extracted(images()[0]!, join(its.root, 'extracted'));
+  writeFileSync(join(folder, 'SHA256SUMS'), '');
+  writeFileSync(join(folder, 'of mine.txt'), 'I have put this here.');
+  const [pair] = readdirSync(join(folder, 'packs')) as [string];
+  const path = `packs/${pair}/${readdirSync(join(folder, 'packs', pair))[0]}`;
+  const pack = readFileSync(join(folder, path));
+  pack[1000]! ^= 1;
+  chmodSync(join(folder, path), 0o644);
+  writeFileSync(join(folder, path), pack);
+  const copy = join(its.root, 'copy.iso');
+  xorriso(copy, 'COPY', folder);
+  const { code, summary, problems } = await its.json(['disc', 'verify', copy]);
+  expect(code).toBe(4);
+  expect(summary.strangers).toEqual(['of mine.txt']);
+  expect(summary.damaged).toEqual(expect.arrayContaining(['config/1', 'disc.json', path]));
+  const reason = (object: string) => problems.find((each) => each.object === object)?.message;
+  expect(reason('config/1')).toContain('SHA256SUMS has no line for it, and it is whole');
+  expect(reason(path)).toContain('and its bytes are not those that were written');
 });
 
 function listed(args: readonly string[]): string[] {

@@ -1,14 +1,17 @@
 import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
-import { BackendError } from '../../core/index.js';
+import { BackendError, DamagedError } from '../../core/index.js';
 import type { IsoFile } from '../iso/iso-volume.js';
 import { readIso, readIsoFile, shortBy } from '../iso/read-iso.js';
-import { openSectors } from '../iso/sectors.js';
+import { openSectors, type SectorSource } from '../iso/sectors.js';
 import { SECTOR_BYTES } from '../media.js';
 import type { DiscFiles } from './disc-files.js';
 
-/** Where all descriptors of the newest session are, on media of any sort. */
-const DESCRIPTORS = { offset: 16 * SECTOR_BYTES, length: 40 * SECTOR_BYTES } as const;
+/** Where all descriptors of the newest session are, on media of any sort: the first sector, and how many. */
+const DESCRIPTORS = { first: 16, sectors: 40 } as const;
+
+/** What changes when an image does or another disc is put in; sectors that cannot be read are undefined. */
+export type Mark = readonly (string | undefined)[];
 
 /** Opens an image, or the disc in a drive. Rejects as `openSectors` and `readIso` do. */
 export async function openImageFiles(path: string, isDrive: boolean): Promise<DiscFiles> {
@@ -30,7 +33,7 @@ export async function openImageFiles(path: string, isDrive: boolean): Promise<Di
         underway.add(settled);
         return read;
       },
-      isStill: async () => mark !== undefined && (await markOf(path, isDrive)) === mark,
+      isStill: async () => isSameMark(mark, await markOf(path, isDrive)),
       close: async () => {
         await Promise.all(underway);
         await source.close();
@@ -54,23 +57,43 @@ function bytesThere({ size, extents }: IsoFile, imageBytes: number | undefined):
   return Math.min(size, there);
 }
 
-/** What changes when an image does or another disc is put in; undefined when nothing can be read. */
-export async function markOf(path: string, isDrive: boolean): Promise<string | undefined> {
+/** Empty when nothing can be read. */
+export async function markOf(path: string, isDrive: boolean): Promise<Mark> {
   try {
     if (isDrive) return await contentMark(path);
     const { dev, ino, size, mtimeMs } = await stat(path);
-    return [dev, ino, size, mtimeMs].join(' ');
+    return [[dev, ino, size, mtimeMs].join(' ')];
   } catch {
-    return undefined;
+    return [];
   }
 }
 
-async function contentMark(device: string): Promise<string> {
+/** By what could be read both times: a scratched disc is still the same one. */
+export function isSameMark(before: Mark, now: Mark): boolean {
+  const both = before.flatMap((each, i) => (each === undefined || now[i] === undefined ? [] : [i]));
+  return both.length > 0 && both.every((i) => before[i] === now[i]);
+}
+
+async function contentMark(device: string): Promise<Mark> {
   const source = await openSectors(device);
   try {
-    const bytes = await source.read(DESCRIPTORS.offset, DESCRIPTORS.length);
-    return createHash('sha256').update(bytes).digest('hex');
+    return await descriptorMark(source);
   } finally {
     await source.close();
   }
+}
+
+/** Of the descriptors in a drive. Rejects as the source does, but for what is damaged. */
+export async function descriptorMark(source: SectorSource): Promise<Mark> {
+  const mark: (string | undefined)[] = [];
+  for (let i = 0; i < DESCRIPTORS.sectors; i++) {
+    try {
+      const bytes = await source.read((DESCRIPTORS.first + i) * SECTOR_BYTES, SECTOR_BYTES);
+      mark.push(createHash('sha256').update(bytes).digest('hex'));
+    } catch (error) {
+      if (!(error instanceof DamagedError)) throw error;
+      mark.push(undefined);
+    }
+  }
+  return mark;
 }

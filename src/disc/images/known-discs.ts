@@ -1,5 +1,6 @@
-import { isObjectName, OBJECT_KINDS, type ObjectKind, objectPath } from '../../backends/index.js';
+import { OBJECT_KINDS, type ObjectKind } from '../../backends/index.js';
 import type { DiscLabel } from '../label.js';
+import { objectAt } from '../object-at.js';
 import type { DiscFiles } from './disc-files.js';
 import type { NamedDisc } from './disc-in-words.js';
 import type { OpenedDisc } from './open-disc.js';
@@ -113,13 +114,4 @@ export class KnownDiscs {
     entry.discs.add(disc);
     entry.size = Math.max(entry.size, size);
   }
-}
-
-/** The object that a file of a disc is; undefined for other files. */
-function objectAt(path: string): { readonly kind: ObjectKind; readonly name: string } | undefined {
-  const [first, ...rest] = path.split('/');
-  const kind = OBJECT_KINDS.find((each) => each === first);
-  if (kind === undefined) return undefined;
-  const name = (kind === 'packs' ? rest.slice(1) : rest).join('/');
-  return isObjectName(name) && objectPath(kind, name) === path ? { kind, name } : undefined;
 }

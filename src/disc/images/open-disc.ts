@@ -4,7 +4,7 @@ import { type DiscLabel, LABEL_BYTES, LABEL_FILE, parseLabel } from '../label.js
 import type { DiscFiles } from './disc-files.js';
 import type { Candidate } from './find-discs.js';
 import { openFolderFiles } from './folder-files.js';
-import { markOf, openImageFiles } from './image-files.js';
+import { isSameMark, type Mark, markOf, openImageFiles } from './image-files.js';
 
 /** A disc of some repository of cbr that is at hand. */
 export interface OpenedDisc {
@@ -47,10 +47,10 @@ async function readLabel(files: DiscFiles): Promise<DiscLabel> {
 }
 
 /** Whether somebody is writing it shows only in that it changes. */
-async function faultOf(files: DiscFiles, before: string | undefined): Promise<string> {
+async function faultOf(files: DiscFiles, before: Mark | undefined): Promise<string> {
   const lacks = `lacks ${files.lacking} bytes of its file system`;
   if (before !== undefined) await setTimeout(GROWING_MS);
-  const isGrowing = before !== undefined && (await markOf(files.place, false)) !== before;
+  const isGrowing = before !== undefined && !isSameMark(before, await markOf(files.place, false));
   return isGrowing
     ? `is still being written: it ${lacks}. Wait until that is done`
     : `is cut short: it ${lacks}. What lies there is lost, unless another copy is found`;

@@ -1,4 +1,4 @@
-import { asBuffer, FormatError } from '../../core/index.js';
+import { asBuffer, DamagedError, FormatError } from '../../core/index.js';
 import { SECTOR_BYTES } from '../media.js';
 import { type SectorSource, subjectOf } from './sectors.js';
 
@@ -33,15 +33,16 @@ const TERMINATOR = 255;
 /** What names a Joliet tree: levels 1 to 3 of UCS-2. */
 const JOLIET = ['%/@', '%/C', '%/E'];
 
-/** The descriptors of the session that begins at `sector`; undefined when there are none. Rejects as the source does. */
+/**
+ * The descriptors of the session that begins at `sector`; undefined when there are none. Rejects as the source does when the first one
+ * cannot be read: without the others there is no Joliet.
+ */
 export async function readDescriptors(
   source: SectorSource,
   sector: number,
 ): Promise<Descriptors | undefined> {
-  const bytes = asBuffer(
-    await source.read((sector + SYSTEM_SECTORS) * SECTOR_BYTES, MOST_DESCRIPTORS * SECTOR_BYTES),
-  );
-  const primary = bytes.subarray(0, SECTOR_BYTES);
+  const first = sector + SYSTEM_SECTORS;
+  const primary = await sectorAt(source, first);
   if (!isDescriptor(primary, PRIMARY)) return undefined;
   const blockBytes = primary.readUInt16LE(128);
   if (blockBytes !== SECTOR_BYTES) {
@@ -49,7 +50,7 @@ export async function readDescriptors(
       `${subjectOf(source)}: its blocks have ${blockBytes} bytes, and cbr reads those of ${SECTOR_BYTES}`,
     );
   }
-  const joliet = jolietRoot(bytes);
+  const joliet = await jolietRoot(source, first + 1);
   return {
     sector,
     volumeId: primary.toString('latin1', 40, 72).replace(/[ \0]+$/, ''),
@@ -71,14 +72,23 @@ export function isPrimary(sector: Buffer): boolean {
   return isDescriptor(sector, PRIMARY);
 }
 
-function jolietRoot(bytes: Buffer): FolderExtent | undefined {
-  for (let at = SECTOR_BYTES; at < bytes.length; at += SECTOR_BYTES) {
-    const sector = bytes.subarray(at, at + SECTOR_BYTES);
-    if (isDescriptor(sector, TERMINATOR)) return undefined;
+/** Sector by sector: what lies behind the descriptors need not be readable. */
+async function jolietRoot(source: SectorSource, first: number): Promise<FolderExtent | undefined> {
+  for (let at = first; at < first + MOST_DESCRIPTORS; at++) {
+    const sector = await sectorAt(source, at).catch((error: unknown) => {
+      if (error instanceof DamagedError) return undefined;
+      throw error;
+    });
+    if (sector === undefined) continue;
+    if (sector.length < SECTOR_BYTES || isDescriptor(sector, TERMINATOR)) return undefined;
     if (isDescriptor(sector, SUPPLEMENTARY) && JOLIET.includes(sector.toString('latin1', 88, 91)))
       return rootOf(sector);
   }
   return undefined;
+}
+
+async function sectorAt(source: SectorSource, sector: number): Promise<Buffer> {
+  return asBuffer(await source.read(sector * SECTOR_BYTES, SECTOR_BYTES));
 }
 
 /** The record of the root folder within a descriptor. */

@@ -1,4 +1,4 @@
-import { asBuffer, FormatError } from '../../core/index.js';
+import { asBuffer, DamagedError, FormatError } from '../../core/index.js';
 import { SECTOR_BYTES } from '../media.js';
 import { type Descriptors, isPrimary, readDescriptors, SYSTEM_SECTORS } from './descriptors.js';
 import { type SectorSource, subjectOf } from './sectors.js';
@@ -25,12 +25,16 @@ const GAP_SECTORS = 1024;
 /** More than any drive writes. */
 const MOST_SESSIONS = 4096;
 
-/** The sessions of a source, the oldest first: at least one. Rejects with FormatError where no ISO 9660 file system is. */
+/**
+ * The sessions of a source, the oldest first: at least one. Rejects with FormatError where no ISO 9660 file system is, and as the source
+ * does where both copies of the descriptors cannot be read.
+ */
 export async function findSessions(source: SectorSource): Promise<readonly Descriptors[]> {
-  const newest = await readDescriptors(source, 0);
+  const { found: newest, damage } = await tryDescriptors(source, 0);
   const emulated = await emulatedSessions(source, newest);
   if (emulated.length > 0) return emulated;
   if (newest === undefined) {
+    if (damage !== undefined) throw damage;
     throw new FormatError(`${subjectOf(source)} holds no ISO 9660 file system`, {
       hint: 'It is blank, of another sort, or damaged at its beginning.',
     });
@@ -38,11 +42,24 @@ export async function findSessions(source: SectorSource): Promise<readonly Descr
   return appendedSessions(source, newest);
 }
 
+/** What cannot be read is no descriptor, and may be found elsewhere. */
+async function tryDescriptors(
+  source: SectorSource,
+  sector: number,
+): Promise<{ readonly found: Descriptors | undefined; readonly damage?: DamagedError }> {
+  try {
+    return { found: await readDescriptors(source, sector) };
+  } catch (damage) {
+    if (!(damage instanceof DamagedError)) throw damage;
+    return { found: undefined, damage };
+  }
+}
+
 /** The chain from sector 32 to the session that sector 16 shows; nothing when there is no such chain. */
 async function emulatedSessions(source: SectorSource, newest?: Descriptors): Promise<readonly Descriptors[]> {
   const found: Descriptors[] = [];
   for (let sector = FIRST_EMULATED; found.length < MOST_SESSIONS; ) {
-    const session = await readDescriptors(source, sector);
+    const { found: session } = await tryDescriptors(source, sector);
     if (session === undefined || !isPlausible(session)) break;
     found.push(session);
     if (newest !== undefined && session.root.sector === newest.root.sector) {
@@ -77,7 +94,7 @@ async function nextSession(source: SectorSource, last: Descriptors): Promise<Des
   const bytes = asBuffer(await readBehind(source, from));
   for (let at = 0; at + SECTOR_BYTES <= bytes.length; at += SECTOR_BYTES) {
     if (!isPrimary(bytes.subarray(at, at + SECTOR_BYTES))) continue;
-    const next = await readDescriptors(source, from + at / SECTOR_BYTES - SYSTEM_SECTORS);
+    const { found: next } = await tryDescriptors(source, from + at / SECTOR_BYTES - SYSTEM_SECTORS);
     if (next !== undefined && isPlausible(next) && (next.written ?? 0) >= (last.written ?? 0)) return next;
   }
   return undefined;

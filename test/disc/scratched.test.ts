@@ -1,0 +1,59 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { DamagedError } from '../../dist/core/index.js';
+import { readIso, type SectorSource } from '../../dist/disc/index.js';
+import { fill, scratchForFile, xorriso, xorrisoAppend } from './image-programs.js';
+
+/** Discs of which some sectors cannot be read. */
+
+const SECTOR_BYTES = 2048;
+const scratch = scratchForFile();
+
+/** An image in memory whose bad sectors a drive does not read. */
+function scratched(image: Buffer, bad: readonly number[]): SectorSource {
+  return {
+    size: image.byteLength,
+    read: async (offset, length) => {
+      const hurt = bad.find(
+        (each) => offset < (each + 1) * SECTOR_BYTES && offset + length > each * SECTOR_BYTES,
+      );
+      if (hurt !== undefined) throw new DamagedError('the image', `sector ${hurt} cannot be read`);
+      return Uint8Array.from(image.subarray(offset, offset + length));
+    },
+    close: async () => undefined,
+  };
+}
+
+const source = fill(join(scratch, 'source'), {
+  'disc.json': '{}',
+  'config/1': 'a config',
+  'packs/ab/a pack with a long name': 'content',
+});
+
+test.each(['one session', 'two sessions'])(
+  'any one sector in front of the files is unreadable: %s',
+  async (sessions) => {
+    const path = join(scratch, `${sessions}.iso`);
+    xorriso(path, 'DISC', source);
+    if (sessions === 'two sessions') {
+      xorrisoAppend(path, 'DISC', fill(join(scratch, 'more'), { more: 'of it' }), '/later');
+    }
+    const image = readFileSync(path);
+    const whole = await readIso(scratched(image, []));
+    expect(whole.files.size).toBe(sessions === 'two sessions' ? 4 : 3);
+    const firstFile =
+      Math.min(...[...whole.files.values()].map(({ extents }) => extents[0]!.offset)) / SECTOR_BYTES;
+    expect(firstFile).toBeGreaterThan(52);
+    for (let sector = 0; sector < firstFile; sector++) {
+      const found = await readIso(scratched(image, [sector]));
+      expect({ sector, files: found.files }).toEqual({ sector, files: whole.files });
+    }
+  },
+);
+
+test('where neither copy of the descriptors can be read, it is damaged and not foreign', async () => {
+  const path = join(scratch, 'both.iso');
+  xorriso(path, 'DISC', source);
+  await expect(readIso(scratched(readFileSync(path), [16, 48]))).rejects.toThrow('sector 16 cannot be read');
+});
