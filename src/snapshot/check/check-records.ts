@@ -153,7 +153,7 @@ function findVanished(
   return vanished;
 }
 
-/** Reports them. Discs have the records of some snapshots alone: there is nothing to report of those. */
+/** Reports them as damage. Discs have the records of some snapshots alone: there it is none. */
 export function tellVanished({ findings }: CheckContext, { vanished }: CheckedRecords): void {
   for (const [id, witness] of vanished) {
     const object = objectPath('snapshots', id);

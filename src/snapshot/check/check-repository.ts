@@ -13,6 +13,7 @@ import { compareCache } from './compare-cache.js';
 import { refusedAsDamaged, stopIfAborted } from './damage.js';
 import { Findings } from './findings.js';
 import { tellLeftovers } from './leftovers.js';
+import { liesOnDiscs, tellOfDiscs } from './of-discs.js';
 import type { PackTasks } from './pack-tasks.js';
 import { type ReadIndex, readIndex } from './read-index.js';
 import { TreeWalk } from './walk-trees.js';
@@ -53,6 +54,8 @@ export async function checkRepository(
 interface Look extends CheckContext {
   readonly records: CheckedRecords;
   readonly read: ReadIndex;
+  /** As discs do: snapshots that vanished are no damage. */
+  readonly lacksSnapshots: boolean;
   /** What was done about the cache. */
   readonly healed: string | undefined;
 }
@@ -77,7 +80,8 @@ async function lookOnce(
   stopIfAborted(signal);
   const records = await checkRecords(its);
   const read = await readIndex(its, records);
-  if (!read.isOfDiscs) tellVanished(its, records);
+  const lacksSnapshots = read.isOfDiscs && (await liesOnDiscs(repository.backend));
+  if (!lacksSnapshots) tellVanished(its, records);
   const packs = new PackCheck(its, read.index, choice, pool, threads);
   let healed: string | undefined;
   const structure = async (): Promise<void> => {
@@ -85,7 +89,7 @@ async function lookOnce(
     healed = await judgeCache(its, records, read);
   };
   await together([packs.run(read), structure()], () => failed.abort());
-  return { ...its, records, read, healed };
+  return { ...its, records, read, lacksSnapshots, healed };
 }
 
 async function walkTrees(
@@ -136,7 +140,7 @@ function alwaysMoved(): CbrError {
 async function conclude(repository: Repository, look: Look): Promise<CheckReport> {
   const { findings, records, read } = look;
   const { index } = read;
-  const notes = await tellLeftovers(look, read);
+  const notes = [...(await tellLeftovers(look, read)), ...tellOfDiscs(records, read, look.lacksSnapshots)];
   const hurtSnapshots = new Set(records.lostSnapshots);
   if (index.isHurt) {
     const affected = new AffectedFiles(look, index);
