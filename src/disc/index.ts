@@ -37,6 +37,7 @@ export {
   type BuildReport,
   type BuiltDisc,
   buildDiscs,
+  givenUp,
   giveUpBuild,
   rebuildDisc,
   storePlan,
@@ -51,7 +52,7 @@ export {
 } from './set/discs-for-restore.js';
 export { helpedSnapshots } from './set/helped-snapshots.js';
 export { type NeededPack, type NeededPacks, neededPacks } from './set/needed-packs.js';
-export { planSet, type SetPlan, type SetRequest } from './set/plan-set.js';
+export { freeSectors, planSet, type SetPlan, type SetRequest } from './set/plan-set.js';
 export { type ChosenDisc, discName, selectDisc } from './set/select-disc.js';
 export { checkSetName } from './set/set-name.js';
 export { type Consolidated, consolidate } from './staged/consolidate.js';

@@ -71,10 +71,13 @@ export function parseLabel(bytes: Uint8Array, subject: string): DiscLabel {
     });
   }
   const discs = listOf(its.discs, `${where}, discs`).map((each) => discOf(each, where));
+  const disc = hex(its.disc, 32, `${where}, disc`);
+  if (!discs.some((each) => each.disc === disc))
+    throw new FormatError(`${where}, discs: the disc itself is not among them`);
   return {
     repository: hex(its.repository, 32, `${where}, repository`),
     set: textOf(its.set, `${where}, set`),
-    disc: hex(its.disc, 32, `${where}, disc`),
+    disc,
     number: count(its.number, MOST_NUMBER, `${where}, number`),
     volume: textOf(its.volume, `${where}, volume`),
     medium: textOf(its.medium, `${where}, medium`),

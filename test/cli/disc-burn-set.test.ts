@@ -159,3 +159,29 @@ testLoops?.('images that are absent or of other discs are told before anything i
   expect((await burn()).stdout).toContain('Burned CBR_PHOTOS_0002');
   expect(existsSync(first)).toBe(true);
 });
+
+testLoops?.(
+  'images that the repository does not know are burned all the same, and that is said',
+  async () => {
+    const { its, images, device, insert, states } = await stocked();
+    const other = await discPlace();
+    const hook = join(its.root, 'hook');
+    const discs = images().slice(0, 2);
+    // A hook that wipes the disc that is in.
+    writeFileSync(
+      hook,
+      `#!/bin/sh\n[ $CBR_DISC_EVENT = burned ] || dd if=/dev/zero of=${device} bs=1M count=8 2>/dev/null\n`,
+      { mode: 0o755 },
+    );
+    insert('one');
+    const args = ['disc', 'burn', ...discs, '--device', device, '--no-progress', '--hook', hook];
+    const run = await other.its.json(args);
+    expect(run.code).toBe(0);
+    expect(run.summary.burned).toHaveLength(2);
+    expect(run.problems.map(({ severity, code }) => ({ severity, code }))).toEqual(
+      discs.map(() => ({ severity: 'warning', code: 'not-noted' })),
+    );
+    expect(reads(device, discs[1]!)).toBe(true);
+    expect((await states()).every((state) => state === 'built')).toBe(true);
+  },
+);

@@ -14,19 +14,21 @@ const text = fc.string({ unit: 'grapheme', maxLength: 60 }).filter((it) => !/\p{
 const number = fc.integer({ min: 0, max: 999_999_999 });
 const pack = fc.record({ name: hex(64), size: fc.nat({ max: Number.MAX_SAFE_INTEGER }) });
 const disc = fc.record({ disc: hex(32), number, volume: text, packs: fc.array(pack, { maxLength: 3 }) });
-const label: fc.Arbitrary<DiscLabel> = fc.record({
-  repository: hex(32),
-  set: text,
-  disc: hex(32),
-  number,
-  volume: text,
-  medium: text,
-  created: text,
-  discs: fc
-    .array(disc, { maxLength: 4 })
-    .map((discs) => discs.map((each, i) => ({ ...each, number: each.number - (each.number % 10) + i })))
-    .map((discs) => discs.sort((a, b) => a.number - b.number)),
-});
+const label: fc.Arbitrary<DiscLabel> = fc
+  .record({
+    repository: hex(32),
+    set: text,
+    disc: hex(32),
+    number,
+    volume: text,
+    medium: text,
+    created: text,
+    discs: fc
+      .array(disc, { minLength: 1, maxLength: 4 })
+      .map((discs) => discs.map((each, i) => ({ ...each, number: each.number - (each.number % 10) + i })))
+      .map((discs) => discs.sort((a, b) => a.number - b.number)),
+  })
+  .map((its) => ({ ...its, disc: its.discs.at(-1)!.disc }));
 
 const parsed = (content: string | Uint8Array) => () => parseLabel(Buffer.from(content as string), 'the disc');
 
@@ -87,6 +89,8 @@ describe('the label', () => {
     ['number', '1'],
     ['number', 1e9],
     ['discs', {}],
+    ['discs', []],
+    ['discs', [{ disc: '2'.repeat(32), number: 1, volume: 'V', packs: [] }]],
     ['discs', [7]],
     ['discs', [{ disc: '1'.repeat(32), number: 1, volume: 'V' }]],
     ['discs', [{ disc: '1'.repeat(32), number: 1, volume: 'V', packs: [['../../etc/passwd', 1]] }]],

@@ -1,6 +1,15 @@
 import type { Command } from 'commander';
 import { CbrError } from '../../core/index.js';
-import { buildDiscs, giveUpBuild, planSet, storePlan, unfinishedBuild } from '../../disc/index.js';
+import {
+  buildDiscs,
+  freeSectors,
+  givenUp,
+  giveUpBuild,
+  parseMedium,
+  planSet,
+  storePlan,
+  unfinishedBuild,
+} from '../../disc/index.js';
 import { type CatalogBuild, type Repository, readDiscCatalog } from '../../repo/index.js';
 import type { CommandContext, CommandModule, Outcome } from '../command.js';
 import { buildOptions, reportFields } from '../disc-building.js';
@@ -42,8 +51,7 @@ export const discBuild: CommandModule = {
       const options = buildOptions(context, flags.out);
       const begun = unfinishedBuild(await readDiscCatalog(repository), set);
       const isResumed = begun !== undefined && flags.restart !== true;
-      if (begun !== undefined && flags.restart === true) await giveUpBuild(repository, begun, options);
-      const build = isResumed ? resumed(begun, flags) : await planned(context, repository, flags);
+      const build = isResumed ? resumed(begun, flags) : await planned(context, repository, flags, begun);
       if (build === undefined) return { exitCode: EXIT.done, summary: { set, discs: [] } };
       if (isResumed) output.line(`Going on with discs that were planned before: ${leftText(begun)}.`);
       const report = await buildDiscs(repository, build, options);
@@ -56,18 +64,25 @@ export const discBuild: CommandModule = {
   },
 };
 
-/** Plans a build and stores it; returns its id, or undefined when there is nothing to build. */
+/**
+ * Plans a build and stores it; returns its id, or undefined when there is nothing to build. What was begun before is given up when
+ * the plan stands: nothing is lost by a plan that is refused.
+ */
 async function planned(
   context: CommandContext,
   repository: Repository,
   flags: Flags,
+  begun: CatalogBuild | undefined,
 ): Promise<string | undefined> {
+  const options = buildOptions(context, flags.out);
   const request = await setRequest(context, repository, flags);
-  const plan = await planSet(repository, await readDiscCatalog(repository), request);
+  const catalog = await readDiscCatalog(repository);
+  const plan = await planSet(repository, begun === undefined ? catalog : givenUp(catalog, begun), request);
   for (const line of setLines(plan)) context.output.line(line);
   checkMaxNew(plan.newBytes, flags);
+  if (begun !== undefined) await giveUpBuild(repository, begun, options);
   if (plan.discs.length === 0) return undefined;
-  await storePlan(repository, plan.build, buildOptions(context, flags.out));
+  await storePlan(repository, plan.build, options);
   return plan.build.id;
 }
 
@@ -76,7 +91,7 @@ function resumed(begun: CatalogBuild, { media, content, snapshot = [], cushion }
   const differs =
     (media !== undefined && media.name !== begun.medium && '--media') ||
     (content !== undefined && content !== begun.content && '--content') ||
-    (cushion !== undefined && media === undefined && '--cushion') ||
+    (cushion !== undefined && sectorsWith(begun, cushion) !== begun.sectors && '--cushion') ||
     (snapshot.length > 0 && '--snapshot');
   if (!differs) return begun.id;
   throw new CbrError(
@@ -84,6 +99,12 @@ function resumed(begun: CatalogBuild, { media, content, snapshot = [], cushion }
     `discs of ${begun.set} were planned before and not all made, and ${differs} may not be what they were planned with`,
     { hint: `Leave ${differs} out to go on with them, or give them up with --restart.` },
   );
+}
+
+/** What discs of the kind of a build hold with that cushion; undefined for a kind that is not known any more. */
+function sectorsWith({ medium }: CatalogBuild, cushion: number): number | undefined {
+  const known = parseMedium(medium);
+  return known === undefined ? undefined : freeSectors(known, cushion);
 }
 
 function leftText({ discs, medium, content }: CatalogBuild): string {

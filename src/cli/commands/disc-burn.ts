@@ -93,6 +93,7 @@ async function burnAll(
 ): Promise<Outcome> {
   const { output, signal } = context;
   const { device, speed, eject, overwrite = false, fixedDisk = false, hook } = flags;
+  const isListed = await listed(context, wanted, repository);
   const burned: Readonly<Record<string, unknown>>[] = [];
   for (const [i, { image, label }] of wanted.entries()) {
     const { set, number, volume, disc } = label;
@@ -119,7 +120,7 @@ async function burnAll(
           current: volume,
         }),
     });
-    if (repository !== undefined) {
+    if (repository !== undefined && isListed(disc)) {
       await addDiscEvent(repository, disc, 'burned', byWhom(), currentTime().seconds);
     }
     const fields = { number, volume, disc, image, device };
@@ -130,6 +131,35 @@ async function burnAll(
   }
   if (wanted.length === 0) output.line('All discs of the set are burned.');
   return { exitCode: EXIT.done, summary: { burned } };
+}
+
+/** Which discs the repository can note as burned; of the others it is told before anything is burned. */
+async function listed(
+  { output }: CommandContext,
+  wanted: readonly Wanted[],
+  repository: Repository | undefined,
+): Promise<(disc: string) => boolean> {
+  if (repository === undefined) return () => false;
+  const { location, capabilities } = repository.backend;
+  const warn = (reason: string, hint: string): void =>
+    output.problem({ severity: 'warning', about: 'repository', code: 'not-noted', reason, hint });
+  if (!capabilities.writable) {
+    warn(
+      `${displayText(location)} cannot be written to`,
+      'It will not be noted there that the discs are burned.',
+    );
+    return () => false;
+  }
+  const { builds } = await readDiscCatalog(repository);
+  const known = new Set(builds.flatMap(({ discs }) => discs).map(({ id }) => id));
+  for (const { image, label } of wanted) {
+    if (known.has(label.disc)) continue;
+    warn(
+      `the catalog has no disc ${displayText(label.volume)} of the set ${displayText(label.set)}`,
+      `${displayText(image)} is of another repository, or of one that lives on discs: it is not noted that it is burned.`,
+    );
+  }
+  return (disc) => known.has(disc);
 }
 
 /** The disc is good whether the tray opens or not. */

@@ -63,6 +63,16 @@ export function unfinishedBuild({ builds }: DiscCatalog, set: string): CatalogBu
   );
 }
 
+/** A catalog as it will be when a build is given up. Pure. */
+export function givenUp(catalog: DiscCatalog, { id }: CatalogBuild): DiscCatalog {
+  const retired = (disc: CatalogDisc): CatalogDisc =>
+    disc.state === 'planned' ? { ...disc, state: 'retired' } : disc;
+  const builds = catalog.builds.map((build) =>
+    build.id === id ? { ...build, discs: build.discs.map(retired) } : build,
+  );
+  return { ...catalog, builds };
+}
+
 /** Gives up the discs of a build that are only planned. */
 export async function giveUpBuild(
   repository: Repository,

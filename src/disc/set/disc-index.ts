@@ -19,7 +19,7 @@ export interface DiscSegment {
 
 /**
  * Segments that list these packs as their own tables say, with a session on the disc as author (docs/format.md, "Discs"). Rejects
- * with DamagedError when the table of a pack cannot be read, or is not what the repository's index says of the pack.
+ * with DamagedError when the table of a pack cannot be read.
  */
 export async function discIndex(
   { backend, keys, algorithms, records }: Repository,

@@ -60,7 +60,7 @@ export async function planSet(
   request: SetRequest,
 ): Promise<SetPlan> {
   const { set, medium, cushion, content, fit, snapshots, workFolder, signal } = request;
-  const sectors = Math.floor(freeBytes(medium, undefined, cushion) / SECTOR_BYTES);
+  const sectors = freeSectors(medium, cushion);
   const capacity = sectors * SECTOR_BYTES;
   if (capacity === 0)
     throw new CbrError('usage', `nothing is left of ${medium.name} with --cushion ${cushion}`);
@@ -110,6 +110,11 @@ export async function planSet(
   } finally {
     await sizes.close();
   }
+}
+
+/** Sectors that an image may have on such a disc, of which `cushion` percent stay free. */
+export function freeSectors(medium: Medium, cushion: number): number {
+  return Math.floor(freeBytes(medium, undefined, cushion) / SECTOR_BYTES);
 }
 
 /** The discs of a set that are not retired, in the order of their numbers. */
