@@ -6,6 +6,8 @@ interface Abortable {
 export interface Gathering {
   /** Whether something may have to be put in for what is going to be read. */
   readonly isNeeded: boolean;
+  /** The packs of which only is known in which part they should be, which is not in now. */
+  absentPacks(): ReadonlySet<string>;
   /**
    * Has what is needed put in to know where everything is: `isKnown` says whether the index names a pack. True when it came: then
    * there is more to list and to read. Rejects as whoever asks does.

@@ -62,6 +62,13 @@ test('a disc that is missing costs its files and nothing else, and is named', as
   for (const { message } of errors) expect(message).toContain(`on d${name}, which is missing`);
   const check = await all.its.json(['-r', all.location, 'check', '--read-data']);
   expect(check.code).toBe(4);
+  expect(check.summary.absentPacks).toBeUndefined();
+  // Without reading them nobody knows.
+  const quick = await all.its.json(['-r', all.location, 'check']);
+  const absent = all.discs[1]!.packs.length;
+  expect(quick).toMatchObject({ code: 0, summary: { absentPacks: absent } });
+  expect(messages(quick.problems)).toContain(`${absent} packs are on discs that are not at hand`);
+  expect((await all.its.run(['-r', all.location, 'check'])).stdout).toContain('found in what is at hand');
   expect(messages(check.problems)).toContain(`is on d${name}, which is missing`);
 });
 

@@ -1,4 +1,4 @@
-import { renameSync, rmSync } from 'node:fs';
+import { cpSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { AskForDisc, DiscProblem } from '../../dist/disc/index.js';
@@ -8,7 +8,7 @@ import { packs, rotPack, smallDiscs } from './small-discs.js';
 
 /** Having discs put in one after the other, for a restore. */
 
-const { newFolder, open, discFolder } = smallDiscs(scratchForFile());
+const { newFolder, open, discFolder, imageOf } = smallDiscs(scratchForFile());
 const names = packs.map(sha256);
 
 test('one drive, a damaged pack: the disc of another set that has it is asked for at the end', async () => {
@@ -35,4 +35,62 @@ test('one drive, a damaged pack: the disc of another set that has it is asked fo
     expect(Buffer.from(await backend.read('packs', name)).equals(packs[i]!)).toBe(true);
   expect(asked).toEqual(order);
   await backend.close();
+});
+
+/** A folder in which one disc at a time appears, under its own name; says which ones were asked for. */
+async function byTurns(appear: (number: 1 | 2 | 3, place: string) => void): Promise<number[]> {
+  const media = newFolder();
+  const insert = (number: 1 | 2 | 3): void => {
+    for (const name of readdirSync(media)) rmSync(join(media, name), { recursive: true });
+    appear(number, join(media, `V${number}`));
+  };
+  insert(1);
+  const asked: number[] = [];
+  const backend = await open(media, async ({ number }) => {
+    asked.push(number);
+    if (asked.length > 10) return 'skip';
+    insert(number as 1);
+    return 'again';
+  });
+  await backend.gathering!.gather(names);
+  const questions = [...asked];
+  for (const [i, name] of [...names, ...names].entries())
+    expect(Buffer.from(await backend.read('packs', name)).equals(packs[i % 3]!)).toBe(true);
+  expect(asked).toEqual(questions);
+  await backend.close();
+  return questions;
+}
+
+test('discs that are mounted by turns, each under its own name, are asked for once', async () => {
+  expect(await byTurns((number, place) => symlinkSync(discFolder(number), place))).toEqual([2, 3]);
+});
+
+test('where it shows only later that discs take turns, the first one is asked for once more', async () => {
+  expect(await byTurns((number, place) => renameSync(discFolder(number), place))).toEqual([2, 3, 1]);
+  expect(await byTurns((number, place) => cpSync(imageOf(number), `${place}.iso`))).toEqual([2, 3, 1]);
+});
+
+test('before the first question it says how much is copied, and whether there is room for it', async () => {
+  const place = discFolder(1);
+  const said: DiscProblem[] = [];
+  const ask: AskForDisc = async () => 'skip';
+  const small = await open(place, ask, said);
+  await small.gathering!.gather(names.slice(0, 2));
+  const bytes = packs[0]!.length + packs[1]!.length;
+  expect(said.map(({ reason }) => reason)).toContainEqual(
+    expect.stringContaining(`2 packs (${bytes} bytes) of 2 discs are copied to`),
+  );
+  await small.close();
+  const its = readFileSync(join(place, 'disc.json'), 'utf8');
+  writeFileSync(join(place, 'disc.json'), its.replace(String(packs[2]!.length), String(10 ** 15)));
+  const asked: number[] = [];
+  const large = await open(place, async ({ number }) => {
+    asked.push(number);
+    return 'skip';
+  });
+  await expect(large.gathering!.gather(names)).rejects.toThrow(
+    /copies of packs need 10000\d+ bytes in .*, and \d+ are free/,
+  );
+  expect(asked).toEqual([]);
+  await large.close();
 });

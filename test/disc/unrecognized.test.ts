@@ -44,6 +44,7 @@ test('a disc that is never the same one again is opened a few times for one read
   const scratchedFiles = (): DiscFiles => ({
     place: 'the drive',
     isDrive: true,
+    mayGo: true,
     sizes: new Map([[`packs/${name.slice(0, 2)}/${name}`, packs[0]!.length]]),
     lacking: 0,
     read: async () => {

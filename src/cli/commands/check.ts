@@ -38,6 +38,7 @@ export const check: CommandModule = {
       const report = await checkRepository(repository, request, shownBy(output, 'repository'));
       for (const reason of report.notes) output.problem({ severity: 'note', about: 'repository', reason });
       for (const finding of report.findings) output.problem(problemOf(finding));
+      if (report.absentPacks > 0) output.problem(absenceOf(report.absentPacks));
       printSummary(context, report);
       return {
         exitCode: report.findings.length > 0 ? EXIT.damage : EXIT.done,
@@ -52,23 +53,35 @@ function problemOf({ object, reason, affected, unlisted }: Finding): Problem {
   return { severity: 'error', about: 'repository', code: 'damaged', object, reason, affected, ...more };
 }
 
+function absenceOf(packs: number): Problem {
+  return {
+    severity: 'note',
+    about: 'repository',
+    code: 'not-at-hand',
+    reason: `${countOf(packs, 'pack')} ${packs === 1 ? 'is' : 'are'} on discs that are not at hand: that they are whole there is taken on trust`,
+    hint: 'With --read-data each disc is asked for.',
+  };
+}
+
 function printSummary({ output }: CommandContext, report: CheckReport): void {
-  const { snapshots, packs, chunks, bytesRead, findings } = report;
+  const { snapshots, packs, absentPacks, chunks, bytesRead, findings } = report;
   const what = `${countOf(snapshots, 'snapshot')}, ${countOf(packs, 'pack')}, ${countOf(chunks, 'chunk')}`;
   const read = bytesRead > 0 ? `, ${sizeText(bytesRead)} read` : '';
   output.line(`Checked ${what}${read}.`);
-  if (findings.length === 0) output.line('No damage was found.');
-  else {
+  if (findings.length === 0) {
+    output.line(absentPacks === 0 ? 'No damage was found.' : 'No damage was found in what is at hand.');
+  } else {
     output.line(`Damage: ${countOf(findings.length, 'finding')}.`);
     output.repeatProblems();
   }
 }
 
 function summaryFields(readData: number, report: CheckReport): Readonly<Record<string, unknown>> {
-  const { snapshots, packs, chunks, bytesRead, findings, notes } = report;
+  const { snapshots, packs, absentPacks, chunks, bytesRead, findings, notes } = report;
   return {
     snapshots,
     packs,
+    ...(absentPacks === 0 ? {} : { absentPacks }),
     chunks,
     readData: readData / ALL_PERCENT,
     bytesRead,

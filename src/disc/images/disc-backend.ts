@@ -80,6 +80,10 @@ export class DiscBackend implements Backend {
     return this.parts.known.objectsOf('packs').keys();
   }
 
+  sizeOf(pack: string): number {
+    return this.parts.known.object('packs', pack)?.size ?? 0;
+  }
+
   /** Where a pack lies on each disc that has it. */
   pathOf(pack: string): string {
     return objectPathOf('packs', pack);

@@ -4,6 +4,8 @@ export interface DiscFiles {
   readonly place: string;
   /** It can be taken out and another one put in. */
   readonly isDrive: boolean;
+  /** It may be gone when another one has come: a drive, or a folder to which a disc is mounted. */
+  readonly mayGo: boolean;
   /** Bytes of each file that are there, by its path from the root of the disc: fewer than it had where an image is cut short. */
   readonly sizes: ReadonlyMap<string, number>;
   /** Bytes that an image lacks of its file system: 0 where it is whole. */

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import { mkdir, open, rm } from 'node:fs/promises';
 import { localFailure, newStagingPath } from '../../backends/index.js';
+import { BackendError } from '../../core/index.js';
+import { freeSpaceAt, rawPath } from '../../fs/index.js';
 import { openSectors, readExactly } from '../iso/sectors.js';
 
 /** Copied at once. */
@@ -15,6 +17,23 @@ export class DiscSpool {
 
   /** `folder` is made when it is needed. */
   constructor(private readonly folder: string) {}
+
+  /** Rejects with BackendError when there is no room for so many bytes. */
+  async checkRoom(bytes: number): Promise<void> {
+    const free = freeSpaceAt(rawPath(this.folder)).bytes;
+    if (free >= bytes) return;
+    throw new BackendError(
+      `copies of packs need ${bytes} bytes in ${this.folder}, and ${free} are free`,
+      false,
+      {
+        hint: 'Free some space, have cbr use another folder with --cache-dir, or restore a part at a time. Nothing was written.',
+      },
+    );
+  }
+
+  get place(): string {
+    return this.folder;
+  }
 
   has(pack: string): boolean {
     return this.paths.has(pack);

@@ -1,6 +1,6 @@
 import type { Dirent } from 'node:fs';
-import { open, readdir, readFile, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { lstat, open, readdir, readFile, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { localFailure, OBJECT_KINDS } from '../../backends/index.js';
 import { DamagedError, errnoOf } from '../../core/index.js';
 import { LABEL_FILE } from '../label.js';
@@ -19,12 +19,23 @@ export async function openFolderFiles(folder: string): Promise<DiscFiles> {
   return {
     place: folder,
     isDrive: false,
+    mayGo: await isMounted(folder),
     sizes: await sizesOf(folder, paths),
     lacking: 0,
     read: (path, offset, length) => readPart(folder, path, offset, length),
     isStill: async () => mark !== undefined && (await labelIn(folder)) === mark,
     close: () => Promise.resolve(),
   };
+}
+
+/** Whether something else may take its place. */
+async function isMounted(folder: string): Promise<boolean> {
+  const [link, its, above] = await Promise.all([
+    lstat(folder).catch(() => undefined),
+    stat(folder).catch(() => undefined),
+    stat(dirname(folder)).catch(() => undefined),
+  ]);
+  return link?.isSymbolicLink() === true || its?.dev !== above?.dev;
 }
 
 async function labelIn(folder: string): Promise<string | undefined> {

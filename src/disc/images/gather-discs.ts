@@ -11,6 +11,8 @@ export interface DiscSupply {
   /** All that are known: those of the newest labels first, by set and number. */
   discs(): readonly KnownDisc[];
   discsOf(kind: ObjectKind, name: string): readonly KnownDisc[];
+  /** Stored bytes of a pack. */
+  sizeOf(pack: string): number;
   /** Of all packs, at hand or not. */
   packNames(): Iterable<string>;
   /** Where a pack lies on each disc that has it. */
@@ -56,6 +58,21 @@ export function gatheringOf({ backend, spool, isSingle, report }: GatheringParts
     return damaged;
   }
 
+  /** Says how much is going to be copied, where that is known; rejects when there is no room for it. */
+  async function tellRoom(byDisc: ReadonlyMap<KnownDisc, readonly string[]>): Promise<void> {
+    const isOneByOne = isSingle() || [...byDisc.keys()].some(mayGo);
+    if (!isOneByOne) return;
+    const kept = [...byDisc].filter(([disc]) => isSingle() || isAbsent(disc) || mayGo(disc));
+    const packs = kept.flatMap(([, names]) => names);
+    const bytes = packs.reduce((sum, pack) => sum + backend.sizeOf(pack), 0);
+    await spool.checkRoom(bytes);
+    const what = packs.length === 1 ? '1 pack' : `${packs.length} packs`;
+    report({
+      severity: 'note',
+      reason: `${what} (${bytes} bytes) of ${kept.length} discs are copied to ${spool.place} first, and removed at the end`,
+    });
+  }
+
   /** Has other discs put in that have a whole copy of a pack: each once. */
   async function replace(
     damaged: Iterable<string>,
@@ -80,6 +97,12 @@ export function gatheringOf({ backend, spool, isSingle, report }: GatheringParts
       return backend.discs().some(isAbsent);
     },
 
+    absentPacks() {
+      const isHere = (pack: string): boolean =>
+        spool.has(pack) || backend.discsOf('packs', pack).some((disc) => !isAbsent(disc));
+      return new Set([...backend.packNames()].filter((pack) => !isHere(pack)));
+    },
+
     async completeIndex(isKnown) {
       const isIncomplete = [...backend.packNames()].some((pack) => !isKnown(pack));
       // The newest labels come first, and of each set the last disc has the whole index.
@@ -98,19 +121,30 @@ export function gatheringOf({ backend, spool, isSingle, report }: GatheringParts
         const disc = discFor(pack);
         if (disc !== undefined) byDisc.set(disc, [...(byDisc.get(disc) ?? []), pack]);
       }
-      const absent = [...byDisc.keys()].filter(isAbsent);
-      if (absent.length === 0) return;
-      const inOrder = backend.discs().filter((disc) => byDisc.has(disc));
-      const order = [
-        ...inOrder.filter((disc) => !isAbsent(disc)),
-        ...inOrder.filter((disc) => absent.includes(disc)),
-      ];
+      if (![...byDisc.keys()].some(isAbsent)) return;
+      await tellRoom(byDisc);
+      const order = backend.discs().filter((disc) => byDisc.has(disc));
       const damaged: string[] = [];
-      for (const disc of order) {
-        const isThere = await backend.askFor(disc);
-        if (isThere && isSingle()) damaged.push(...(await keepPacks(disc, byDisc.get(disc)!, signal)));
+      const keep = async (disc: KnownDisc): Promise<void> => {
+        damaged.push(...(await keepPacks(disc, byDisc.get(disc)!, signal)));
+      };
+      // Those that looked as if they would stay.
+      const left = new Set<KnownDisc>();
+      for (const disc of [...order.filter((each) => !isAbsent(each)), ...order.filter(isAbsent)]) {
+        if (!(await backend.askFor(disc))) continue;
+        if (isSingle() || mayGo(disc) || [...left].some(isAbsent)) await keep(disc);
+        else left.add(disc);
+      }
+      for (let disc = [...left].find(isAbsent); disc !== undefined; disc = [...left].find(isAbsent)) {
+        left.delete(disc);
+        if (await backend.askFor(disc)) await keep(disc);
       }
       await replace(damaged, new Set(order), signal);
     },
   };
+}
+
+/** Whether it may be gone when another one has come. */
+function mayGo({ files }: KnownDisc): boolean {
+  return files.length > 0 && files.every((each) => each.mayGo);
 }

@@ -23,6 +23,7 @@ export async function openImageFiles(path: string, isDrive: boolean): Promise<Di
     return {
       place: path,
       isDrive,
+      mayGo: isDrive,
       sizes: new Map([...volume.files].map(([name, file]) => [name, bytesThere(file, source.size)])),
       lacking: shortBy(source, volume),
       read: (name, offset, length) => {

@@ -16,6 +16,8 @@ export interface CheckReport {
   readonly snapshots: number;
   /** Packs that counting index segments name. */
   readonly packs: number;
+  /** Those among them that are on parts of the medium which are not at hand, and were not read. */
+  readonly absentPacks: number;
   /** Distinct chunks that they name. */
   readonly chunks: number;
   /** Stored bytes of packs that were read whole. */

@@ -43,7 +43,7 @@ export async function checkRepository(
       const look = await lookOnce(repository, options, progress, choice, pool);
       // Rule 28: only what is missing from a repository that did not change since is damage.
       const isMoved = look.findings.sawMissing && (await hasPruned(repository, look.records));
-      if (!isMoved) return await conclude(repository, look);
+      if (!isMoved) return await conclude(repository, look, choice.sound);
       if (looks >= MOST_LOOKS) throw alwaysMoved();
     }
   } finally {
@@ -137,7 +137,11 @@ function alwaysMoved(): CbrError {
 }
 
 /** What follows from the findings, once they stand. */
-async function conclude(repository: Repository, look: Look): Promise<CheckReport> {
+async function conclude(
+  repository: Repository,
+  look: Look,
+  sound: ReadonlySet<string>,
+): Promise<CheckReport> {
   const { findings, records, read } = look;
   const { index } = read;
   const notes = [...(await tellLeftovers(look, read)), ...tellOfDiscs(records, read, look.lacksSnapshots)];
@@ -149,9 +153,14 @@ async function conclude(repository: Repository, look: Look): Promise<CheckReport
   }
   notes.push(...dropStates(repository, hurtSnapshots));
   if (look.healed !== undefined) notes.push(look.healed);
+  const absent = repository.backend.gathering?.absentPacks();
+  const damaged = new Set(findings.list().map(({ object }) => object));
+  const isTrusted = (name: string): boolean =>
+    absent?.has(name) === true && !sound.has(name) && !damaged.has(objectPath('packs', name));
   return {
     findings: findings.list(),
     notes,
+    absentPacks: index.packs.filter(({ counts, name }) => counts && isTrusted(name)).length,
     snapshots: records.snapshots.length,
     packs: index.packs.filter(({ counts }) => counts).length,
     chunks: index.table.distinct,
