@@ -12,6 +12,7 @@ import {
   readDiscCatalog,
 } from '../../repo/index.js';
 import { listSnapshots, type Snapshot } from '../../snapshot/index.js';
+import { withBuildLock } from './build-lock.js';
 import { discToWrite, type StoredBuild } from './disc-to-write.js';
 import { refuseOtherImage } from './image-there.js';
 import { countingDiscs } from './plan-set.js';
@@ -95,7 +96,7 @@ export async function storePlan(
 
 /**
  * Makes the images of all discs of a stored build that are not made yet, in the order of their numbers. Each is committed for itself: what was
- * made before something fails stays made. Rejects as `writeDisc`, and with `not-found` when a snapshot or a pack that the build is of is gone.
+ * made before something fails stays made. Rejects as `writeDisc` and `withBuildLock`, and with `not-found` when a snapshot or a pack that the build is of is gone.
  */
 export async function buildDiscs(
   repository: Repository,
@@ -164,13 +165,24 @@ async function plannedBuild(repository: Repository, id: string): Promise<StoredB
 
 async function makeDiscs(
   repository: Repository,
-  { build, snapshots }: StoredBuild,
+  its: StoredBuild,
   todo: readonly CatalogDisc[],
   options: BuildOptions,
   write = writeAsPlanned,
 ): Promise<BuildReport> {
-  const { out, readerFile, signal, by, now } = options;
+  const { out } = options;
   await mkdir(out, { recursive: true });
+  return withBuildLock(out, repository.identity, () => makeIn(repository, its, todo, options, write));
+}
+
+async function makeIn(
+  repository: Repository,
+  { build, snapshots }: StoredBuild,
+  todo: readonly CatalogDisc[],
+  options: BuildOptions,
+  write: DiscWriter,
+): Promise<BuildReport> {
+  const { out, readerFile, signal, by, now } = options;
   const workFolder = join(out, '.cbr-disc');
   const { size: readerBytes } = await stat(readerFile);
   const facts = await gatherSetFacts(repository, {

@@ -61,7 +61,7 @@ export async function writeDisc(
 ): Promise<number> {
   const { image, workFolder, signal, onProgress, time } = writing;
   await rm(workFolder, { recursive: true, force: true });
-  await mkdir(workFolder, { recursive: true });
+  await mkdir(workFolder, { mode: 0o700 });
   const files = await stage(repository, disc, writing);
   const options: ImageOptions = { volumeId: disc.label.volume, time, workFolder, signal };
   const part = partOf(image);

@@ -1,9 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, open, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { BackendError } from '../../core/index.js';
 import { SECTOR_BYTES } from '../media.js';
 import { runXorriso } from './run-xorriso.js';
+
+/** What is in a repository is its owner's, encrypted or not. */
+const OWN_MODE = 0o600;
 
 /** A file that goes into an image. */
 export interface MappedFile {
@@ -47,8 +50,8 @@ export async function imageSectors(
 }
 
 /**
- * Writes an image of one session, with Rock Ridge, Joliet and checksums that xorriso itself can check, as a new file. Everyone may read what
- * is in it, whatever the modes of the sources are. Rejects as `runXorriso`; what was written by then is removed.
+ * Writes an image of one session, with Rock Ridge, Joliet and checksums that xorriso itself can check, as a new file that its owner alone may read. What
+ * is in it everyone may read, whatever the modes of the sources are. Rejects as `runXorriso`; what was written by then is removed.
  */
 export async function writeImage(
   files: readonly MappedFile[],
@@ -59,6 +62,8 @@ export async function writeImage(
   // Into a file that is there it would append a session.
   await rm(image, { force: true });
   try {
+    // An empty one it takes as it is, with its mode.
+    await (await open(image, 'wx', OWN_MODE)).close();
     await commit(files, image, ['-outdev'], options);
     const { size } = await stat(image);
     if (size % SECTOR_BYTES !== 0) throw new BackendError(`${image} is no whole number of sectors`, false);
