@@ -4,6 +4,7 @@ import { Fields } from './fields.js';
 import type { Keys } from './keys.js';
 import { openRecord } from './object.js';
 import type { Store } from './store.js';
+import { shown } from './text.js';
 
 /** Which discs to ask for: from the disc.json of all discs in reach, and from the catalog of the repository. */
 export class Discs {
@@ -99,7 +100,7 @@ export class Discs {
   }
 }
 
-/** What people call a disc. */
+/** What people call a disc. Nothing in it steers a terminal. */
 export function discText({ number, set, volume }: Disc): string {
-  return `disc ${number} of the set ${set} (${volume})`;
+  return `disc ${number} of the set ${shown(set)} (${shown(volume)})`;
 }

@@ -19,7 +19,7 @@ export interface Config {
 }
 
 export interface Configs {
-  /** Those that agree with the lowest number, by their numbers. */
+  /** Those that agree with the first, by their numbers. Of one number there may be several, of which one is right. */
   readonly configs: readonly Config[];
   readonly repository: string | undefined;
   /** The highest number that a newer program has written; 0 for none. */
@@ -32,18 +32,19 @@ export function readConfigs(store: Store): Configs {
   let newer = 0;
   for (const name of store.names('config')) {
     try {
-      configs.push(store.read('config', name, (object) => parseConfig(name, object)));
+      configs.push(...store.readAll('config', name, (object) => parseConfig(name, object)));
     } catch (error) {
       rethrowUnlessDamage(error);
       if (error instanceof Newer) newer = Math.max(newer, Number(name));
     }
   }
-  configs.sort((a, b) => a.number - b.number);
-  const lowest = configs[0];
+  // A holder of the key has vouched for those of an encrypted repository; for others nobody has.
+  configs.sort((a, b) => Number(b.encrypted) - Number(a.encrypted) || a.number - b.number);
+  const first = configs[0];
   const agreeing = configs.filter(
-    ({ repository, encrypted }) => repository === lowest?.repository && encrypted === lowest.encrypted,
+    ({ repository, encrypted }) => repository === first?.repository && encrypted === first.encrypted,
   );
-  return { configs: agreeing, repository: lowest?.repository, newer };
+  return { configs: agreeing, repository: first?.repository, newer };
 }
 
 /** Rejects with a Failure unless some config was written by a holder of the key. */

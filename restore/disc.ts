@@ -1,6 +1,7 @@
-import { readFileSync, statSync } from 'node:fs';
+import { closeSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Damage, messageOf } from './failure.js';
+import { openFile } from './file.js';
 
 /** What a disc says of itself and of its set: docs/format.md, "Discs". Nothing in it is vouched for. */
 
@@ -24,10 +25,15 @@ export function readDiscInfo(folder: string): DiscInfo | undefined {
   const path = join(folder, 'disc.json');
   let text: string;
   try {
-    if (statSync(path).size > MOST_BYTES) throw new Damage('its disc.json is too large');
-    text = readFileSync(path, 'utf8');
+    const { file, size } = openFile(path);
+    try {
+      if (size > MOST_BYTES) throw new Damage('it is too large');
+      text = readFileSync(file, 'utf8');
+    } finally {
+      closeSync(file);
+    }
   } catch (error) {
-    if (error instanceof Damage) throw error;
+    if (error instanceof Damage) throw new Damage(`its disc.json: ${messageOf(error)}`);
     // No such file, no folder, or one that is closed to whoever looks around.
     if (error instanceof Error && 'code' in error && error.code !== 'EIO') return undefined;
     throw new Damage(`its disc.json cannot be read: ${messageOf(error)}`);
@@ -78,8 +84,9 @@ function discOf(json: Json, set: string): Disc {
   return { id: hexOf(json.disc, 16), set, number, volume: textOf(json.volume, 32) };
 }
 
+/** Without control characters: they could steer a terminal. */
 function textOf(value: unknown, mostBytes: number): string {
-  if (typeof value !== 'string' || Buffer.byteLength(value) > mostBytes) {
+  if (typeof value !== 'string' || Buffer.byteLength(value) > mostBytes || /\p{Cc}/u.test(value)) {
     throw new Damage('its disc.json has a text that is not right');
   }
   return value;

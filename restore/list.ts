@@ -9,11 +9,11 @@ export function list(session: Session, print: (text: string) => void): ExitCode 
   print(`Repository ${session.keys.repository.toString('hex')}`);
   print('In reach:');
   for (const { folder, disc } of session.folders) {
-    print(`  ${shown(folder)}: ${disc === undefined ? 'a repository' : shown(discText(disc))}`);
+    print(`  ${shown(folder)}: ${disc === undefined ? 'a repository' : discText(disc)}`);
   }
   const missing = session.missingDiscs();
   if (missing.length > 0) print('Not in reach:');
-  for (const disc of missing) print(`  ${shown(discText(disc))}`);
+  for (const disc of missing) print(`  ${discText(disc)}`);
   const snapshots = session.snapshots();
   print(`${counted(snapshots.length, 'snapshot')}, the oldest first:`);
   for (const snapshot of snapshots) print(`  ${lineOf(snapshot)}`);

@@ -5,17 +5,20 @@ import { type Command, parseArguments } from './arguments.js';
 import { Damage, EXIT, type ExitCode, Failure, messageOf, OutOfReach } from './failure.js';
 import { HELP } from './help.js';
 import { list } from './list.js';
-import { readPassword } from './password.js';
+import { isPasswordGiven, readPassword } from './password.js';
 import { type Dialog, restore } from './restore.js';
 import { Session } from './session.js';
+import { shown } from './text.js';
 
 /** Put in by the bundler. */
 declare const CBR_VERSION: string;
 
 const PROGRESS_EVERY_MS = 500;
 
-const print = (text: string): void => void process.stdout.write(`${text}\n`);
-const say = (text: string): void => void process.stderr.write(`${text}\n`);
+/** Whatever a line comes from, it does not steer the terminal. */
+const lines = (text: string): string => `${text.split('\n').map(shown).join('\n')}\n`;
+const print = (text: string): void => void process.stdout.write(lines(text));
+const say = (text: string): void => void process.stderr.write(lines(text));
 
 async function run(command: Command): Promise<ExitCode> {
   if (command.name === 'help') {
@@ -33,6 +36,7 @@ async function run(command: Command): Promise<ExitCode> {
       current: process.cwd(),
       given: command.options.discs.map((each) => resolve(each)),
     },
+    isPasswordGiven: isPasswordGiven(command.options.passwordFile, process.env),
     password: () => readPassword(command.options.passwordFile, process.env),
     say,
   });
@@ -67,18 +71,18 @@ function progressLine(isShown: boolean): (text: string) => void {
 }
 
 async function ask(question: string): Promise<string> {
-  const lines = createInterface({ input: process.stdin, output: process.stderr });
+  const terminal = createInterface({ input: process.stdin, output: process.stderr });
   let interrupted: () => void = () => undefined;
   try {
     return await new Promise((resolve, reject) => {
       interrupted = () => reject(new Failure(EXIT.interrupted, 'interrupted'));
-      lines.once('SIGINT', interrupted);
-      lines.once('close', interrupted);
-      lines.question(question).then(resolve, reject);
+      terminal.once('SIGINT', interrupted);
+      terminal.once('close', interrupted);
+      terminal.question(question).then(resolve, reject);
     });
   } finally {
     // Its own listeners stay: by them it lets go of the terminal.
-    lines.off('SIGINT', interrupted).off('close', interrupted).close();
+    terminal.off('SIGINT', interrupted).off('close', interrupted).close();
   }
 }
 

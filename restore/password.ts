@@ -21,6 +21,14 @@ export async function readPassword(
   return password;
 }
 
+/** Whether somebody has thought of one before being asked. */
+export function isPasswordGiven(
+  file: string | undefined,
+  { CBR_PASSWORD, CBR_PASSWORD_FILE }: Readonly<Record<string, string | undefined>>,
+): boolean {
+  return file !== undefined || Boolean(CBR_PASSWORD_FILE) || CBR_PASSWORD !== undefined;
+}
+
 async function passwordFrom(
   file: string | undefined,
   environment: Readonly<Record<string, string | undefined>>,
@@ -66,6 +74,7 @@ function askHidden(question: string): Promise<string> {
   stdin.resume();
   return new Promise((resolve, reject) => {
     let line = '';
+    const isTyped = escapeFilter();
     const end = (finish: () => void): void => {
       stdin.off('data', take);
       stdin.setRawMode(false);
@@ -75,6 +84,7 @@ function askHidden(question: string): Promise<string> {
     };
     const take = (typed: string): void => {
       for (const sign of typed) {
+        if (!isTyped(sign)) continue;
         if (sign === '\r' || sign === '\n' || sign === '\u0004') {
           end(() => resolve(line));
           return;
@@ -85,9 +95,26 @@ function askHidden(question: string): Promise<string> {
         }
         if (sign === '\u007f' || sign === '\b') line = [...line].slice(0, -1).join('');
         else if (sign === '\u0015') line = '';
-        else line += sign;
+        else if (sign >= ' ') line += sign;
       }
     };
     stdin.on('data', take);
   });
+}
+
+/** Tells for each sign of a terminal whether somebody typed it; arrows and other keys send several, which begin with an escape. */
+function escapeFilter(): (sign: string) => boolean {
+  let state: 'text' | 'escape' | 'sequence' | 'last' = 'text';
+  return (sign) => {
+    if (sign === '\u0003' || sign === '\r' || sign === '\n') state = 'text';
+    else if (sign === '\u001b') state = 'escape';
+    else if (state === 'escape') {
+      state = sign === '[' ? 'sequence' : sign === 'O' ? 'last' : 'text';
+      return false;
+    } else if (state !== 'text') {
+      if (state === 'last' || (sign >= '@' && sign <= '~')) state = 'text';
+      return false;
+    }
+    return state === 'text';
+  };
 }

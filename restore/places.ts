@@ -1,4 +1,4 @@
-import { readdirSync, realpathSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, realpathSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { readConfigs } from './config.js';
 import { type DiscInfo, readDiscInfo } from './disc.js';
@@ -12,6 +12,8 @@ export interface FoundFolder {
   readonly disc: DiscInfo | undefined;
   /** Id of the repository, 32 hexadecimal digits. */
   readonly repository: string;
+  /** As its config says; absent where none can be read. */
+  readonly isEncrypted: boolean | undefined;
   /** What is wrong with it; its objects are used all the same. */
   readonly problem: string | undefined;
 }
@@ -24,6 +26,10 @@ export interface SearchedPlaces {
   /** Given folders may have become empty: a disc was taken out. */
   readonly isSecondLook?: boolean;
 }
+
+const IMAGE = /\.(iso|img|udf)$/i;
+const UNPACK =
+  'Mount each, or unpack it into a folder of its own (bsdtar -xf IMAGE, or 7z x IMAGE), and give those to --discs.';
 
 /**
  * The folders given and what lies in them, the disc of the program, the current folder and what lies in it, then the neighbours of that
@@ -49,6 +55,9 @@ export function findFolders(places: SearchedPlaces): FoundFolder[] {
       continue;
     }
     if (!isFolder(folder)) {
+      if (IMAGE.test(folder) && existsSync(folder)) {
+        throw new Failure(EXIT.usage, `${folder} is an image of a disc, not a folder`, UNPACK);
+      }
       throw new Failure(
         EXIT.usage,
         `${folder} is not a folder`,
@@ -56,6 +65,9 @@ export function findFolders(places: SearchedPlaces): FoundFolder[] {
       );
     }
     if (!lookInto(folder)) {
+      if (foldersIn(folder).some((each) => IMAGE.test(each))) {
+        throw new Failure(EXIT.noRepository, `in ${folder} there are images of discs, not discs`, UNPACK);
+      }
       throw new Failure(
         EXIT.noRepository,
         `no disc and no repository in ${folder}`,
@@ -80,8 +92,11 @@ function examine(folder: string): FoundFolder | undefined {
   }
   const store = new Store([folder]);
   try {
-    const repository = readConfigs(store).repository ?? disc?.repository;
-    return repository === undefined ? undefined : { folder: resolve(folder), disc, repository, problem };
+    const configs = readConfigs(store);
+    const repository = configs.repository ?? disc?.repository;
+    if (repository === undefined) return undefined;
+    const isEncrypted = configs.configs[0]?.encrypted;
+    return { folder: resolve(folder), disc, repository, isEncrypted, problem };
   } finally {
     store.close();
   }

@@ -26,6 +26,7 @@ export class Session {
     found: readonly FoundFolder[],
     store: Store,
     readonly keys: Keys,
+    private readonly isEncrypted: boolean,
   ) {
     this.foundFolders = found;
     this.inReach = store;
@@ -36,7 +37,7 @@ export class Session {
 
   /** Finds the discs and unlocks their repository. Rejects with a Failure. */
   static async open(options: SessionOptions): Promise<Session> {
-    const found = ofOneRepository(options, findFolders(options.places));
+    const found = ofOneSort(options, ofOneRepository(options, findFolders(options.places)));
     const store = new Store(found.map(({ folder }) => folder));
     const configs = readConfigs(store);
     const config = configs.configs[0];
@@ -48,11 +49,15 @@ export class Session {
         'Every disc has it: add another one.',
       );
     }
+    if (!config.encrypted && options.isPasswordGiven) {
+      options.say('Warning: the password is not needed: by these discs the repository is not encrypted.');
+      options.say('If it was, they are not its discs, and what they hold is not to be trusted.');
+    }
     const id = Buffer.from(config.repository, 'hex');
     const master = config.encrypted ? unlock(store, id, await options.password(), options.say) : undefined;
     const keys = new Keys(id, master);
     verifyConfigs(configs, keys);
-    return new Session(options, found, store, keys);
+    return new Session(options, found, store, keys, config.encrypted);
   }
 
   get store(): Store {
@@ -94,9 +99,13 @@ export class Session {
   lookAgain(more: readonly string[]): void {
     const repository = this.keys.repository.toString('hex');
     this.inReach.close();
-    this.foundFolders = findFolders({ ...this.options.places, isSecondLook: true }).filter(
+    const found = findFolders({ ...this.options.places, isSecondLook: true }).filter(
       (each) => each.repository === repository,
     );
+    this.foundFolders = found.filter(
+      ({ isEncrypted }) => (isEncrypted ?? this.isEncrypted) === this.isEncrypted,
+    );
+    for (const each of found) if (!this.foundFolders.includes(each)) this.tell(otherSort(each));
     this.inReach = new Store([...this.foundFolders.map(({ folder }) => folder), ...more]);
     this.chunks.use(this.inReach);
     this.takeIn();
@@ -125,6 +134,7 @@ export class Session {
 export interface SessionOptions {
   readonly places: SearchedPlaces;
   readonly password: () => Promise<Buffer>;
+  readonly isPasswordGiven: boolean;
   /** One line for people, beside the output. */
   readonly say: (text: string) => void;
 }
@@ -146,4 +156,20 @@ function ofOneRepository({ say }: SessionOptions, found: readonly FoundFolder[])
     );
   }
   return found.filter((each) => each.repository === repository);
+}
+
+/**
+ * If discs of one repository disagree, those that say that it is encrypted: for the others nobody vouches, anyone can make one who has seen
+ * a disc. The others are named.
+ */
+function ofOneSort({ say }: SessionOptions, found: readonly FoundFolder[]): FoundFolder[] {
+  const isEncrypted = found.some((each) => each.isEncrypted === true);
+  const isOther = (each: FoundFolder): boolean => isEncrypted && each.isEncrypted === false;
+  for (const each of found.filter(isOther)) say(`Warning: ${otherSort(each)}`);
+  return found.filter((each) => !isOther(each));
+}
+
+function otherSort({ folder, isEncrypted }: FoundFolder): string {
+  const says = isEncrypted ? 'encrypted' : 'not encrypted';
+  return `left out: ${shown(folder)} says that the repository is ${says}, and other discs say the opposite`;
 }

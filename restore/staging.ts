@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { messageOf } from './failure.js';
 import type { Store } from './store.js';
@@ -42,7 +42,7 @@ export class Staging {
     let problem: unknown;
     for (const from of store.pathsOf('packs', name)) {
       if (this.whole.has(name)) return;
-      if (from === to) continue;
+      if (from === to || !statSync(from).isFile()) continue;
       try {
         mkdirSync(dirname(to), { recursive: true, mode: 0o700 });
         copyFileSync(from, to);

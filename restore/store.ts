@@ -1,6 +1,7 @@
-import { closeSync, fstatSync, openSync, readdirSync, readSync } from 'node:fs';
+import { closeSync, readdirSync, readSync } from 'node:fs';
 import { join } from 'node:path';
 import { Damage, messageOf, rethrowUnlessDamage } from './failure.js';
+import { openFile } from './file.js';
 
 /** The objects of all folders in reach, as if they lay in one: docs/format.md, "Objects". */
 
@@ -48,11 +49,7 @@ export class Store {
    * may be scratched where another one is not.
    */
   read<T>(kind: Kind, name: string, use: (object: Buffer) => T): T {
-    return this.firstCopy(kind, name, (path) => {
-      const { file, size } = this.opened(path);
-      if (size > MOST_WHOLE_BYTES) throw new Damage('it is too large');
-      return use(rangeOf(file, 0, size));
-    });
+    return this.firstCopy(kind, name, (path) => use(this.whole(path)));
   }
 
   /** As `read`, for a pack that `use` reads by ranges. */
@@ -82,6 +79,30 @@ export class Store {
     this.open.clear();
   }
 
+  /** What `use` makes of each copy of the whole object, without those with which it throws Damage; if all do, that of the first. */
+  readAll<T>(kind: Kind, name: string, use: (object: Buffer) => T): T[] {
+    const made = new Map<string, T>();
+    let first: Damage | undefined;
+    for (const path of this.pathsOf(kind, name)) {
+      try {
+        const object = this.whole(path);
+        const key = object.toString('latin1');
+        if (!made.has(key)) made.set(key, use(object));
+      } catch (error) {
+        rethrowUnlessDamage(error);
+        first ??= error;
+      }
+    }
+    if (made.size === 0) throw first ?? new Damage('it is not in reach');
+    return [...made.values()];
+  }
+
+  private whole(path: string): Buffer {
+    const { file, size } = this.opened(path);
+    if (size > MOST_WHOLE_BYTES) throw new Damage('it is too large');
+    return rangeOf(file, 0, size);
+  }
+
   private firstCopy<T>(kind: Kind, name: string, use: (path: string) => T): T {
     let first: Damage | undefined;
     for (const path of this.pathsOf(kind, name)) {
@@ -100,8 +121,7 @@ export class Store {
     if (known !== undefined) return known;
     if (this.open.size >= OPEN_FILES) this.close();
     try {
-      const file = openSync(path, 'r');
-      const opened = { file, size: fstatSync(file).size };
+      const opened = openFile(path);
       this.open.set(path, opened);
       return opened;
     } catch (error) {

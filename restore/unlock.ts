@@ -36,7 +36,7 @@ export function unlock(
   const problems: string[] = [];
   for (const name of store.names('keys')) {
     try {
-      keys.push(store.read('keys', name, parseKey));
+      keys.push(...store.readAll('keys', name, parseKey));
     } catch (error) {
       rethrowUnlessDamage(error);
       problems.push(`keys/${name}: ${messageOf(error)}`);

@@ -84,6 +84,18 @@ describe('one drive', () => {
   });
 });
 
+test('fifteen questions, and a folder for temporary files that is not there', async () => {
+  const made = await spread(2);
+  const drive = new Drive(made);
+  drive.put(1);
+  const again = Array.from({ length: 14 }, () => put(drive, 1));
+  const env = { TMPDIR: '/nonexistent' };
+  const { code, screen, target } = await restoring(made, drive, [...again, put(drive, 2)], env);
+  expect(code, screen).toBe(0);
+  expect(screen).not.toMatch(/MaxListeners|nonexistent/);
+  expect(differences(made.its.source, target)).toEqual([]);
+});
+
 describe('the password', () => {
   test('is asked for without an echo', async () => {
     const { its, folders } = await spread(1, { encrypted: true });
@@ -93,6 +105,14 @@ describe('the password', () => {
     expect(screen).toContain('1 snapshot');
     expect(screen).not.toContain('secre');
     expect(screen).toContain(its.source);
+  });
+
+  test('is what is typed: arrows and other keys are no part of it', async () => {
+    const { folders } = await spread(1, { encrypted: true });
+    const args = ['list', '--discs', folders[0]!];
+    const type = 'sec\u001b[A\u001bOP\u001b[3~\u001b[1;5Cret\t\n';
+    const { code, screen } = await readOnTerminal(args, [{ when: 'Password: ', type }]);
+    expect(code, screen).toBe(0);
   });
 
   test('that is wrong, and Control-C instead of one', async () => {

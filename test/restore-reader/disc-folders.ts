@@ -115,7 +115,7 @@ export function damage(path: string, at = 0.5): void {
 }
 
 /** The id of a repository as it stands in its config: 16 bytes behind the name of the field. */
-function idOf(repo: string): string {
+export function idOf(repo: string): string {
   const config = readFileSync(join(repo, 'config/1'));
   const at = config.indexOf('repository') + 'repository'.length + 2;
   return config.toString('hex', at, at + 16);

@@ -211,4 +211,20 @@ describe('what is not ours', () => {
       stderr: expect.stringContaining('nowhere is not a folder'),
     });
   });
+
+  test('images: it is said what to do with them', async () => {
+    const { its } = await spread(1);
+    const shelf = join(its.root, 'shelf');
+    mkdirSync(shelf);
+    const image = join(shelf, 'CBR_PHOTOS_0001.iso');
+    writeFileSync(image, 'an image');
+    expect(await restoring(its, [image])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining(`${image} is an image of a disc, not a folder\nMount each, or unpack`),
+    });
+    expect(await restoring(its, [shelf])).toMatchObject({
+      code: 10,
+      stderr: expect.stringContaining(`in ${shelf} there are images of discs, not discs\nMount each`),
+    });
+  });
 });

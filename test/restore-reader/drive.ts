@@ -35,10 +35,15 @@ export class Drive {
 }
 
 /** Restores all of the newest snapshot through a drive, on a terminal. */
-export function restoring({ its }: Spread, drive: Drive, steps: readonly Step[]) {
+export function restoring(
+  { its }: Spread,
+  drive: Drive,
+  steps: readonly Step[],
+  env: Readonly<Record<string, string>> = {},
+) {
   const target = its.newTarget();
   const args = ['restore', `latest:${its.source}`, '--target', target, '--discs', drive.folder];
-  return readOnTerminal(args, steps).then((run) => ({ ...run, target }));
+  return readOnTerminal(args, steps, env).then((run) => ({ ...run, target }));
 }
 
 /** The answer to a question: that disc. */
