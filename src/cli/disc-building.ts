@@ -3,7 +3,7 @@ import type { BuildOptions, BuildReport, BuiltDisc } from '../disc/index.js';
 import { byWhom } from './by-whom.js';
 import type { CommandContext } from './command.js';
 import { READER } from './reader-file.js';
-import { sizeText } from './sizes.js';
+import { countOf, sizeText } from './sizes.js';
 
 /** How images of discs are made, and what is said of it; the same for `disc build` and `disc rebuild`. */
 export function buildOptions({ output, signal }: CommandContext, out: string): BuildOptions {
@@ -22,6 +22,14 @@ export function buildOptions({ output, signal }: CommandContext, out: string): B
         bytes,
         totalBytes,
         current: volume,
+      }),
+    onLacking: (packs, bytes) =>
+      output.problem({
+        severity: 'warning',
+        about: 'repository',
+        code: 'on-no-disc',
+        reason: `${countOf(packs, 'pack')}, ${sizeText(bytes)}, that the snapshots need ${packs === 1 ? 'is' : 'are'} on no disc of the set`,
+        hint: 'A prune has made new packs since the discs were planned. Afterwards: cbr disc build --content new',
       }),
     onBuilt: (built) => output.item(builtFields(built), () => `${built.image}  ${sizeText(built.bytes)}`),
   };

@@ -13,7 +13,7 @@ import {
 } from '../../repo/index.js';
 import { listSnapshots, type Snapshot } from '../../snapshot/index.js';
 import { withBuildLock } from './build-lock.js';
-import { discToWrite, type StoredBuild } from './disc-to-write.js';
+import { discToWrite, onNoDisc, type StoredBuild } from './disc-to-write.js';
 import { refuseOtherImage } from './image-there.js';
 import { countingDiscs } from './plan-set.js';
 import { gatherSetFacts } from './set-facts.js';
@@ -33,6 +33,8 @@ export interface BuildOptions {
   readonly onProgress?: (progress: DiscProgress) => void;
   /** Takes each disc as soon as it is committed. */
   readonly onBuilt?: (built: BuiltDisc) => void;
+  /** Takes how many packs the snapshots need that are on no disc of the set, and their bytes: a prune has made them since. */
+  readonly onLacking?: (packs: number, bytes: number) => void;
 }
 
 export interface DiscProgress {
@@ -185,15 +187,21 @@ async function makeIn(
   const { out, readerFile, signal, by, now } = options;
   const workFolder = join(out, '.cbr-disc');
   const { size: readerBytes } = await stat(readerFile);
+  const counting = countingDiscs(await readDiscCatalog(repository), build.set);
   const facts = await gatherSetFacts(repository, {
     snapshots,
-    known: countingDiscs(await readDiscCatalog(repository), build.set).map(({ packs }) => ({
-      packs: packs.length,
-    })),
+    known: counting.map(({ packs }) => ({ packs: packs.length })),
     mostDiscs: () => build.discs.length,
     readerBytes,
     signal,
   });
+  const strays = onNoDisc([...counting, ...todo], facts.needed);
+  if (strays.length > 0) {
+    options.onLacking?.(
+      strays.length,
+      strays.reduce((sum, { size }) => sum + size, 0),
+    );
+  }
   const built: BuiltDisc[] = [];
   try {
     for (const [i, disc] of todo.entries()) {

@@ -4,6 +4,7 @@ import type { Snapshot } from '../../snapshot/index.js';
 import type { DiscLabel } from '../label.js';
 import { SECTOR_BYTES } from '../media.js';
 import { layoutOf } from './disc-layout.js';
+import type { NeededPack, NeededPacks } from './needed-packs.js';
 import { type DiscDraft, sharedDraft } from './plan-discs.js';
 import { planPack, type SetFacts } from './set-facts.js';
 import type { DiscToWrite } from './write-disc.js';
@@ -41,6 +42,8 @@ export function discToWrite(
   const onDisc = new Set<string>(shared?.tree.map(({ name }) => name));
   const tree = shared === undefined ? needed.tree : needed.tree.filter(({ name }) => onDisc.has(name));
   const hasAll = shared === undefined || shared.index === 'all';
+  const listed = (): CachedPack[] =>
+    eachOnce([...data, ...indexedData(repository, known, needed), ...needed.tree]);
   // A disc that was retired is written again because somebody wants it.
   const discs = [...known.filter(({ id }) => id !== disc.id), disc].sort((a, b) => a.number - b.number);
   const label: DiscLabel = {
@@ -58,7 +61,7 @@ export function discToWrite(
     builtDiscs: discs.length,
     snapshots: snapshots.map(({ id }) => id),
     packs: [...data, ...tree],
-    indexed: hasAll ? eachOnce([...data, ...needed.data, ...needed.tree]) : [...data, ...tree],
+    indexed: hasAll ? listed() : [...data, ...tree],
     hasCatalog: !isFrugal,
     capacity,
   };
@@ -67,6 +70,35 @@ export function discToWrite(
     const filesOf = (draft: DiscDraft) => layoutOf(draft, layout);
     return { tree: needed.tree.map(planPack), capacity, filesOf };
   }
+}
+
+/**
+ * What the snapshots need and is on no disc: a prune has put it together out of packs, since the discs were planned, some of which are on discs
+ * that are made. Pure.
+ */
+export function onNoDisc(
+  known: readonly Pick<CatalogDisc, 'packs'>[],
+  { data }: NeededPacks,
+): readonly NeededPack[] {
+  const onDiscs = new Set<string>(known.flatMap(({ packs }) => packs.map(({ name }) => name)));
+  return data.filter(({ name }) => !onDiscs.has(name));
+}
+
+/** What would send a reader to a pack that is on no disc hides where the same chunks are: on those that it was made of. */
+function indexedData(
+  { cache }: Repository,
+  known: readonly CatalogDisc[],
+  needed: NeededPacks,
+): readonly CachedPack[] {
+  const strays = new Set(onNoDisc(known, needed));
+  if (strays.size === 0) return needed.data;
+  const replaced = known.flatMap(({ packs }) =>
+    packs.map(({ name }) => cache.packNamed(name as ObjectDigest)),
+  );
+  return [
+    ...needed.data.filter((pack) => !strays.has(pack)),
+    ...replaced.filter((pack) => pack !== undefined),
+  ];
 }
 
 /** A pack of a disc that is made again may be needed no longer. */
