@@ -61,11 +61,16 @@ export async function restore(session: Session, command: RestoreCommand, dialog:
     dialog.progress('');
     return missing;
   };
+  const end = (): void => {
+    // Copies of trees that are open could not be removed everywhere.
+    session.release();
+    target.end();
+  };
   try {
     if (dialog.ask !== undefined) await askForDiscs({ session, search, staging }, dialog, dialog.ask, pass);
     pass(true);
     const { folder } = foundOr(startOf(session, snapshot, command.path));
-    target.end();
+    end();
     if (folder !== undefined)
       setMetadata(target.folder, folder, (lack) => report.lacks(lack, shown(command.target)));
   } catch (error) {
@@ -73,7 +78,7 @@ export async function restore(session: Session, command: RestoreCommand, dialog:
       dialog.say(report.summary(shown(command.target)));
     throw error;
   } finally {
-    target.end();
+    end();
   }
   for (const line of report.problems()) dialog.say(line);
   dialog.print(report.summary(shown(command.target)));
