@@ -2,6 +2,7 @@ import type { AskForDisc, NamedDisc } from '../disc/index.js';
 import { askLine } from './ask.js';
 import type { CommandContext } from './command.js';
 import { canAsk } from './prompt.js';
+import { displayText } from './raw-names.js';
 
 /**
  * Asks for discs on the terminal. Where nobody can be asked it goes on without them, and says once for each that it is missing.
@@ -26,5 +27,6 @@ async function asked(disc: NamedDisc, signal: AbortSignal): Promise<'again' | 's
 }
 
 function named({ number, set, volume }: NamedDisc): string {
-  return `Disc ${number} of the set ${set} (${volume})`;
+  // Labels are vouched for by nobody.
+  return `Disc ${number} of the set ${displayText(set)} (${displayText(volume)})`;
 }

@@ -1,8 +1,9 @@
-import { copyFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { packsOf } from '../disc/disc-set.js';
+import { makeDiscSet, packsOf } from '../disc/disc-set.js';
 import { BY_KEY, messages, onDiscs, restored } from './on-discs.js';
+import { place } from './run.js';
 
 /** Discs on which something rotted, though other copies of it are whole. */
 
@@ -60,4 +61,21 @@ test('where no copy is whole, what is left of one is read', async () => {
   expect(lost).toBeGreaterThan(0);
   // The pack has two blocks, and others are whole.
   expect(lost).toBeLessThan(4);
+});
+
+test('a forged disc that is not encrypted is refused beside the genuine ones, and named', async () => {
+  const all = await onDiscs({ encrypted: true });
+  const forger = place();
+  expect((await forger.run(['init', '--no-encryption'])).code).toBe(0);
+  writeFileSync(join(forger.source, 'evil'), 'of the forger');
+  expect((await forger.run(['snapshot', forger.source])).code).toBe(0);
+  const [forged] = makeDiscSet(forger.repo, join(forger.root, 'forged'), { set: 'a', discs: 1 });
+  cpSync(forged!.folder, join(all.folder, 'A first one'), { recursive: true });
+  for (const args of [['snapshots'], ['restore', 'latest', '--target', join(all.its.root, 'out')]]) {
+    rmSync(all.its.cache, { recursive: true, force: true });
+    const { code, stderr } = await all.its.run(['-r', all.location, ...args], BY_KEY);
+    expect(code).toBe(2);
+    expect(stderr).toContain(`${join(all.folder, 'A first one')} (not encrypted)`);
+    expect(stderr).toContain(`${all.images[0]} (encrypted)`);
+  }
 });

@@ -94,3 +94,29 @@ test('before the first question it says how much is copied, and whether there is
   expect(asked).toEqual([]);
   await large.close();
 });
+
+test('a disc whose config is another one is not taken for that of its label', async () => {
+  const media = newFolder();
+  const put = (number: 1 | 2, config: string): void => {
+    const folder = discFolder(number);
+    const bytes = Buffer.from(config);
+    writeFileSync(join(folder, 'config/1'), Buffer.concat([bytes, Buffer.from(sha256(bytes), 'hex')]));
+    rmSync(join(media, `V${number}`), { recursive: true, force: true });
+    renameSync(folder, join(media, `V${number}`));
+  };
+  put(1, 'genuine');
+  const said: DiscProblem[] = [];
+  const configs = ['forged', 'genuine'];
+  const ask: AskForDisc = async () => {
+    put(2, configs.shift()!);
+    return 'again';
+  };
+  const backend = await open(media, ask, said);
+  expect(Buffer.from(await backend.read('packs', names[1]!)).equals(packs[1]!)).toBe(true);
+  expect(configs).toEqual([]);
+  const warnings = said.filter(({ severity }) => severity === 'warning');
+  expect(warnings.map(({ reason }) => reason)).toEqual([
+    `${join(media, 'V2')} is disc 2 of the set photos (V2) by its label, but its config is not that of the other discs: it is not used`,
+  ]);
+  await backend.close();
+});

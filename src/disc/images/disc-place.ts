@@ -1,4 +1,5 @@
 import { CbrError, messageOf } from '../../core/index.js';
+import { agree, type DiscConfig, encryptionInWords } from './disc-configs.js';
 import type { DiscFiles } from './disc-files.js';
 import { discInWords } from './disc-in-words.js';
 import { type Candidate, candidatesAt, noDiscsAt } from './find-discs.js';
@@ -19,7 +20,8 @@ export type ReportDisc = (problem: DiscProblem) => void;
 /** The place where discs are: what is there now. */
 export class DiscPlace {
   private opened: OpenedDisc[] = [];
-  private repository: string | undefined;
+  private first: OpenedDisc | undefined;
+  private readonly configs = new Map<string, DiscConfig>();
   private isOpen = false;
   private isDisc = false;
   private readonly reported = new Set<string>();
@@ -89,27 +91,34 @@ export class DiscPlace {
 
   /** The first look decides which repository it is. */
   private async ofOneRepository(opened: readonly OpenedDisc[]): Promise<OpenedDisc[]> {
-    const [first] = opened;
-    this.repository ??= first?.label.repository;
-    const others = opened.filter(({ label }) => label.repository !== this.repository);
-    if (others.length === 0) return [...opened];
-    for (const { files } of others) await files.close();
-    const mine = opened.filter((each) => !others.includes(each));
-    if (this.isOpen) {
-      for (const { files, label } of others) {
+    this.first ??= opened[0];
+    const { first } = this;
+    if (first === undefined) return [];
+    const mine: OpenedDisc[] = [];
+    const others: OpenedDisc[] = [];
+    for (const each of opened) (this.isOfOne(each) ? mine : others).push(each);
+    if (others.length === 0) return mine;
+    const [strange] = others as [OpenedDisc];
+    for (const { files } of this.isOpen ? others : opened) await files.close();
+    if (!this.isOpen) throw ofSeveral(this.place, first, strange);
+    for (const { files, label } of others) {
+      const what = `${files.place} is ${discInWords(label)}`;
+      if (label.repository !== first.label.repository)
+        this.say('note', `${what} of another repository, ${label.repository}`);
+      else
         this.say(
-          'note',
-          `${files.place} is ${discInWords(label)} of another repository, ${label.repository}`,
+          'warning',
+          `${what} by its label, but its config is not that of the other discs: it is not used`,
         );
-      }
-      return mine;
     }
-    for (const { files } of mine) await files.close();
-    throw new CbrError(
-      'ambiguous',
-      `${this.place} has discs of several repositories: ${[first!, others[0]!].map(described).join(', and ')}`,
-      { hint: 'Keep those of each repository in a folder of their own.' },
-    );
+    return mine;
+  }
+
+  /** By its label, which anybody can write, and by its configs. Those of all discs that were seen count. */
+  private isOfOne({ label, configs }: OpenedDisc): boolean {
+    if (label.repository !== this.first?.label.repository || !agree(configs, this.configs)) return false;
+    for (const [name, config] of configs) this.configs.set(name, config);
+    return true;
   }
 
   private reportFaults({ files, fault, label }: OpenedDisc): void {
@@ -148,6 +157,21 @@ export class DiscPlace {
   }
 }
 
-function described({ files, label }: OpenedDisc): string {
-  return `${files.place} of ${label.repository}`;
+function ofSeveral(place: string, first: OpenedDisc, other: OpenedDisc): CbrError {
+  if (first.label.repository !== other.label.repository) {
+    const described = [first, other].map(({ files, label }) => `${files.place} of ${label.repository}`);
+    return new CbrError(
+      'ambiguous',
+      `${place} has discs of several repositories: ${described.join(', and ')}`,
+      {
+        hint: 'Keep those of each repository in a folder of their own.',
+      },
+    );
+  }
+  const described = [first, other].map(({ files, configs }) => files.place + encryptionInWords(configs));
+  return new CbrError(
+    'ambiguous',
+    `${place} has discs that say they are of one repository, and have different configs: ${described.join(', and ')}`,
+    { hint: 'Somebody has made up one of them. Keep those that you trust in a folder of their own.' },
+  );
 }

@@ -1,6 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { CbrError, FormatError } from '../../core/index.js';
 import { type DiscLabel, LABEL_BYTES, LABEL_FILE, parseLabel } from '../label.js';
+import { configsOn, type DiscConfigs } from './disc-configs.js';
 import type { DiscFiles } from './disc-files.js';
 import type { Candidate } from './find-discs.js';
 import { openFolderFiles } from './folder-files.js';
@@ -10,6 +11,7 @@ import { isSameMark, type Mark, markOf, openImageFiles } from './image-files.js'
 export interface OpenedDisc {
   readonly label: DiscLabel;
   readonly files: DiscFiles;
+  readonly configs: DiscConfigs;
   /** What is wrong with it though it can be used, as a sentence behind the name of its place. */
   readonly fault?: string;
 }
@@ -27,8 +29,9 @@ export async function openDisc({ kind, path }: Candidate): Promise<OpenedDisc> {
     kind === 'folder' ? await openFolderFiles(path) : await openImageFiles(path, kind === 'drive');
   try {
     const label = await readLabel(files);
-    if (files.lacking === 0) return { label, files };
-    return { label, files, fault: await faultOf(files, before) };
+    const configs = await configsOn(files);
+    if (files.lacking === 0) return { label, files, configs };
+    return { label, files, configs, fault: await faultOf(files, before) };
   } catch (error) {
     await files.close();
     throw error;
