@@ -3,6 +3,7 @@ import {
   cpSync,
   mkdirSync,
   readdirSync,
+  readFileSync,
   renameSync,
   rmSync,
   statSync,
@@ -209,4 +210,19 @@ test('on a terminal a disc is asked for: it is put in, or skipped once', async (
   expect(given.screen).toContain('is not there');
   expect(given.code).toBe(0);
   expect(filesIn(join(its.root, 'given'))).toEqual(all.files);
+});
+
+test('what a label says cannot steer the terminal at the question', async () => {
+  const { its, discs } = await onDiscs();
+  const place = join(its.root, 'folders');
+  for (const { folder, number } of [discs[0]!, discs[2]!]) {
+    const disc = join(place, String(number));
+    cpSync(folder, disc, { recursive: true });
+    const label = readFileSync(join(disc, 'disc.json'), 'utf8');
+    writeFileSync(join(disc, 'disc.json'), label.replaceAll('CBR_PHOTOS', 'CBR_\u202ePHOTOS'));
+  }
+  const args = ['-r', `disc:${place}`, 'restore', `latest:${its.source}`, '--target', join(its.root, 'out')];
+  const { screen } = await onTerminal(its, args, [{ when: 'is needed. Put it in', type: 's\n' }], 300);
+  expect(screen).toContain('Disc 2 of the set photos (CBR_');
+  expect(screen).not.toContain('\u202e');
 });

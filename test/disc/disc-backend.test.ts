@@ -115,6 +115,18 @@ describe('what is not there', () => {
     await backend.close();
   });
 
+  test('two states of one disc are told apart', async () => {
+    const folder = newFolder();
+    cpSync(discFolder(1, { created: '2026-02-02T00:00:00Z' }), join(folder, 'a'), { recursive: true });
+    for (const name of ['b', 'c']) cpSync(discFolder(1), join(folder, name), { recursive: true });
+    const said: DiscProblem[] = [];
+    await (await open(folder, undefined, said)).close();
+    const [newer, older] = [join(folder, 'a'), join(folder, 'b')];
+    expect(said.map(({ reason }) => reason)).toContain(
+      `${older} is an older state of ${newer}, which has more on it: disc 1 of the set photos (V1)`,
+    );
+  });
+
   test('what was put in meanwhile is read; a wrong disc is said to be one', async () => {
     const folder = newFolder();
     cpSync(imageOf(1), join(folder, '1.iso'));

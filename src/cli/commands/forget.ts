@@ -143,7 +143,7 @@ async function forgetNamed(
     const verb = dryRun ? 'Would forget' : forgotten.includes(snapshot.id) ? 'Forgot' : 'Others forgot';
     output.line(`${verb} ${described(snapshot)}`);
   }
-  if (!dryRun) sayWhatIsNext(context, command, forgotten.length);
+  if (!dryRun) sayWhatIsNext(context, repository, command, forgotten.length);
   return { ids, summary: { forget: ids.map((id) => ({ id })), ...(dryRun ? { dryRun } : {}) } };
 }
 
@@ -152,10 +152,20 @@ function described({ id, about }: Snapshot): string {
   return `${id.slice(0, 8)} (${timeText(about)}, ${displayText(about.host)}, ${paths})`;
 }
 
-function sayWhatIsNext({ output }: CommandContext, command: Command, count: number): void {
+function sayWhatIsNext(
+  { output }: CommandContext,
+  { backend }: Repository,
+  command: Command,
+  count: number,
+): void {
   const { prune = false } = command.opts<Flags>();
   if (count === 0 || prune) return;
   const [their, them] = count === 1 ? ['Its', 'it'] : ['Their', 'them'];
+  if (backend.capabilities.frees === false) {
+    const what = `${their} data stay on their discs, and cbr unforget brings ${them} back.`;
+    output.line(`${what} cbr disc consolidate leaves them out on new discs.`);
+    return;
+  }
   output.line(`${their} space is free after a prune; until then cbr unforget brings ${them} back.`);
 }
 
@@ -186,7 +196,7 @@ async function forgetByPolicy(
   const forgotten = decisions.filter(({ reasons }) => reasons.length === 0).map(({ snapshot }) => snapshot);
   const would = dryRun ? 'would be ' : '';
   output.line(`${countText(kept.length)} kept, ${countText(forgotten.length)} ${would}forgotten.`);
-  if (!dryRun) sayWhatIsNext(context, command, forgotten.length);
+  if (!dryRun) sayWhatIsNext(context, repository, command, forgotten.length);
   const ids = forgotten.map(({ snapshot }) => snapshot.id);
   return { ids, summary: { ...planFields(kept, forgotten), ...(dryRun ? { dryRun } : {}) } };
 }

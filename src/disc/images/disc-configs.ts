@@ -31,12 +31,12 @@ export async function configsOn(files: DiscFiles): Promise<DiscConfigs> {
     });
     if (bytes === undefined || !isProven('config', name, bytes)) continue;
     const digest = createHash('sha256').update(bytes).digest('hex');
-    found.set(name, { digest, isEncrypted: isEncrypted(bytes, Number(name)) });
+    found.set(name, { digest, isEncrypted: encryptionIn(bytes, Number(name)) });
   }
   return found;
 }
 
-function isEncrypted(bytes: Uint8Array, number: number): boolean | undefined {
+function encryptionIn(bytes: Uint8Array, number: number): boolean | undefined {
   try {
     return decodeConfig(bytes, number).config.encrypted;
   } catch (error) {
@@ -50,8 +50,13 @@ export function agree(a: DiscConfigs, b: DiscConfigs): boolean {
   return [...a].every(([name, { digest }]) => (b.get(name)?.digest ?? digest) === digest);
 }
 
+/** Whether one of them says so. */
+export function isEncrypted(configs: DiscConfigs): boolean {
+  return [...configs.values()].some((each) => each.isEncrypted === true);
+}
+
 /** ` (not encrypted)`, where that is so, behind the name of a disc. */
 export function encryptionInWords(configs: DiscConfigs): string {
-  const known = [...configs.values()].find(({ isEncrypted }) => isEncrypted !== undefined);
-  return known === undefined ? '' : known.isEncrypted ? ' (encrypted)' : ' (not encrypted)';
+  const isKnown = [...configs.values()].some((each) => each.isEncrypted !== undefined);
+  return !isKnown ? '' : isEncrypted(configs) ? ' (encrypted)' : ' (not encrypted)';
 }

@@ -1,5 +1,5 @@
 import { CbrError, messageOf } from '../../core/index.js';
-import { agree, type DiscConfig, encryptionInWords } from './disc-configs.js';
+import { agree, type DiscConfig, encryptionInWords, isEncrypted } from './disc-configs.js';
 import type { DiscFiles } from './disc-files.js';
 import { discInWords } from './disc-in-words.js';
 import { type Candidate, candidatesAt, noDiscsAt } from './find-discs.js';
@@ -89,29 +89,30 @@ export class DiscPlace {
     return failures;
   }
 
-  /** The first look decides which repository it is. */
+  /** The first look decides which repository it is. A disc that is encrypted counts before one that is not: only a key holder makes one. */
   private async ofOneRepository(opened: readonly OpenedDisc[]): Promise<OpenedDisc[]> {
-    this.first ??= opened[0];
+    this.first ??= opened.find(({ configs }) => isEncrypted(configs)) ?? opened[0];
     const { first } = this;
     if (first === undefined) return [];
+    this.isOfOne(first);
     const mine: OpenedDisc[] = [];
     const others: OpenedDisc[] = [];
     for (const each of opened) (this.isOfOne(each) ? mine : others).push(each);
-    if (others.length === 0) return mine;
-    const [strange] = others as [OpenedDisc];
-    for (const { files } of this.isOpen ? others : opened) await files.close();
-    if (!this.isOpen) throw ofSeveral(this.place, first, strange);
-    for (const { files, label } of others) {
-      const what = `${files.place} is ${discInWords(label)}`;
-      if (label.repository !== first.label.repository)
-        this.say('note', `${what} of another repository, ${label.repository}`);
-      else
-        this.say(
-          'warning',
-          `${what} by its label, but its config is not that of the other discs: it is not used`,
-        );
-    }
+    const strange = others.find((each) => !this.isOpen && !isForged(each, first));
+    for (const { files } of strange === undefined ? others : opened) await files.close();
+    if (strange !== undefined) throw ofSeveral(this.place, first, strange);
+    for (const each of others) this.sayStrange(each, first);
     return mine;
+  }
+
+  private sayStrange({ files, label }: OpenedDisc, first: OpenedDisc): void {
+    const what = `${files.place} is ${discInWords(label)}`;
+    if (label.repository !== first.label.repository) {
+      this.say('note', `${what} of another repository, ${label.repository}`);
+      return;
+    }
+    const why = 'by its label, but its config is not that of the other discs';
+    this.say('warning', `${what} ${why}: it is not used`, 'Somebody may have made it up. Take it away.');
   }
 
   /** By its label, which anybody can write, and by its configs. Those of all discs that were seen count. */
@@ -124,9 +125,14 @@ export class DiscPlace {
   private reportFaults({ files, fault, label }: OpenedDisc): void {
     if (fault !== undefined) this.say('warning', `${files.place} ${fault}.`);
     const same = this.opened.find((each) => each.label.disc === label.disc);
-    if (same !== undefined && same.files !== files) {
-      this.say('note', `${files.place} and ${same.files.place} are the same: ${discInWords(label)}`);
+    if (same === undefined || same.files === files) return;
+    const copies = [files.place, same.files.place];
+    if (label.created === same.label.created) {
+      this.say('note', `${copies.join(' and ')} are the same: ${discInWords(label)}`);
+      return;
     }
+    const [newer, older] = label.created > same.label.created ? copies : copies.toReversed();
+    this.say('note', `${older} is an older state of ${newer}, which has more on it: ${discInWords(label)}`);
   }
 
   /** So that they can be taken out. */
@@ -155,6 +161,11 @@ export class DiscPlace {
     this.reported.add(reason);
     this.report({ severity, reason, ...(hint === undefined ? {} : { hint }) });
   }
+}
+
+/** What has no encryption, though another disc of the same repository has: anybody can make that. */
+function isForged({ label, configs }: OpenedDisc, first: OpenedDisc): boolean {
+  return label.repository === first.label.repository && isEncrypted(first.configs) && !isEncrypted(configs);
 }
 
 function ofSeveral(place: string, first: OpenedDisc, other: OpenedDisc): CbrError {
