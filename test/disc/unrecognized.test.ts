@@ -56,7 +56,11 @@ test('a disc that is never the same one again is opened a few times for one read
   const look = async (): Promise<void> => {
     opened++;
     known.nowPresent([
-      { label: parseLabel(Buffer.from(label(1, { 1: [packs[0]!] })), 'the drive'), files: scratchedFiles() },
+      {
+        label: parseLabel(Buffer.from(label(1, { 1: [packs[0]!] })), 'the drive'),
+        files: scratchedFiles(),
+        configs: new Map(),
+      },
     ]);
   };
   class ScratchedPlace extends DiscPlace {
