@@ -13,14 +13,15 @@ export function askLine(question: string, signal: AbortSignal): Promise<string |
       signal.removeEventListener('abort', onAbort);
       asking.close();
     };
+    // Before it is closed, which would be an answer.
     const onAbort = (): void => {
-      stop();
       reject(signal.reason);
+      stop();
     };
     signal.addEventListener('abort', onAbort);
     asking.on('SIGINT', () => {
-      stop();
       reject(new CbrError('interrupted', 'interrupted at the question'));
+      stop();
     });
     asking.on('close', () => resolve(undefined));
     asking.question(question, (answer) => {

@@ -4,6 +4,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   truncateSync,
@@ -141,41 +142,103 @@ test('forget works, prune only tells, and consolidate puts what is needed on new
   expect((await cbr('disc', 'consolidate', '--to', newer)).code).toBe(2);
 });
 
-test('an append that is killed leaves the earlier sessions readable, and the next snapshot takes all along', async () => {
-  const { its, folder, take, cbr, images } = await living();
-  const first = (await take(1)).snapshot;
-  const [image] = images() as [string];
-  const before = statSync(image).size;
-  writeFileSync(join(its.source, 'file 2'), randomContent(2, 3_000_000));
-  const killed = await its.run(['snapshot', its.source, '-r', `disc:${folder}`], {
-    during(child) {
-      // xorriso goes with it, in the middle of what it writes.
-      const watch = setInterval(() => {
-        if (statSync(image).size === before) return;
-        execFileSync('/bin/sh', ['-c', 'pkill -9 -P "$1"; kill -9 "$1"', 'sh', String(child.pid)], {
-          stdio: 'ignore',
-        });
-        clearInterval(watch);
-      }, 1);
-      child.on('close', () => clearInterval(watch));
-    },
+for (const [what, script] of [
+  ['with xorriso', 'pkill -9 -P "$1"; kill -9 "$1"'],
+  // It is held up, so that it is at work still when the next snapshot is taken.
+  ['without xorriso, which goes on', 'pkill -STOP -P "$1"; kill -9 "$1"; (sleep 3; pkill -CONT -f "$2") &'],
+] as const) {
+  test(`an append that is killed ${what} costs nothing, and the next snapshot takes all along`, async () => {
+    const { its, folder, take, cbr, images } = await living();
+    const first = (await take(1)).snapshot;
+    const [image] = images() as [string];
+    const before = statSync(image).size;
+    writeFileSync(join(its.source, 'file 2'), randomContent(2, 3_000_000));
+    const killed = await its.run(['snapshot', its.source, '-r', `disc:${folder}`], {
+      during(child) {
+        const watch = setInterval(() => {
+          if (statSync(image).size === before) return;
+          clearInterval(watch);
+          const args = ['-c', script, 'sh', String(child.pid), `xorriso.*${folder}`];
+          execFileSync('/bin/sh', args, { stdio: 'ignore' });
+        }, 1);
+        child.on('close', () => clearInterval(watch));
+      },
+    });
+    expect(killed.signal).toBe('SIGKILL');
+    const copy = join(its.root, 'copy');
+    mkdirSync(copy);
+    cpSync(image, join(copy, 'copy.iso'));
+    const alone = await its.json(['snapshots', '-r', `disc:${copy}`]);
+    expect(alone.items.map(({ snapshot }) => snapshot)).toContain(first);
+    expect((await its.run(['check', '--read-data', '-r', `disc:${copy}`])).code).toBe(0);
+    // Committed is committed.
+    expect((await cbr('snapshots')).items).toHaveLength(2);
+    await take(3);
+    expect((await cbr('check', '--read-data')).code).toBe(0);
+    expect((await cbr('snapshots')).items).toHaveLength(3);
+    for (const each of images()) expect((await cbr('disc', 'verify', each)).code).toBe(0);
+    const staged = readdirSync(join(folder, 'staging/objects/packs'), { recursive: true, encoding: 'utf8' });
+    expect(staged.filter((path) => path.includes('/'))).toEqual([]);
   });
-  expect(killed.signal).toBe('SIGKILL');
-  const copy = join(its.root, 'copy');
-  mkdirSync(copy);
-  cpSync(image, join(copy, 'copy.iso'));
-  const alone = await its.json(['snapshots', '-r', `disc:${copy}`]);
-  expect(alone.items.map(({ snapshot }) => snapshot)).toContain(first);
-  expect((await its.run(['check', '--read-data', '-r', `disc:${copy}`])).code).toBe(0);
-  // Committed is committed.
-  expect((await cbr('snapshots')).items).toHaveLength(2);
+}
+
+test('full images may be moved away: they are asked for, and their numbers are not given again', async () => {
+  const { its, folder, take, cbr, images } = await living();
+  for (let seed = 1; seed <= 4; seed++) await take(seed);
+  const [one, two] = images() as [string, string];
+  expect(two).toContain('_0002.iso');
+  const shelf = join(its.root, 'shelf');
+  mkdirSync(shelf);
+  renameSync(one, join(shelf, 'one.iso'));
+  const target = join(its.root, 'restored');
+  const lost = await cbr('restore', `latest:${its.source}/file 1`, '--target', target);
+  expect(lost.code).toBe(4);
+  expect(JSON.stringify(lost.lines)).toContain('CBR_REPOSITORY_0001');
+  // What was stored before is not stored again.
+  expect(((await take(5, 100_000)).bytes as { stored: number }).stored).toBeLessThan(200_000);
+  const older = join(shelf, 'older.iso');
+  cpSync(two, older);
+  await take(6, 100_000);
+  renameSync(two, join(shelf, 'two.iso'));
+  await take(7, 100_000);
+  expect(images().map((image) => image.slice(-8))).toEqual(['0003.iso']);
+  for (const [from, to] of [
+    ['one.iso', one],
+    ['two.iso', two],
+  ] as const) {
+    renameSync(join(shelf, from), to);
+  }
   expect((await cbr('check', '--read-data')).code).toBe(0);
-  await take(3);
-  expect((await cbr('check', '--read-data')).code).toBe(0);
-  expect((await its.json(['snapshots', '-r', `disc:${folder}`])).items).toHaveLength(3);
-  for (const each of images()) expect((await cbr('disc', 'verify', each)).code).toBe(0);
-  const staged = readdirSync(join(folder, 'staging/objects/packs'), { recursive: true, encoding: 'utf8' });
-  expect(staged.filter((path) => path.includes('/'))).toEqual([]);
+  // A copy from before its last session must not be gone on with.
+  const three = images()[2]!;
+  cpSync(three, older);
+  await take(8, 100_000);
+  cpSync(older, three);
+  writeFileSync(join(its.source, 'file 9'), randomContent(9, 100_000));
+  const refused = await its.run(['snapshot', its.source, '-r', `disc:${folder}`]);
+  expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining('older copy') });
+});
+
+test('the images alone know of keys and of what was forgotten', async () => {
+  const its = place();
+  const folder = join(its.root, 'discs');
+  const env = { CBR_PASSWORD: 'old' };
+  await its.run(['init', '-r', `disc:${folder}?media=${DISC_BYTES}`, '--pack-size', '4MiB'], { env });
+  writeFileSync(join(its.source, 'file'), 'content');
+  const at = ['-r', `disc:${folder}`];
+  await its.run(['snapshot', its.source, ...at], { env });
+  await its.run(['snapshot', its.source, ...at], { env });
+  writeFileSync(join(its.root, 'new'), 'new\n');
+  const change = ['key', 'change', '--new-password-file', join(its.root, 'new'), ...at];
+  expect(await its.run(change, { env })).toMatchObject({ code: 0 });
+  const now = { env: { CBR_PASSWORD: 'new' } };
+  expect(await its.run(['forget', 'latest~1', ...at], now)).toMatchObject({ code: 0 });
+  const alone = join(its.root, 'alone');
+  mkdirSync(alone);
+  cpSync(join(folder, 'CBR_REPOSITORY_0001.iso'), join(alone, 'one.iso'));
+  const listed = await its.json(['snapshots', '-r', `disc:${alone}`], now);
+  expect(listed.items).toHaveLength(1);
+  expect(await its.run(['snapshots', '-r', `disc:${alone}`], { env })).toMatchObject({ code: 12 });
 });
 
 test('an image that was cut short before its last session shows what is left of it', async () => {

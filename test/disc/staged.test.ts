@@ -1,11 +1,13 @@
-import { mkdtempSync, readdirSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { createBackend, forwardTo, openBackend, parseLocation } from '../../dist/backends/index.js';
-import { CbrError } from '../../dist/core/index.js';
+import { CbrError, ownIdentity } from '../../dist/core/index.js';
 import { discMedium } from '../../dist/disc/index.js';
 import { withAppendLock } from '../../dist/disc/staged/append-lock.js';
+import { leavingProgramFile } from '../../dist/disc/xorriso/program-file.js';
 import { conformance } from '../backends/conformance.js';
 import { rejection } from '../backends/scratch.js';
 
@@ -89,30 +91,79 @@ describe('locations', () => {
 });
 
 describe('one process at a time appends', () => {
-  test('the second waits until the first is done', async () => {
+  const never = new AbortController().signal;
+
+  async function withFolder(): Promise<string> {
     const place = join(folder(), 'discs');
     await (await createBackend(parseLocation(`disc:${place}?media=dvd+r`), options())).close();
+    return place;
+  }
+
+  test('the second waits until the first is done, and says so', async () => {
+    const place = await withFolder();
     const order: string[] = [];
+    const waits: string[] = [];
     await Promise.all(
-      ['a', 'b'].map((name) =>
-        withAppendLock(place, async () => {
-          order.push(name);
-          await new Promise((resolve) => setTimeout(resolve, 300));
-          order.push(name);
-        }),
+      ['a', 'b', 'c'].map((name) =>
+        withAppendLock(
+          place,
+          never,
+          () => waits.push(name),
+          async () => {
+            order.push(name);
+            await new Promise((resolve) => setTimeout(resolve, 300));
+            order.push(name);
+          },
+        ),
       ),
     );
-    expect(order[0]).toBe(order[1]);
-    expect(order[2]).toBe(order[3]);
-    expect(order[0]).not.toBe(order[2]);
+    for (const i of [0, 2, 4]) expect(order[i]).toBe(order[i + 1]);
+    expect(new Set(order).size).toBe(3);
+    expect(waits).toHaveLength(2);
   });
 
-  test('a process that has died holds nobody up', async () => {
-    const place = join(folder(), 'discs');
-    await (await createBackend(parseLocation(`disc:${place}?media=dvd+r`), options())).close();
-    const lock = join(place, 'staging/appending');
-    writeFileSync(lock, '999999999');
-    expect(await withAppendLock(place, async () => statSync(lock).isFile())).toBe(true);
-    expect(readdirSync(join(place, 'staging'))).not.toContain('appending');
+  test('a process that is proved dead holds nobody up, one of which nothing is proved does', async () => {
+    const place = await withFolder();
+    const lock = join(place, 'staging/appending/1');
+    mkdirSync(join(place, 'staging/appending'));
+    const own = ownIdentity(hostname());
+    const taken = (signal: AbortSignal) =>
+      withAppendLock(
+        place,
+        signal,
+        () => undefined,
+        async () => 'taken',
+      );
+    writeFileSync(lock, JSON.stringify({ ...own, pid: 999_999_999 }));
+    expect(await taken(never)).toBe('taken');
+    for (const text of ['', '{}', JSON.stringify({ ...own, host: 'elsewhere', machine: 'x', bootId: 'y' })]) {
+      const number = 10 + readdirSync(join(place, 'staging/appending')).length;
+      writeFileSync(join(place, `staging/appending/${number}`), text);
+      await expect(taken(AbortSignal.timeout(500)), text).rejects.toThrow('timeout');
+      rmSync(join(place, `staging/appending/${number}`));
+    }
+  });
+
+  test('as long as the program that writes runs, the lock of a dead process is held', async () => {
+    const place = await withFolder();
+    mkdirSync(join(place, 'staging/appending'));
+    const own = ownIdentity(hostname());
+    writeFileSync(join(place, 'staging/appending/1'), JSON.stringify({ ...own, pid: 999_999_999 }));
+    const [file, args] = leavingProgramFile(join(place, 'staging/appending/1.program'), 'sleep', ['2']);
+    const program = spawn(file, args);
+    const ended = new Promise((resolve) => program.on('close', resolve));
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    let isOver = false;
+    void ended.then(() => {
+      isOver = true;
+    });
+    expect(
+      await withAppendLock(
+        place,
+        never,
+        () => undefined,
+        async () => isOver,
+      ),
+    ).toBe(true);
   });
 });

@@ -5,22 +5,24 @@ import { type Backend, type ObjectKind, objectPath } from '../../backends/index.
 import { BackendError, CbrError } from '../../core/index.js';
 import { readConfigs } from '../../repo/index.js';
 import { fillDisc } from '../fit.js';
+import type { DiscLabel } from '../label.js';
 import { freeBytes, SECTOR_BYTES } from '../media.js';
 import { startsNewDisc } from '../new-disc.js';
 import { inSectors } from '../set/disc-file.js';
-import { currentImage, freshImage } from './current-image.js';
+import { currentImage, freshImage, rememberLabel } from './current-image.js';
 import { ImageSession, type SessionFacts, type StagedObject } from './image-session.js';
 import { type ImageView, leaveMark } from './image-view.js';
-import { LEAVE_STAGING } from './staged-backend.js';
 import { type StagedSettings, stagingFolderOf } from './staged-settings.js';
 
 /** Appends what is staged to the images: as one session or, where an image is full, as one on each. */
 
 /** What stands on images; sessions, leases and marks never do. */
 const RECORDS: readonly ObjectKind[] = [
-  ...(['config', 'keys', 'index', 'snapshots'] as const),
-  ...(['forgotten', 'notes', 'policies', 'catalog'] as const),
+  // In this order: what a commit names is durable before it, and so it is found when it is looked for later.
+  ...(['snapshots', 'forgotten', 'index'] as const),
+  ...(['config', 'keys', 'notes', 'policies', 'catalog'] as const),
 ];
+const NAMED_BY_DIGEST: readonly ObjectKind[] = ['packs', 'index'];
 /** On each image, so that it can be opened by itself. */
 const ON_EACH: readonly ObjectKind[] = ['config', 'keys'];
 /** A disc is measured so often until it is full. */
@@ -34,6 +36,8 @@ export interface AppendRequest {
   /** Names of what is on images and was removed. */
   readonly hidden: Backend;
   readonly view: ImageView;
+  /** Where the program that writes leaves its process id. */
+  readonly programFile: string;
   /** The program that restores. */
   readonly readerFile: string;
   /** Milliseconds since 1970. */
@@ -46,7 +50,7 @@ export interface AppendRequest {
  * before. Rejects as xorriso does, and with `limit` when a pack does not fit on a disc; what is not on an image stays staged then.
  */
 export async function appendStaged(request: AppendRequest): Promise<void> {
-  const { folder, settings, staged, readerFile, now, signal } = request;
+  const { folder, settings, staged, readerFile, programFile, now, signal } = request;
   const workFolder = join(stagingFolderOf(folder), 'work');
   await rm(workFolder, { recursive: true, force: true });
   await mkdir(workFolder, { recursive: true });
@@ -65,6 +69,7 @@ export async function appendStaged(request: AppendRequest): Promise<void> {
       hidden: await hiddenPaths(request.hidden),
       readerFile,
       workFolder,
+      programFile,
       time: Math.floor(now() / 1000),
       signal,
     };
@@ -90,13 +95,11 @@ async function fillImages(request: AppendRequest, facts: SessionFacts): Promise<
   while (packs.length > 0 || records.length > 0) {
     const session = new ImageSession(image, facts);
     if ((await session.bytesWith(packs, records)) <= capacity) {
-      await session.write(packs, records);
-      return settle(request, [...packs, ...records]);
+      return settle(request, await session.write(packs, records), packs);
     }
     const some = await thatFit(session, packs, capacity);
     if (some.length > 0) {
-      await session.write(some, []);
-      await settle(request, some);
+      await settle(request, await session.write(some, []), some);
       const taken = new Set(some);
       packs = packs.filter((pack) => !taken.has(pack));
     } else if (image.isNew) {
@@ -130,42 +133,48 @@ async function thatFit(
   return [];
 }
 
-/** Says that the images have changed, and then removes what they hold now. */
-async function settle({ folder, staged }: AppendRequest, objects: readonly StagedObject[]): Promise<void> {
-  await leaveMark(folder, randomBytes(8).toString('hex'));
-  for (const { kind, name } of objects.map(({ to }) => objectOf(to))) {
-    if (LEAVE_STAGING.includes(kind)) await staged.remove(kind, name);
-  }
+/** Remembers the images as they are, says that they have changed, and then removes what they hold now. */
+async function settle(
+  { folder, staged }: AppendRequest,
+  label: DiscLabel,
+  packs: readonly StagedObject[],
+): Promise<void> {
+  await rememberLabel(folder, label);
+  await removeStaged(folder, staged, packs);
 }
 
+async function removeStaged(folder: string, staged: Backend, packs: readonly StagedObject[]): Promise<void> {
+  await leaveMark(folder, randomBytes(8).toString('hex'));
+  for (const { sha256 } of packs) await staged.remove('packs', sha256!);
+}
+
+/** Packs that a run which was ended left staged although they are on an image are removed. */
 async function notOnImages(
-  { staged, view }: AppendRequest,
+  { folder, staged, view }: AppendRequest,
   kinds: readonly ObjectKind[],
 ): Promise<StagedObject[]> {
   const { images } = await view.current();
   const found: StagedObject[] = [];
+  const left: StagedObject[] = [];
   for (const kind of kinds) {
     const there = new Set<string>();
     if (images !== undefined) for await (const { name } of images.list(kind)) there.add(name);
     for (const object of await objectsOf(staged, kind)) {
       const { name } = objectOf(object.to);
       if (!there.has(name)) found.push(object);
-      else if (LEAVE_STAGING.includes(kind)) {
-        // A run was ended before it could remove it.
-        if (await isProven(images!, kind, name)) await staged.remove(kind, name);
-        else found.push(object);
-      }
+      else if (kind === 'packs') ((await isProven(images!, name)) ? left : found).push(object);
     }
   }
+  if (left.length > 0) await removeStaged(folder, staged, left);
   return found;
 }
 
 /** Whether an image has the bytes of which the name is the digest. */
-async function isProven(images: Backend, kind: ObjectKind, name: string): Promise<boolean> {
+async function isProven(images: Backend, name: string): Promise<boolean> {
   try {
     return (
       createHash('sha256')
-        .update(await images.read(kind, name))
+        .update(await images.read('packs', name))
         .digest('hex') === name
     );
   } catch (error) {
@@ -182,7 +191,7 @@ async function objectsOf(staged: Backend, kind: ObjectKind): Promise<StagedObjec
       to,
       from: join(staged.folder!, to),
       size,
-      ...(LEAVE_STAGING.includes(kind) ? { sha256: name } : {}),
+      ...(NAMED_BY_DIGEST.includes(kind) ? { sha256: name } : {}),
     });
   }
   return found;

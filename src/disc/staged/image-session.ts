@@ -1,7 +1,10 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { access, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { CbrError, DamagedError, errnoOf, MIB } from '../../core/index.js';
 import { encodeChecksums, SHA256SUMS_FILE } from '../checksums.js';
+import { readIso, readIsoFile } from '../iso/read-iso.js';
+import { openSectors } from '../iso/sectors.js';
 import { type DiscLabel, encodeLabel, LABEL_FILE, type LabelDisc } from '../label.js';
 import { SECTOR_BYTES } from '../media.js';
 import { READER_FILE, README_FILE } from '../set/disc-layout.js';
@@ -39,10 +42,15 @@ export interface SessionFacts {
   readonly hidden: ReadonlySet<string>;
   readonly readerFile: string;
   readonly workFolder: string;
+  /** Where the program that writes leaves its process id. */
+  readonly programFile: string;
   /** Seconds since 1970. */
   readonly time: number;
   readonly signal: AbortSignal;
 }
+
+/** Read at a time. */
+const PIECE_BYTES = 4 * MIB;
 
 interface Content {
   readonly files: readonly MappedFile[];
@@ -62,6 +70,11 @@ export class ImageSession {
     return [...others, { ...disc, packs: [...disc.packs, ...added] }].sort((a, b) => a.number - b.number);
   }
 
+  private labelWith(packs: readonly StagedObject[]): DiscLabel {
+    const { disc, number, volume } = this.image.disc;
+    return { ...this.facts.label, disc, number, volume, discs: this.discsWith(packs) };
+  }
+
   /** Bytes of the image with one more session of these objects. Nothing is written to it. */
   async bytesWith(packs: readonly StagedObject[], records: readonly StagedObject[]): Promise<number> {
     const content = await this.contentOf(packs, records);
@@ -70,17 +83,24 @@ export class ImageSession {
     return SECTOR_BYTES * (await sessionSectors(content, path, this.options())).end;
   }
 
-  /** Writes it, and makes it durable. */
-  async write(packs: readonly StagedObject[], records: readonly StagedObject[]): Promise<void> {
+  /**
+   * Writes it, makes it durable, and reads back what leaves staging then. Rejects with `target` when a new image would take the name of one
+   * that is there, and with DamagedError when what is on the image is not what was to be written.
+   */
+  async write(packs: readonly StagedObject[], records: readonly StagedObject[]): Promise<DiscLabel> {
     const content = await this.contentOf(packs, records);
     const { path, isNew } = this.image;
+    const options = { ...this.options(), programFile: this.facts.programFile };
     if (isNew) {
-      await writeImage(content.files, partOf(path), this.options());
+      await refuseTaken(path);
+      await writeImage(content.files, partOf(path), options);
       await publishImage(path);
     } else {
-      await appendSession(content, path, this.options());
+      await appendSession(content, path, options);
       await syncPath(path);
     }
+    await prove(path, packs);
+    return this.labelWith(packs);
   }
 
   private options(): ImageOptions {
@@ -92,8 +112,8 @@ export class ImageSession {
     packs: readonly StagedObject[],
     records: readonly StagedObject[],
   ): Promise<Content> {
-    const { label, onEach, hidden, readerFile, workFolder } = this.facts;
-    const { isNew, digests, disc } = this.image;
+    const { onEach, hidden, readerFile, workFolder } = this.facts;
+    const { isNew, digests } = this.image;
     const made = join(workFolder, 'made');
     await rm(made, { recursive: true, force: true });
     await mkdir(made, { recursive: true });
@@ -111,15 +131,46 @@ export class ImageSession {
       files.push({ from, to });
       sums.set(to, digestOf(bytes));
     };
-    const discs = this.discsWith(packs);
-    const { number, volume } = disc;
-    const its: DiscLabel = { ...label, disc: disc.disc, number, volume, discs };
+    const its = this.labelWith(packs);
     if (isNew) await put(READER_FILE, await readFile(readerFile));
     await put(LABEL_FILE, encodeLabel(its));
-    await put(README_FILE, Buffer.from(readmeText(its, discs.length)));
+    await put(README_FILE, Buffer.from(readmeText(its, its.discs.length)));
     sums.delete(SHA256SUMS_FILE);
     await put(SHA256SUMS_FILE, encodeChecksums(sums));
     return { files, removed };
+  }
+}
+
+async function refuseTaken(path: string): Promise<void> {
+  try {
+    await access(path);
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return;
+    throw error;
+  }
+  throw new CbrError('target', `the next image would be ${path}, and that is there already`, {
+    hint: 'Move it away, if it is not of this repository. What was stored stays staged.',
+  });
+}
+
+/** Reads packs on an image, and compares them with their names. */
+async function prove(path: string, packs: readonly StagedObject[]): Promise<void> {
+  const source = await openSectors(path);
+  try {
+    const { files } = await readIso(source);
+    for (const { to, sha256 } of packs) {
+      const file = files.get(to);
+      const hash = createHash('sha256');
+      for (let offset = 0; file !== undefined && offset < file.size; offset += PIECE_BYTES) {
+        hash.update(await readIsoFile(source, file, offset, Math.min(PIECE_BYTES, file.size - offset)));
+      }
+      if (hash.digest('hex') === sha256) continue;
+      throw new DamagedError(path, `${to} does not read as it was written`, {
+        hint: 'It stays staged. Look at the disk on which the images are (cbr disc verify), and run the command again.',
+      });
+    }
+  } finally {
+    await source.close();
   }
 }
 

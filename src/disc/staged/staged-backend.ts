@@ -12,8 +12,8 @@ import {
 import { ObjectExistsError, ObjectNotFoundError } from '../../core/index.js';
 import type { ImageView } from './image-view.js';
 
-/** Burned, and then no longer staged: their names are digests, which nobody writes twice. All else is small and stays staged too. */
-export const LEAVE_STAGING: readonly ObjectKind[] = ['packs', 'index'];
+/** What is to get on an image soon, whoever reads the images alone: records of others wait for the next of these. */
+const APPENDED_SOON: readonly ObjectKind[] = ['keys', 'forgotten'];
 
 export interface StagedParts {
   readonly location: string;
@@ -35,7 +35,7 @@ export class StagedBackend implements Backend {
   readonly concurrency: number;
   readonly capabilities = Object.freeze({ createOnly: true, writable: true, removable: true, frees: false });
   readonly stagingFolder: string;
-  private hasCommitted = false;
+  private hasChanged = false;
 
   constructor(private readonly parts: StagedParts) {
     this.location = parts.location;
@@ -118,7 +118,14 @@ export class StagedBackend implements Backend {
   ): Promise<void> {
     if (await this.isOnImage(kind, name, options)) throw new ObjectExistsError(objectPath(kind, name));
     await this.parts.staged.write(kind, name, data, options);
-    if (kind === 'snapshots') this.hasCommitted = true;
+    await this.noteChange(kind);
+  }
+
+  /** A key or a forgotten snapshot is no reason to begin the first image. */
+  private async noteChange(kind: ObjectKind): Promise<void> {
+    if (kind === 'snapshots') this.hasChanged = true;
+    else if (APPENDED_SOON.includes(kind) && (await this.parts.view.current()).images !== undefined)
+      this.hasChanged = true;
   }
 
   async remove(kind: ObjectKind, name: string, options: CallOptions = {}): Promise<void> {
@@ -129,6 +136,9 @@ export class StagedBackend implements Backend {
       });
     }
     await this.parts.staged.remove(kind, name, options);
+    // Another process may have appended it meanwhile.
+    if (await this.isOnImage(kind, name, options)) return this.remove(kind, name, options);
+    await this.noteChange(kind);
   }
 
   async removeMany(kind: ObjectKind, names: readonly string[], options: CallOptions = {}): Promise<void> {
@@ -163,11 +173,11 @@ export class StagedBackend implements Backend {
     }
   }
 
-  /** Rejects when what was committed could not be appended to the images: it is staged still, and the next snapshot takes it along. */
+  /** Rejects when what was stored could not be appended to the images: it is staged still, and the next snapshot takes it along. */
   async close(): Promise<void> {
     const { staged, hidden, view, append } = this.parts;
     try {
-      if (this.hasCommitted) await append();
+      if (this.hasChanged) await append();
     } finally {
       await view.close();
       await staged.close();

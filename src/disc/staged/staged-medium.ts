@@ -73,6 +73,11 @@ export async function createStaged(
 export async function checkNewStaged(location: DiscLocation, { signal }: StagedMediumOptions): Promise<void> {
   settingsFrom(location.text, location.options);
   const { path, text } = location;
+  if (/[\n\r]/.test(path)) {
+    throw new CbrError('usage', `${JSON.stringify(path)} has a line break, which xorriso cannot take`, {
+      hint: 'Name another folder for the images.',
+    });
+  }
   if ((await readSettings(path)) !== undefined)
     throw new CbrError('repository-exists', `there is a repository at ${text} already`);
   const names = await namesIn(path);
@@ -96,7 +101,7 @@ function assembled(
   const folder = location.path;
   const view = new ImageView({ path: folder, location: location.text, ask, report, stagingFolder });
   const append = () =>
-    withAppendLock(folder, () =>
+    withAppendLock(folder, signal, sayWaiting(report), ({ programFile }) =>
       appendStaged({
         folder,
         settings,
@@ -104,12 +109,21 @@ function assembled(
         hidden,
         view,
         readerFile,
+        programFile,
         // Without a clock the images are not dated.
         now: now ?? (() => 0),
         signal,
       }),
     );
   return new StagedBackend({ location: location.text, staged, hidden, view, append });
+}
+
+function sayWaiting(report: ReportDisc): (folder: string) => void {
+  return (folder) =>
+    report({
+      severity: 'note',
+      reason: `Waiting for another process that appends to the images in ${folder}`,
+    });
 }
 
 function foldersOf(folder: string): readonly [string, string] {

@@ -1,4 +1,4 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CbrError, errnoOf, FormatError } from '../../core/index.js';
 import { type Medium, parseMedium } from '../media.js';
@@ -106,5 +106,8 @@ export async function writeSettings(
 ): Promise<void> {
   await mkdir(stagingFolderOf(folder), { recursive: true });
   const text = JSON.stringify({ version: VERSION, media: medium.name, cushion, set, newDisc }, undefined, 1);
-  await writeFile(settingsFile(folder), `${text}\n`, { flag: 'wx', flush: true });
+  const file = settingsFile(folder);
+  // Whole or not at all: half of it could neither be opened nor made again.
+  await writeFile(`${file}.new`, `${text}\n`, { flush: true });
+  await rename(`${file}.new`, file);
 }

@@ -24,6 +24,8 @@ export interface ImageOptions {
   /** A folder for the list of files. */
   readonly workFolder: string;
   readonly signal: AbortSignal;
+  /** Where xorriso leaves its process id before it writes. */
+  readonly programFile?: string;
   /** Takes the share that is written, 0 to 1. */
   readonly onProgress?: (share: number) => void;
 }
@@ -131,11 +133,12 @@ async function commit(
   options: ImageOptions,
   before: readonly string[] = [],
 ): Promise<void> {
-  const { onProgress, signal } = options;
+  const { onProgress, programFile, signal } = options;
   await withCommands(files, options, (commands) =>
     runXorriso([...openingOf(image, options, device), ...before, ...commands, '-commit', '-end'], {
       what: `cannot write ${image}`,
       signal,
+      ...(programFile === undefined ? {} : { programFile }),
       ...(onProgress === undefined ? {} : { onLine: progressLines(onProgress) }),
     }),
   );

@@ -1,8 +1,13 @@
 import { spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
 import { BackendError, CbrError, errnoOf } from '../../core/index.js';
+import { leavingProgramFile } from './program-file.js';
 
 /** The program that writes ISO 9660 images and burns them: xorriso 1.5 or newer, found by its name. */
+
+const XORRISO = 'xorriso';
+/** What a shell ends with when there is no such program. */
+const NOT_FOUND = 127;
 
 /** Of what it says, for messages when it fails. */
 const MOST_LINES_KEPT = 40;
@@ -15,6 +20,8 @@ export interface XorrisoRun {
   readonly onLine?: (line: string) => void;
   /** Takes its standard output, all of it; nothing is returned of it then. When this rejects the program is ended, and so does the run. */
   readonly takeOutput?: (output: Readable) => Promise<void>;
+  /** Where the program leaves its process id before it begins. */
+  readonly programFile?: string;
 }
 
 /**
@@ -23,12 +30,13 @@ export interface XorrisoRun {
  */
 export async function runXorriso(
   commands: readonly string[],
-  { what, signal, onLine, takeOutput }: XorrisoRun,
+  { what, signal, onLine, takeOutput, programFile }: XorrisoRun,
 ): Promise<string> {
   signal.throwIfAborted();
-  const child = spawn('xorriso', ['-no_rc', '-abort_on', 'FAILURE', ...commands], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const args = ['-no_rc', '-abort_on', 'FAILURE', ...commands];
+  const [program, words] =
+    programFile === undefined ? [XORRISO, args] : leavingProgramFile(programFile, XORRISO, args);
+  const child = spawn(program, words, { stdio: ['ignore', 'pipe', 'pipe'] });
   // A burn that is cut off leaves a disc that nobody can use; but the user said stop.
   const stop = () => child.kill('SIGTERM');
   signal.addEventListener('abort', stop, { once: true });
@@ -60,17 +68,21 @@ export async function runXorriso(
     await taken;
     signal.throwIfAborted();
     if (refusal !== undefined) throw refusal.reason;
+    if (code === NOT_FOUND) throw notInstalled(what);
     if (code !== 0) throw failure(what, said, code ?? end);
     return output;
   } catch (error) {
-    if (errnoOf(error) !== 'ENOENT') throw error;
-    throw new CbrError('usage', `${what}: the program xorriso is not installed`, {
-      hint: 'Install it (Debian, Ubuntu: apt-get install xorriso; Fedora: dnf install xorriso; macOS: brew install xorriso).',
-      cause: error,
-    });
+    throw errnoOf(error) === 'ENOENT' ? notInstalled(what, error) : error;
   } finally {
     signal.removeEventListener('abort', stop);
   }
+}
+
+function notInstalled(what: string, cause?: unknown): CbrError {
+  return new CbrError('usage', `${what}: the program xorriso is not installed`, {
+    hint: 'Install it (Debian, Ubuntu: apt-get install xorriso; Fedora: dnf install xorriso; macOS: brew install xorriso).',
+    ...(cause === undefined ? {} : { cause }),
+  });
 }
 
 function followLines(stream: NodeJS.ReadableStream, take: (line: string) => void): void {
