@@ -56,4 +56,5 @@ export { freeSectors, planSet, type SetPlan, type SetRequest } from './set/plan-
 export { type ChosenDisc, discName, selectDisc } from './set/select-disc.js';
 export { checkSetName } from './set/set-name.js';
 export { type Consolidated, consolidate } from './staged/consolidate.js';
+export { type StagedSettings, settingsFrom } from './staged/staged-settings.js';
 export { type DamagedFile, type DiscVerdict, verifyDisc } from './verify-disc.js';

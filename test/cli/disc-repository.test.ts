@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import {
   cpSync,
+  existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -115,9 +116,9 @@ test('forget works, prune only tells, and consolidate puts what is needed on new
   await take(2);
   rmSync(join(its.source, 'file 1'));
   const kept = (await take(3)).snapshot as string;
-  const sizes = images().map((image) => statSync(image).size);
   const forgotten = await its.run(['forget', '--keep-last', '1', '-r', `disc:${folder}`]);
   expect(forgotten).toMatchObject({ code: 0, stdout: expect.stringContaining('data stay on their discs') });
+  const sizes = images().map((image) => statSync(image).size);
   const pruned = await cbr('prune');
   expect(pruned.summary).toMatchObject({ state: 'planned', exitCode: 0 });
   expect((await its.run(['prune', '-r', `disc:${folder}`])).stdout).toContain('cbr disc consolidate');
@@ -270,4 +271,15 @@ test('with new-disc=1 a snapshot that does not fit on the image begins the next 
   await take(4, 12_000_000);
   expect(images()).toHaveLength(4);
   expect((await cbr('check', '--read-data')).code).toBe(0);
+});
+
+test('media on which not even a pack fits are refused before anything is made', async () => {
+  const its = place();
+  const folder = join(its.root, 'discs');
+  const refused = await its.run(['init', '--no-encryption', '-r', `disc:${folder}?media=20MiB`]);
+  expect(refused).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('a pack of 32.0 MiB does not fit'),
+  });
+  expect(existsSync(folder)).toBe(false);
 });

@@ -6,6 +6,7 @@ import { listSnapshots } from '../../snapshot/index.js';
 import type { CommandContext, CommandModule, Outcome } from '../command.js';
 import { EXIT } from '../exit-codes.js';
 import { objectProgress } from '../object-progress.js';
+import type { Problem } from '../problem.js';
 import { openOptions, withReadOnly } from '../repository.js';
 import { countOf, sizeText } from '../sizes.js';
 
@@ -16,6 +17,13 @@ snapshot needs are left out. The old discs are not touched; when the new ones ar
 
 Example:
   $ cbr disc consolidate -r disc:/srv/discs --to 'disc:/srv/discs-2027?media=dvd+r'`;
+
+const unfinished = (folder: string): Problem => ({
+  severity: 'warning',
+  about: 'repository',
+  reason: `${folder} is not complete: the old discs are needed still`,
+  hint: 'Remove that folder, and run the command again.',
+});
 
 export const discConsolidate: CommandModule = {
   configure(command: Command): void {
@@ -47,8 +55,8 @@ export const discConsolidate: CommandModule = {
         signal,
         objectProgress(output, 'mirror'),
       ).catch(async (error: unknown) => {
-        // Nothing was committed, so that nothing is appended.
-        await target.close();
+        await target.close().catch(() => undefined);
+        context.output.problem(unfinished(location.path));
         throw error;
       });
       await target.close();

@@ -3,10 +3,11 @@ import { KIB, MIB, toHex } from '../../core/index.js';
 import { FORMAT_VERSION, type InitParameters } from '../../repo/index.js';
 import type { CommandContext, CommandModule, Outcome } from '../command.js';
 import { copiedParameters } from '../copied-parameters.js';
+import { refuseSmallDiscs } from '../disc-room.js';
 import { EXIT } from '../exit-codes.js';
 import { declareOtherPassword } from '../other-password.js';
 import { wholeNumber } from '../parse-number.js';
-import { closingAfter, makeRepository } from '../repository.js';
+import { closingAfter, makeRepository, requireLocation } from '../repository.js';
 import { parseSize } from '../sizes.js';
 import { parseWaitingPeriod, waitingText } from '../waiting-period.js';
 
@@ -82,6 +83,7 @@ export const init: CommandModule = {
     };
     const from = flags.copyParametersFrom;
     const parameters = from === undefined ? given : await copiedParameters(context, command, from, given);
+    await refuseSmallDiscs(requireLocation(context), parameters.packBytes);
     const repository = await makeRepository(context, parameters);
     return closingAfter(repository, context, async ({ backend, config, waitingMs }) => {
       const id = toHex(config.repository);
