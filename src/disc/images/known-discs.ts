@@ -51,6 +51,12 @@ export class KnownDiscs {
     return this.objects.get(kind)?.get(name);
   }
 
+  /** Takes what the label of a disc says that need not be at hand. */
+  remember(label: DiscLabel): void {
+    this.labels.set(label.disc, label);
+    this.addNamed();
+  }
+
   /** From now on these discs are at hand, and no others. */
   nowPresent(opened: readonly OpenedDisc[]): void {
     for (const disc of this.discs.values()) disc.files.length = 0;

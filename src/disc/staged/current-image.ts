@@ -76,7 +76,8 @@ function memoryFile(folder: string): string {
   return join(stagingFolderOf(folder), 'discs.json');
 }
 
-async function rememberedLabel(folder: string): Promise<DiscLabel | undefined> {
+/** The label of the last session that was appended; undefined before the first one. Rejects with FormatError. */
+export async function rememberedLabel(folder: string): Promise<DiscLabel | undefined> {
   const file = memoryFile(folder);
   try {
     return parseLabel(await readFile(file), file);

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { CbrError, errnoOf } from '../../core/index.js';
 import type { DiscBackend } from '../images/disc-backend.js';
 import { type OpenDiscsRequest, openDiscs } from '../images/open-discs.js';
+import { rememberedLabel } from './current-image.js';
 import { stagingFolderOf } from './staged-settings.js';
 
 export interface ImagesNow {
@@ -42,7 +43,8 @@ export class ImageView {
 
   private async open(): Promise<DiscBackend | undefined> {
     try {
-      return await openDiscs(this.request);
+      const remembered = await rememberedLabel(this.request.path);
+      return await openDiscs({ ...this.request, ...(remembered === undefined ? {} : { remembered }) });
     } catch (error) {
       if (error instanceof CbrError && error.code === 'no-repository') return undefined;
       throw error;
