@@ -2,7 +2,7 @@
  * The benchmark of discs: building images against xorriso mapping the same files, verifying against `sha256sum`, and a restore from
  * the images against one from the repository.
  *
- *   npm run bench:discs -- [--corpus tree] [--media 200MiB] [--rounds 3] [--out FILE]
+ *   npm run bench:discs -- [--corpus tree,big] [--media 200MiB] [--rounds 3] [--out FILE]
  *
  * Works in $CBR_BENCH_DIR/discs (default: cbr-bench in the temporary folder); restores go to memory (/dev/shm).
  */
@@ -20,7 +20,7 @@ const PASSWORD = 'bench';
 
 const { values: options } = parseArgs({
   options: {
-    corpus: { type: 'string', default: 'tree' },
+    corpus: { type: 'string', default: 'tree,big' },
     media: { type: 'string', default: '200MiB' },
     rounds: { type: 'string', default: '3' },
     out: { type: 'string' },
@@ -30,7 +30,7 @@ const { values: options } = parseArgs({
 async function main() {
   const rounds = Number(options.rounds);
   const cache = process.env.CBR_BENCH_DIR ?? join(tmpdir(), 'cbr-bench');
-  const source = corpus(cache, options.corpus);
+  const sources = options.corpus.split(',').map((name) => corpus(cache, name));
   const work = join(cache, 'discs');
   rmSync(work, { recursive: true, force: true });
   mkdirSync(work, { recursive: true });
@@ -39,7 +39,7 @@ async function main() {
   const cbr = (...args) => ({ file: process.execPath, args: [CBR, ...args, '--no-progress'], env });
   const shell = (script) => ({ file: '/bin/sh', args: ['-ec', script], env });
   await measure(cbr('init'));
-  await measure(cbr('snapshot', source.path));
+  await measure(cbr('snapshot', ...sources.map(({ path }) => path)));
 
   const times = { build: [], xorriso: [], verify: [], sha256sum: [], discs: [], local: [] };
   let sizes = [];
@@ -74,7 +74,9 @@ async function main() {
       rmSync(fresh, { recursive: true, force: true });
       const restore = ['restore', 'latest', '--target', target, '-r', location, '--cache-dir', fresh];
       times[name].push((await measure(cbr(...restore))).seconds);
-      execFileSync('diff', ['-r', '--no-dereference', source.path, join(target, source.path)]);
+      for (const { path } of sources) {
+        execFileSync('diff', ['-r', '--no-dereference', path, join(target, path)]);
+      }
       rmSync(target, { recursive: true, force: true });
     }
     console.log(
@@ -82,7 +84,7 @@ async function main() {
       Object.fromEntries(Object.entries(times).map(([k, v]) => [k, v.at(-1)])),
     );
   }
-  const text = report(source, sizes, times, rounds);
+  const text = report(sources, sizes, times, rounds);
   if (options.out !== undefined) writeFileSync(options.out, text);
   console.log(`\n${text}`);
 }
@@ -97,7 +99,10 @@ function extracted(image, folder) {
   return folder;
 }
 
-function report(source, sizes, times, rounds) {
+function report(sources, sizes, times, rounds) {
+  const names = sources.map(
+    ({ name, files, bytes }) => `*${name}* (${countText(files)} files, ${sizeText(bytes)})`,
+  );
   const row = (what, ours, others, name, least) => {
     const ratio = medianRatio(others, ours);
     const isReached = ratio >= least;
@@ -121,7 +126,7 @@ function report(source, sizes, times, rounds) {
   const total = sizes.reduce((sum, size) => sum + size, 0);
   return `# Discs
 
-The corpus *${source.name}* (${countText(source.files)} files, ${sizeText(source.bytes)}) in an encrypted repository, on ${sizes.length} images for \`--media ${options.media}\`,
+${names.join(' and ')} in an encrypted repository, on ${sizes.length} images for \`--media ${options.media}\`,
 ${sizeText(total)} in all. Medians of ${rounds} rounds, all of a round one after another on the same machine; whole commands, process
 start, password and planning included; "speed" is the median of the ratios within a round. Restores go to memory, with empty
 caches, and are compared with the source. xorriso adds Joliet and checksums as cbr does.

@@ -7,6 +7,7 @@ import {
   giveUpBuild,
   parseMedium,
   planSet,
+  type SetPlan,
   storePlan,
   unfinishedBuild,
 } from '../../disc/index.js';
@@ -51,10 +52,11 @@ export const discBuild: CommandModule = {
       const options = buildOptions(context, flags.out);
       const begun = unfinishedBuild(await readDiscCatalog(repository), set);
       const isResumed = begun !== undefined && flags.restart !== true;
-      const build = isResumed ? resumed(begun, flags) : await planned(context, repository, flags, begun);
+      const plan = isResumed ? undefined : await planned(context, repository, flags, begun);
+      const build = isResumed ? resumed(begun, flags) : plan?.build.id;
       if (build === undefined) return { exitCode: EXIT.done, summary: { set, discs: [] } };
       if (isResumed) output.line(`Going on with discs that were planned before: ${leftText(begun)}.`);
-      const report = await buildDiscs(repository, build, options);
+      const report = await buildDiscs(repository, build, options, plan?.facts);
       output.line(`Made: ${countOf(report.built.length, 'image')}.`);
       return {
         exitCode: EXIT.done,
@@ -65,7 +67,7 @@ export const discBuild: CommandModule = {
 };
 
 /**
- * Plans a build and stores it; returns its id, or undefined when there is nothing to build. What was begun before is given up when
+ * Plans a build and stores it; undefined when there is nothing to build. What was begun before is given up when
  * the plan stands: nothing is lost by a plan that is refused.
  */
 async function planned(
@@ -73,7 +75,7 @@ async function planned(
   repository: Repository,
   flags: Flags,
   begun: CatalogBuild | undefined,
-): Promise<string | undefined> {
+): Promise<SetPlan | undefined> {
   const options = buildOptions(context, flags.out);
   const request = await setRequest(context, repository, flags);
   const catalog = await readDiscCatalog(repository);
@@ -83,7 +85,7 @@ async function planned(
   if (begun !== undefined) await giveUpBuild(repository, begun, options);
   if (plan.discs.length === 0) return undefined;
   await storePlan(repository, plan.build, options);
-  return plan.build.id;
+  return plan;
 }
 
 /** Rejects with `usage` when other discs are asked for than those that were begun. */

@@ -13,10 +13,11 @@ import {
 } from '../../repo/index.js';
 import { listSnapshots, type Snapshot } from '../../snapshot/index.js';
 import { withBuildLock } from './build-lock.js';
+import { DiscIndexes } from './disc-index.js';
 import { discToWrite, onNoDisc, type StoredBuild } from './disc-to-write.js';
 import { refuseOtherImage } from './image-there.js';
 import { countingDiscs } from './plan-set.js';
-import { gatherSetFacts } from './set-facts.js';
+import { gatherSetFacts, type SetFacts } from './set-facts.js';
 import { type DiscToWrite, type DiscWriting, writeDisc } from './write-disc.js';
 
 /** Builds the images of a disc set, one after another. */
@@ -98,16 +99,22 @@ export async function storePlan(
 
 /**
  * Makes the images of all discs of a stored build that are not made yet, in the order of their numbers. Each is committed for itself: what was
- * made before something fails stays made. Rejects as `writeDisc` and `withBuildLock`, and with `not-found` when a snapshot or a pack that the build is of is gone.
+ * made before something fails stays made. `planned`: what the plan was made of, if it was made just now. Rejects as `writeDisc` and `withBuildLock`, and with `not-found` when a snapshot or a pack that the build is of is gone.
  */
 export async function buildDiscs(
   repository: Repository,
   buildId: string,
   options: BuildOptions,
+  planned?: SetFacts,
 ): Promise<BuildReport> {
   const its = await plannedBuild(repository, buildId);
   const todo = its.build.discs.filter(({ state }) => state === 'planned');
-  return makeDiscs(repository, its, todo, options);
+  return makeDiscs(
+    repository,
+    { ...its, ...(planned === undefined ? {} : { facts: planned }) },
+    todo,
+    options,
+  );
 }
 
 /**
@@ -167,7 +174,7 @@ async function plannedBuild(repository: Repository, id: string): Promise<StoredB
 
 async function makeDiscs(
   repository: Repository,
-  its: StoredBuild,
+  its: BuildToMake,
   todo: readonly CatalogDisc[],
   options: BuildOptions,
   write = writeAsPlanned,
@@ -177,9 +184,12 @@ async function makeDiscs(
   return withBuildLock(out, repository.identity, () => makeIn(repository, its, todo, options, write));
 }
 
+/** `facts`: where they are known already, for all trees are read for them. */
+type BuildToMake = StoredBuild & { readonly facts?: SetFacts };
+
 async function makeIn(
   repository: Repository,
-  { build, snapshots }: StoredBuild,
+  { build, snapshots, facts: planned }: BuildToMake,
   todo: readonly CatalogDisc[],
   options: BuildOptions,
   write: DiscWriter,
@@ -188,13 +198,15 @@ async function makeIn(
   const workFolder = join(out, '.cbr-disc');
   const { size: readerBytes } = await stat(readerFile);
   const counting = countingDiscs(await readDiscCatalog(repository), build.set);
-  const facts = await gatherSetFacts(repository, {
-    snapshots,
-    known: counting.map(({ packs }) => ({ packs: packs.length })),
-    mostDiscs: () => build.discs.length,
-    readerBytes,
-    signal,
-  });
+  const facts =
+    planned ??
+    (await gatherSetFacts(repository, {
+      snapshots,
+      known: counting.map(({ packs }) => ({ packs: packs.length })),
+      mostDiscs: () => build.discs.length,
+      readerBytes,
+      signal,
+    }));
   const strays = onNoDisc([...counting, ...todo], facts.needed);
   if (strays.length > 0) {
     options.onLacking?.(
@@ -202,6 +214,7 @@ async function makeIn(
       strays.reduce((sum, { size }) => sum + size, 0),
     );
   }
+  const indexes = new DiscIndexes(repository, signal);
   const built: BuiltDisc[] = [];
   try {
     for (const [i, disc] of todo.entries()) {
@@ -217,6 +230,7 @@ async function makeIn(
           image,
           workFolder,
           readerFile,
+          indexes,
           time: Math.floor(now() / 1000),
           signal,
           onProgress: (bytes, totalBytes) =>

@@ -39,3 +39,23 @@ export async function discIndex(
   }
   return buildSegments(author, indexed).map((segment) => encodeSegment(segment, keys, records.compression));
 }
+
+/** The index of one disc after another: what is the same for all is made once, and is the same object on each of them. */
+export class DiscIndexes {
+  private last: { readonly of: string; readonly segments: readonly DiscSegment[] } | undefined;
+
+  constructor(
+    private readonly repository: Repository,
+    private readonly signal: AbortSignal,
+  ) {}
+
+  /** As `discIndex`. */
+  async segmentsFor(packs: readonly CachedPack[], author: Author): Promise<readonly DiscSegment[]> {
+    const inOrder = [...packs].sort((a, b) => a.number - b.number);
+    const of = JSON.stringify([author, inOrder.map(({ name }) => name)]);
+    if (this.last?.of === of) return this.last.segments;
+    const segments = await discIndex(this.repository, inOrder, author, this.signal);
+    this.last = { of, segments };
+    return segments;
+  }
+}

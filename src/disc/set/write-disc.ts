@@ -10,7 +10,7 @@ import { type DiscLabel, encodeLabel, LABEL_FILE } from '../label.js';
 import { SECTOR_BYTES } from '../media.js';
 import { type ImageOptions, imageSectors, type MappedFile, writeImage } from '../xorriso/image-writer.js';
 import { partOf, publishImage } from '../xorriso/publish-image.js';
-import { discIndex } from './disc-index.js';
+import type { DiscIndexes } from './disc-index.js';
 import { packPath, READER_FILE, README_FILE } from './disc-layout.js';
 import { readmeText } from './readme-text.js';
 import { sharedObjects } from './shared-objects.js';
@@ -39,6 +39,7 @@ export interface DiscWriting {
   readonly workFolder: string;
   /** The program that restores. */
   readonly readerFile: string;
+  readonly indexes: DiscIndexes;
   /** Seconds since 1970. */
   readonly time: number;
   readonly signal: AbortSignal;
@@ -103,7 +104,7 @@ function stopping(stop: AbortController): (error: unknown) => never {
 async function stage(
   repository: Repository,
   { label, builtDiscs, snapshots, packs, indexed, hasCatalog }: DiscToWrite,
-  { workFolder, readerFile, signal }: DiscWriting,
+  { workFolder, readerFile, indexes, signal }: DiscWriting,
 ): Promise<MappedFile[]> {
   const { backend } = repository;
   const files: MappedFile[] = [];
@@ -120,8 +121,8 @@ async function stage(
     await put(to, await backend.read(kind, name, undefined, { signal }));
   }
   const session = snapshots.at(-1)!;
-  const author = { kind: 'session', session } as Parameters<typeof discIndex>[2];
-  for (const { name, bytes } of await discIndex(repository, indexed, author, signal)) {
+  const author = { kind: 'session', session } as Parameters<DiscIndexes['segmentsFor']>[1];
+  for (const { name, bytes } of await indexes.segmentsFor(indexed, author)) {
     await put(`index/${name}`, bytes);
   }
   for (const { name, size } of packs) {
