@@ -66,7 +66,11 @@ export class ImageSession {
   /** The discs of the set when these packs are on this one too. */
   discsWith(packs: readonly StagedObject[]): LabelDisc[] {
     const { disc, others } = this.image;
-    const added = packs.map(({ sha256, size }) => ({ name: sha256!, size }));
+    // A run that was ended behind its append leaves packs staged that the image has: they are not listed twice.
+    const there = new Set(disc.packs.map(({ name }) => name));
+    const added = packs
+      .map(({ sha256, size }) => ({ name: sha256!, size }))
+      .filter(({ name }) => !there.has(name));
     return [...others, { ...disc, packs: [...disc.packs, ...added] }].sort((a, b) => a.number - b.number);
   }
 
