@@ -56,8 +56,7 @@ async function holding<T>(locks: string, number: number, use: (lock: AppendLock)
 /** The number of the lock that this process has now; undefined when somebody else has it. */
 async function take(locks: string): Promise<number | undefined> {
   const names = await readdir(locks);
-  const numbers = names.flatMap((name) => (/^[0-9]{1,15}$/.test(name) ? [Number(name)] : []));
-  const highest = numbers.reduce((most, each) => Math.max(most, each), 0);
+  const highest = highestOf(names);
   if (highest > 0 && !names.includes(`${highest}.free`) && !(await isGivenUp(locks, highest)))
     return undefined;
   const number = highest + 1;
@@ -71,11 +70,21 @@ async function take(locks: string): Promise<number | undefined> {
   } finally {
     await rm(made, { force: true });
   }
+  // Who looked long ago makes a number anew that was free then, and removed when the next one was taken.
+  if (highestOf(await readdir(locks)) > number) {
+    await rm(join(locks, String(number)), { force: true });
+    return undefined;
+  }
   for (const name of names) {
     const [, its] = /^([0-9]+)(\.free|\.program)?$/.exec(name) ?? [];
     if (its !== undefined && Number(its) <= highest) await rm(join(locks, name), { force: true });
   }
   return number;
+}
+
+function highestOf(names: readonly string[]): number {
+  const numbers = names.flatMap((name) => (/^[0-9]{1,15}$/.test(name) ? [Number(name)] : []));
+  return numbers.reduce((most, each) => Math.max(most, each), 0);
 }
 
 /** Whether the holder and the program that it ran are proved dead. */
