@@ -242,6 +242,28 @@ test('the images alone know of keys and of what was forgotten', async () => {
   expect(await its.run(['snapshots', '-r', `disc:${alone}`], { env })).toMatchObject({ code: 12 });
 });
 
+test('a password that was changed while all images were away opens nothing when they are back', async () => {
+  const its = place();
+  const folder = join(its.root, 'discs');
+  const shelf = join(its.root, 'shelf');
+  const at = ['-r', `disc:${folder}`];
+  const old = { env: { CBR_PASSWORD: 'old' } };
+  await its.run(['init', '-r', `disc:${folder}?media=${DISC_BYTES}`, '--pack-size', '4MiB'], old);
+  writeFileSync(join(its.source, 'file'), 'content');
+  await its.run(['snapshot', its.source, ...at], old);
+  mkdirSync(shelf);
+  const image = 'CBR_REPOSITORY_0001.iso';
+  renameSync(join(folder, image), join(shelf, image));
+  writeFileSync(join(its.root, 'new'), 'new\n');
+  const change = ['key', 'change', '--new-password-file', join(its.root, 'new'), ...at];
+  expect(await its.run(change, old)).toMatchObject({ code: 0 });
+  renameSync(join(shelf, image), join(folder, image));
+  expect(await its.run(['snapshots', ...at], old)).toMatchObject({ code: 12 });
+  const now = { env: { CBR_PASSWORD: 'new' } };
+  expect((await its.json(['key', 'list', ...at], now)).items).toHaveLength(1);
+  expect(await its.run(['snapshot', its.source, ...at], now)).toMatchObject({ code: 0 });
+});
+
 test('an image that was cut short before its last session shows what is left of it', async () => {
   const { its, take, images, cbr } = await living();
   await take(1);

@@ -16,8 +16,8 @@ import { type StagedSettings, stagingFolderOf } from './staged-settings.js';
 
 /** Appends what is staged to the images: as one session or, where an image is full, as one on each. */
 
-/** What stands on images; sessions, leases and marks never do. */
-const RECORDS: readonly ObjectKind[] = [
+/** What stands on images beside packs; sessions, leases and marks never do. */
+export const RECORDS: readonly ObjectKind[] = [
   // In this order: what a commit names is durable before it, and so it is found when it is looked for later.
   ...(['snapshots', 'forgotten', 'index'] as const),
   ...(['config', 'keys', 'notes', 'policies', 'catalog'] as const),

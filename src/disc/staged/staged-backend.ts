@@ -10,6 +10,7 @@ import {
   type WriteOptions,
 } from '../../backends/index.js';
 import { ObjectExistsError, ObjectNotFoundError } from '../../core/index.js';
+import { RECORDS } from './append-staged.js';
 import type { ImageView } from './image-view.js';
 
 /** What is to get on an image soon, whoever reads the images alone: records of others wait for the next of these. */
@@ -130,7 +131,7 @@ export class StagedBackend implements Backend {
 
   async remove(kind: ObjectKind, name: string, options: CallOptions = {}): Promise<void> {
     // First: it must not come back from the image.
-    if (await this.isOnImage(kind, name, options)) {
+    if ((await this.isOnImage(kind, name, options)) || (await this.mayComeBack(kind))) {
       await this.parts.hidden.write(kind, name, new Uint8Array(0), options).catch((error: unknown) => {
         if (!(error instanceof ObjectExistsError)) throw error;
       });
@@ -161,6 +162,13 @@ export class StagedBackend implements Backend {
       throw error;
     }
     return !(await this.isHidden(kind, name, options));
+  }
+
+  /** Whether an image that was moved away may have an object of this kind when it is put back: labels tell of packs alone. */
+  private async mayComeBack(kind: ObjectKind): Promise<boolean> {
+    if (!RECORDS.includes(kind)) return false;
+    const { images } = await this.parts.view.current();
+    return images?.discs().some(({ files }) => files.length === 0) === true;
   }
 
   private async isHidden(kind: ObjectKind, name: string, options: CallOptions): Promise<boolean> {
