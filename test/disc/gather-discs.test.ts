@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import type { AskForDisc, DiscProblem } from '../../dist/disc/index.js';
 import { sha256 } from '../backends/scratch.js';
 import { scratchForFile } from './image-programs.js';
-import { packs, rotPack, smallDiscs } from './small-discs.js';
+import { label, packs, rotPack, smallDiscs } from './small-discs.js';
 
 /** Having discs put in one after the other, for a restore. */
 
@@ -34,6 +34,33 @@ test('one drive, a damaged pack: the disc of another set that has it is asked fo
   for (const [i, name] of names.entries())
     expect(Buffer.from(await backend.read('packs', name)).equals(packs[i]!)).toBe(true);
   expect(asked).toEqual(order);
+  await backend.close();
+});
+
+test('a damaged pack is taken from a disc that is asked for anyhow', async () => {
+  const media = newFolder();
+  const set = { 1: [packs[0]!, packs[1]!], 2: [packs[2]!] };
+  const first = discFolder(1);
+  cpSync(join(discFolder(2), 'packs'), join(first, 'packs'), { recursive: true });
+  writeFileSync(join(first, 'disc.json'), label(1, set));
+  const second = discFolder(3);
+  writeFileSync(join(second, 'disc.json'), label(2, set));
+  const other = discFolder(1, { set: 'other' });
+  writeFileSync(join(other, 'disc.json'), label(1, { 1: [packs[0]!] }, { set: 'other' }));
+  rotPack(other, 1);
+  symlinkSync(other, join(media, 'other'));
+  symlinkSync(second, join(media, 'V2'));
+  const asked: string[] = [];
+  const backend = await open(media, async ({ volume }) => {
+    asked.push(volume);
+    for (const name of readdirSync(media)) rmSync(join(media, name));
+    symlinkSync(first, join(media, 'V1'));
+    return 'again';
+  });
+  await backend.gathering!.gather(names);
+  for (const [i, name] of names.entries())
+    expect(Buffer.from(await backend.read('packs', name)).equals(packs[i]!)).toBe(true);
+  expect(asked).toEqual(['V1']);
   await backend.close();
 });
 

@@ -29,6 +29,9 @@ export interface GatheringParts {
   readonly report: ReportDisc;
 }
 
+/** Of which no whole copy was found yet, with the discs that were looked at. */
+type DamagedPacks = Map<string, Set<KnownDisc>>;
+
 /** Has discs put in one after the other, in the order of their numbers, each once. */
 export function gatheringOf({ backend, spool, isSingle, report }: GatheringParts): Gathering {
   const isAbsent = (disc: KnownDisc): boolean => disc.files.length === 0;
@@ -39,23 +42,27 @@ export function gatheringOf({ backend, spool, isSingle, report }: GatheringParts
     return discs.find((disc) => !isAbsent(disc)) ?? discs.find(({ isSkipped }) => !isSkipped);
   }
 
-  /** Returns those that are damaged there. */
+  const isOn = (disc: KnownDisc, pack: string): boolean => backend.discsOf('packs', pack).includes(disc);
+
   async function keepPacks(
     disc: KnownDisc,
     packs: readonly string[],
+    damaged: DamagedPacks,
     signal?: AbortSignal,
-  ): Promise<readonly string[]> {
-    const damaged: string[] = [];
+  ): Promise<void> {
     for (const pack of packs) {
       signal?.throwIfAborted();
+      damaged.get(pack)?.add(disc);
       const size = disc.files[0]?.sizes.get(backend.pathOf(pack));
       if (size === undefined) continue;
       const read = (offset: number, length: number) => backend.readHere(pack, { offset, length }, signal);
-      if (await spool.add(pack, size, read, signal)) continue;
-      damaged.push(pack);
+      if (await spool.add(pack, size, read, signal)) {
+        damaged.delete(pack);
+        continue;
+      }
+      damaged.set(pack, (damaged.get(pack) ?? new Set()).add(disc));
       report({ severity: 'warning', reason: `packs/${pack} is damaged on ${discInWords(disc)}` });
     }
-    return damaged;
   }
 
   /** Says how much is going to be copied, where that is known; rejects when there is no room for it. */
@@ -73,22 +80,17 @@ export function gatheringOf({ backend, spool, isSingle, report }: GatheringParts
     });
   }
 
-  /** Has other discs put in that have a whole copy of a pack: each once. */
-  async function replace(
-    damaged: Iterable<string>,
-    seen: ReadonlySet<KnownDisc>,
-    signal?: AbortSignal,
-  ): Promise<void> {
-    const asked = new Set(seen);
-    for (let rest = [...damaged]; ; ) {
-      const isNext = (disc: KnownDisc): boolean => !asked.has(disc) && !disc.isSkipped;
-      const disc = rest.flatMap((pack) => backend.discsOf('packs', pack)).find(isNext);
-      if (disc === undefined) return;
-      asked.add(disc);
-      if (!(await backend.askFor(disc))) continue;
-      const mine = rest.filter((pack) => backend.discsOf('packs', pack).includes(disc));
-      const still = await keepPacks(disc, mine, signal);
-      rest = rest.filter((pack) => !mine.includes(pack) || still.includes(pack));
+  /** Has other discs put in that have a whole copy of a pack. */
+  async function replace(damaged: DamagedPacks, signal?: AbortSignal): Promise<void> {
+    const next = (): KnownDisc | undefined =>
+      [...damaged]
+        .flatMap(([pack, seen]) => backend.discsOf('packs', pack).filter((disc) => !seen.has(disc)))
+        .find(({ isSkipped }) => !isSkipped);
+    for (let disc = next(); disc !== undefined; disc = next()) {
+      const its = disc;
+      if (!(await backend.askFor(its))) continue;
+      const mine = [...damaged.keys()].filter((pack) => isOn(its, pack));
+      await keepPacks(its, mine, damaged, signal);
     }
   }
 
@@ -124,9 +126,11 @@ export function gatheringOf({ backend, spool, isSingle, report }: GatheringParts
       if (![...byDisc.keys()].some(isAbsent)) return;
       await tellRoom(byDisc);
       const order = backend.discs().filter((disc) => byDisc.has(disc));
-      const damaged: string[] = [];
-      const keep = async (disc: KnownDisc): Promise<void> => {
-        damaged.push(...(await keepPacks(disc, byDisc.get(disc)!, signal)));
+      const damaged: DamagedPacks = new Map();
+      const keep = (disc: KnownDisc): Promise<void> => {
+        // It may have what was damaged on one before.
+        const others = [...damaged.keys()].filter((pack) => isOn(disc, pack));
+        return keepPacks(disc, [...byDisc.get(disc)!, ...others], damaged, signal);
       };
       // Those that looked as if they would stay.
       const left = new Set<KnownDisc>();
@@ -139,7 +143,7 @@ export function gatheringOf({ backend, spool, isSingle, report }: GatheringParts
         left.delete(disc);
         if (await backend.askFor(disc)) await keep(disc);
       }
-      await replace(damaged, new Set(order), signal);
+      await replace(damaged, signal);
     },
   };
 }
