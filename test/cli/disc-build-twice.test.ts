@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { ownIdentity } from '../../dist/core/index.js';
 import { DISC_BYTES, discPlace } from './disc-place.js';
+import { filesIn } from './disc-source.js';
 
 /** Two runs that make images in one folder, and who may read what they make. */
 
@@ -40,6 +41,41 @@ test('while images are made in a folder another run is told so, and both come ou
   for (const image of images()) expect((await its.run(['disc', 'verify', image])).code).toBe(0);
   expect(readdirSync(out).every((name) => name.endsWith('.iso'))).toBe(true);
   expect((await build(...MEDIA, '--content', 'new')).code).toBe(0);
+});
+
+test('a snapshot that is forgotten while discs are made costs the others nothing, on each disc', async () => {
+  const { its, take, build, images, out } = await discPlace();
+  const kept = await take(1, 60);
+  const files = filesIn(its.source);
+  const forgotten = await take(2, 1);
+  const first = join(out, 'CBR_PHOTOS_0001.iso');
+  const forgets: Promise<unknown>[] = [];
+  const args = ['disc', 'build', '--set', 'photos', ...MEDIA, '--out', out, '--no-progress'];
+  const made = await its.run(args, {
+    during(child) {
+      const watch = setInterval(() => {
+        if (!existsSync(first)) return;
+        clearInterval(watch);
+        child.kill('SIGSTOP');
+        forgets.push(its.run(['forget', forgotten]).finally(() => child.kill('SIGCONT')));
+      }, 1);
+      child.on('close', () => clearInterval(watch));
+    },
+  });
+  await Promise.all(forgets);
+  // Where it was forgotten within a disc, that one is made by the next run.
+  if (made.code !== 0) expect((await build()).code).toBe(0);
+  const last = images().at(-1)!;
+  expect(images().length).toBeGreaterThan(2);
+  const trees = await its.run(['-r', `disc:${last}`, 'ls', `${kept}:${its.source}`]);
+  expect({ code: trees.code, stderr: trees.stderr.replaceAll(/.*Not at hand.*\n/g, '') }).toEqual({
+    code: 0,
+    stderr: '',
+  });
+  const target = join(its.root, 'restored');
+  const restore = ['restore', `${kept}:${its.source}`, '--target', target];
+  expect((await its.run(['-r', `disc:${out}`, ...restore])).code).toBe(0);
+  expect(filesIn(target)).toEqual(files);
 });
 
 test('the lock of a process that is gone does not hinder, one of another machine does', async () => {

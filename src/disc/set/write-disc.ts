@@ -21,7 +21,7 @@ export interface DiscToWrite {
   readonly label: DiscLabel;
   /** How many discs belong together. */
   readonly builtDiscs: number;
-  /** Ids of the snapshots whose records it holds; the last of them is the author of its index. */
+  /** Ids of the snapshots whose records it holds, as far as they are there; the last of them is the author of its index. */
   readonly snapshots: readonly string[];
   readonly packs: readonly CachedPack[];
   /** What its index lists. */
@@ -116,11 +116,18 @@ async function stage(
     files.push({ from, to });
     digests.set(to, createHash('sha256').update(bytes).digest('hex'));
   };
-  for (const { kind, name, to } of await sharedObjects(backend, new Set(snapshots), signal)) {
+  const shared = await sharedObjects(backend, new Set(snapshots), signal);
+  for (const { kind, name, to } of shared) {
     if (kind === 'catalog' && !hasCatalog) continue;
     await put(to, await backend.read(kind, name, undefined, { signal }));
   }
-  const session = snapshots.at(-1)!;
+  // Some may have been forgotten since the disc before, and only who is on the disc makes its index count.
+  const session = snapshots.findLast((id) => digests.has(objectPath('snapshots', id)));
+  if (session === undefined) {
+    throw new CbrError('not-found', `no snapshot is left of those that ${label.volume} is of`, {
+      hint: 'They were forgotten meanwhile. Plan others: cbr disc build --restart',
+    });
+  }
   const author = { kind: 'session', session } as Parameters<DiscIndexes['segmentsFor']>[1];
   for (const { name, bytes } of await indexes.segmentsFor(indexed, author)) {
     await put(`index/${name}`, bytes);
