@@ -1,14 +1,14 @@
 import { execFileSync } from 'node:child_process';
-import { cpSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { cpSync, mkdirSync, readdirSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { type Backend, createLocalBackend } from '../../dist/backends/index.js';
-import { CbrError, ObjectNotFoundError } from '../../dist/core/index.js';
+import { CbrError, GIB, MIB, ObjectNotFoundError } from '../../dist/core/index.js';
 import type { AskForDisc, DiscProblem } from '../../dist/disc/index.js';
 import { readingConformance } from '../backends/conformance.js';
 import { namesOf, sha256 } from '../backends/scratch.js';
 import { probeAbilities, tellMissing } from '../snapshot/abilities.js';
-import { scratchForFile } from './image-programs.js';
+import { scratchForFile, xorriso } from './image-programs.js';
 import { label, packs, smallDiscs } from './small-discs.js';
 
 /** Discs as a medium: what is united, what is asked for, and what happens when discs are changed. */
@@ -151,6 +151,31 @@ describe('what is not there', () => {
     expect(await read(backend, 2)).toEqual(packs[1]);
     await backend.close();
   });
+});
+
+test('what is too large for an object is none', async () => {
+  const record = 'snapshots/00112233445566778899aabbccddeeff';
+  const giant = (folder: string, path: string, bytes: number): void => {
+    mkdirSync(dirname(join(folder, path)), { recursive: true });
+    writeFileSync(join(folder, path), '');
+    truncateSync(join(folder, path), bytes);
+  };
+  const folder = discFolder(1);
+  giant(folder, record, 3 * GIB);
+  giant(folder, `packs/00/${'00'.repeat(32)}`, 3 * GIB);
+  const source = discFolder(1);
+  giant(source, record, 200 * MIB);
+  const image = join(newFolder(), 'disc.iso');
+  xorriso(image, 'V1', source);
+  for (const place of [folder, image]) {
+    const backend = await open(place);
+    expect(await namesOf(backend, 'snapshots')).toEqual([]);
+    expect(await namesOf(backend, 'packs')).toEqual(packs.map(sha256).sort());
+    await expect(backend.read('snapshots', record.split('/')[1]!)).rejects.toBeInstanceOf(
+      ObjectNotFoundError,
+    );
+    await backend.close();
+  }
 });
 
 describe('packs are gathered', () => {

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { localFailure, OBJECT_KINDS } from '../../backends/index.js';
 import { DamagedError, errnoOf } from '../../core/index.js';
 import { LABEL_FILE } from '../label.js';
-import type { DiscFiles } from './disc-files.js';
+import { type DiscFiles, isPlausible } from './disc-files.js';
 
 /** Objects lie at most so many folders below the one of their kind. */
 const MOST_LEVELS = 2;
@@ -64,7 +64,8 @@ async function sizesOf(folder: string, paths: readonly string[]): Promise<Readon
     const some = paths.slice(at, at + STATS_AT_ONCE);
     const found = await Promise.all(some.map((path) => stat(join(folder, path)).catch(() => undefined)));
     some.forEach((path, i) => {
-      if (found[i] !== undefined) sizes.set(path, found[i].size);
+      const size = found[i]?.size;
+      if (size !== undefined && isPlausible(path, size)) sizes.set(path, size);
     });
   }
   return sizes;

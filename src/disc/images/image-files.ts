@@ -5,7 +5,7 @@ import type { IsoFile } from '../iso/iso-volume.js';
 import { readIso, readIsoFile, shortBy } from '../iso/read-iso.js';
 import { openSectors, type SectorSource } from '../iso/sectors.js';
 import { SECTOR_BYTES } from '../media.js';
-import type { DiscFiles } from './disc-files.js';
+import { type DiscFiles, isPlausible } from './disc-files.js';
 
 /** Where all descriptors of the newest session are, on media of any sort: the first sector, and how many. */
 const DESCRIPTORS = { first: 16, sectors: 40 } as const;
@@ -24,7 +24,11 @@ export async function openImageFiles(path: string, isDrive: boolean): Promise<Di
       place: path,
       isDrive,
       mayGo: isDrive,
-      sizes: new Map([...volume.files].map(([name, file]) => [name, bytesThere(file, source.size)])),
+      sizes: new Map(
+        [...volume.files]
+          .filter(([name, file]) => isPlausible(name, file.size))
+          .map(([name, file]) => [name, bytesThere(file, source.size)]),
+      ),
       lacking: shortBy(source, volume),
       read: (name, offset, length) => {
         const file = volume.files.get(name);
