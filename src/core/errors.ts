@@ -55,13 +55,16 @@ export class ObjectExistsError extends CbrError {
   }
 }
 
-/** The named object is not there. `reason` says more than that it does not exist, where more is known. */
+/** The named object is not there. `whereabouts` tells where it is instead, if that is known: "is on disc 2, which is missing". */
 export class ObjectNotFoundError extends CbrError {
   constructor(
     readonly object: string,
-    details: ErrorDetails & { readonly reason?: string } = {},
+    { whereabouts, ...details }: ErrorDetails & { readonly whereabouts?: string } = {},
   ) {
-    super('object-not-found', `the object ${object} ${details.reason ?? 'does not exist'}`, details);
+    // Each file that is lost says this: there the long name of a pack tells its owner nothing.
+    const what =
+      whereabouts === undefined ? `the object ${object} does not exist` : `what is needed ${whereabouts}`;
+    super('object-not-found', what, details);
   }
 }
 

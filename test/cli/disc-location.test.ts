@@ -60,6 +60,8 @@ test('a disc that is missing costs its files and nothing else, and is named', as
   expect(warnings).toHaveLength(1);
   const errors = run.problems.filter(({ severity }) => severity === 'error');
   expect(errors).toHaveLength(lost.length);
+  for (const { message } of errors)
+    expect(message).toMatch(/^\S+: what is needed is on d[^/]+, which is missing$/);
   for (const { message } of errors) expect(message).toContain(`on d${name}, which is missing`);
   const check = await all.its.json(['-r', all.location, 'check', '--read-data']);
   expect(check.code).toBe(4);

@@ -278,7 +278,7 @@ export class DiscBackend implements Backend {
     const absent = this.discsOf(kind, name).find(({ files }) => files.length === 0);
     if (absent === undefined) return new ObjectNotFoundError(object);
     return new ObjectNotFoundError(object, {
-      reason: `is on ${discInWords(absent)}, which is missing`,
+      whereabouts: `is on ${discInWords(absent)}, which is missing`,
       hint: 'Put that disc or its image to the others, and run the command again.',
     });
   }

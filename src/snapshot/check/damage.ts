@@ -38,8 +38,7 @@ export function isDamage(error: unknown): error is CbrError {
 export function reasonOf(error: CbrError): string {
   if (error.code === 'object-not-found') {
     // A medium may know more: on which disc it is.
-    const reason = /^the object \S+ (.*)$/.exec(error.message)?.[1] ?? 'does not exist';
-    return reason === 'does not exist' ? 'is missing' : reason;
+    return /^what is needed (.*)$/.exec(error.message)?.[1] ?? 'is missing';
   }
   return error.message.replace(/^[a-z]+\/[0-9A-Za-z._/-]*(?:: |, )/, '');
 }
