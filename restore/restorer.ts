@@ -117,7 +117,7 @@ export class Restorer {
   }
 
   private folder(place: TargetPath, path: string, entry: Entry, tree: Reference, isNew: boolean): boolean {
-    if (!this.waiting.has(path)) mkdirSync(place, { mode: 0o700 });
+    if (this.waiting.get(path) !== 'folder') mkdirSync(place, { mode: 0o700 });
     if (!this.folderContent(place, path, tree, isNew)) return false;
     this.options.report.folders++;
     this.dress(place, path, entry);

@@ -31,7 +31,7 @@ export function* entriesOf(
 ): Generator<Walked | LostPage> {
   yield* entriesOfPage(
     chunks,
-    { page: tree, from: undefined, below: MOST_LEVELS + 1, isNew: false },
+    { page: tree, from: undefined, until: undefined, below: MOST_LEVELS + 1, isNew: false },
     wasLost,
   );
 }
@@ -39,26 +39,30 @@ export function* entriesOf(
 interface PageToRead {
   readonly page: Reference;
   readonly from: Buffer | undefined;
+  /** Name that the next page begins with: no name comes twice. */
+  readonly until: Buffer | undefined;
   readonly below: number;
   readonly isNew: boolean;
 }
 
 function* entriesOfPage(
   chunks: Chunks,
-  { page, from, below, isNew: isInNew }: PageToRead,
+  { page, from, until, below, isNew: isInNew }: PageToRead,
   wasLost: (page: Reference) => boolean,
 ): Generator<Walked | LostPage> {
   const isNew = wasLost(page) || isInNew;
   let parsed: TreePage;
   try {
-    parsed = parseTreePage(chunks.read('tree', page), below, from);
+    parsed = parseTreePage(chunks.read('tree', page), below, from, until);
   } catch (error) {
     yield { lost: lossOf(error), page, from };
     return;
   }
   for (const entry of parsed.entries) yield { entry, isNew };
-  for (const { reference, first } of parsed.parts) {
-    yield* entriesOfPage(chunks, { page: reference, from: first, below: parsed.level, isNew }, wasLost);
+  for (const [i, { reference, first }] of parsed.parts.entries()) {
+    const next = parsed.parts[i + 1]?.first ?? until;
+    const part = { page: reference, from: first, until: next, below: parsed.level, isNew };
+    yield* entriesOfPage(chunks, part, wasLost);
   }
 }
 
@@ -68,8 +72,11 @@ interface TreePage {
   readonly parts: readonly { readonly first: Buffer; readonly reference: Reference }[];
 }
 
-/** Throws Damage for what is no page of a level lower than `below` that begins with the name `from`, if it is given. */
-export function parseTreePage(bytes: Buffer, below: number, from?: Buffer): TreePage {
+/**
+ * Throws Damage for what is no page of a level lower than `below` that begins with the name `from` and ends before `until`, if they are
+ * given.
+ */
+export function parseTreePage(bytes: Buffer, below: number, from?: Buffer, until?: Buffer): TreePage {
   const [levelValue, listed] = listOf(decode(bytes), 2, 'a tree');
   const level = intOf(levelValue, 0, below - 1, 'the level of a tree');
   const list = listOf(listed, Number.MAX_SAFE_INTEGER, 'a tree');
@@ -78,7 +85,9 @@ export function parseTreePage(bytes: Buffer, below: number, from?: Buffer): Tree
   const names = level === 0 ? entries.map(({ name }) => name) : parts.map(({ first }) => first);
   const isSorted = names.every((name, i) => i === 0 || (names[i - 1] ?? name).compare(name) < 0);
   const beginsRight = from === undefined || names[0]?.equals(from) === true;
-  if (!isSorted || !beginsRight || (level > 0 && parts.length === 0)) throw new Damage('a tree out of order');
+  const endsRight = until === undefined || (names.at(-1)?.compare(until) ?? -1) < 0;
+  if (!isSorted || !beginsRight || !endsRight || (level > 0 && parts.length === 0))
+    throw new Damage('a tree out of order');
   return { level, entries, parts };
 }
 

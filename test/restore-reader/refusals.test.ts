@@ -1,10 +1,11 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { chunkIdAt } from '../../dist/core/index.js';
 import { nameProblem } from '../../restore/names.js';
 import { type Forged, forgedSnapshot } from '../snapshot/forged-snapshot.js';
 import { scratchRepository } from '../snapshot/scratch-repository.js';
-import { READER, read } from './reader.js';
+import { READER, read, readOnTerminal } from './reader.js';
 
 /** What the reader does not do, and how it says so. */
 
@@ -45,6 +46,30 @@ describe('names that lead elsewhere', () => {
     expect(run.code, run.stderr).toBe(4);
     expect(run.stderr).toContain('a tree out of order');
     expect(readdirSync(outside)).toEqual([]);
+  });
+
+  test('nor where a name comes again on another page, while a file of that name waits for its disc', async () => {
+    const its = await scratchRepository();
+    const outside = join(its.root, 'outside');
+    mkdirSync(outside);
+    const absent = [{ id: chunkIdAt(Buffer.alloc(32, 7)), length: 10 }];
+    const pages: Forged[][] = [
+      [file('a'), { name: 'x', type: 'file', size: 10, chunks: absent }],
+      [file('b'), { name: 'x', type: 'symlink', to: outside }],
+      [file('c'), { name: 'x', type: 'directory', children: [file('written')] }],
+    ];
+    const id = await its.use((repository) =>
+      forgedSnapshot(repository, [{ name: 'd', type: 'directory', pages }]),
+    );
+    const target = its.newTarget();
+    const { code, screen } = await readOnTerminal(
+      ['restore', id, '--target', target, '--discs', its.repo],
+      [],
+    );
+    expect(readdirSync(outside)).toEqual([]);
+    expect(code, screen).toBe(4);
+    expect(screen.match(/a tree out of order/g)).toHaveLength(1);
+    expect(readdirSync(join(target, 'd'), { recursive: true }).sort()).toEqual(['c', 'x', 'x/written']);
   });
 
   test.each([

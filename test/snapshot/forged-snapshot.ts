@@ -1,5 +1,5 @@
 import { newStagingPath } from '../../dist/backends/index.js';
-import { chunkIdAt, chunkIdBytes, type SessionId } from '../../dist/core/index.js';
+import { chunkIdAt, chunkIdBytes, MessagePackWriter, type SessionId } from '../../dist/core/index.js';
 import {
   beginSession,
   knownChunks,
@@ -8,6 +8,7 @@ import {
   PackWriter,
   type Repository,
 } from '../../dist/repo/index.js';
+import { writeReference } from '../../dist/snapshot/content-items.js';
 import { ContentListBuilder } from '../../dist/snapshot/content-list.js';
 import type { ChunkReference, ContentItem, Entry } from '../../dist/snapshot/index.js';
 import { encodeAbout } from '../../dist/snapshot/snapshot-record.js';
@@ -33,6 +34,8 @@ export interface Forged {
   readonly to?: string;
   /** Of a directory; two may have one name. */
   readonly children?: readonly Forged[];
+  /** Of a directory, instead of children: what is on each of its pages, whether or not they follow each other. */
+  readonly pages?: readonly (readonly Forged[])[];
 }
 
 type StoreChunk = (plain: Uint8Array) => ChunkReference;
@@ -43,12 +46,22 @@ function treeOf(entries: readonly Forged[], put: StoreChunk): ChunkReference {
   return storeTree(encoded, put);
 }
 
+/** A page that refers to these, each with the name of its first entry. */
+function treeOfPages(pages: readonly (readonly Forged[])[], put: StoreChunk): ChunkReference {
+  const writer = new MessagePackWriter(1024).array(2).int(1).array(pages.length);
+  for (const page of pages) writeReference(writer.array(2).latin1(page[0]!.name), treeOf(page, put));
+  return put(writer.finish());
+}
+
 function entryOf(forged: Forged, put: StoreChunk): Entry {
-  const { name, type, size, hole, chunks, isListed, linkGroup, to, children, xattrs } = forged;
+  const { name, type, size, hole, chunks, isListed, linkGroup, to, children, pages, xattrs } = forged;
   const mtime = { seconds: 1, nanoseconds: 0 };
   const common = { name, mode: 0o644, uid: 0, gid: 0, mtime, linkGroup, xattrs };
   if (type === 'symlink') return { ...common, type, linkTarget: to ?? 'anywhere' };
-  if (type === 'directory') return { ...common, type, mode: 0o755, tree: treeOf(children ?? [], put) };
+  if (type === 'directory') {
+    const tree = pages === undefined ? treeOf(children ?? [], put) : treeOfPages(pages, put);
+    return { ...common, type, mode: 0o755, tree };
+  }
   if (type === 'fifo') return { ...common, type };
   const items = chunks ?? (hole === undefined ? [] : [{ hole }]);
   if (isListed !== true) return { ...common, type, size: size ?? 0, content: { kind: 'items', items } };
