@@ -14,10 +14,10 @@ export function list(session: Session, print: (text: string) => void): ExitCode 
   const missing = session.missingDiscs();
   if (missing.length > 0) print('Not in reach:');
   for (const disc of missing) print(`  ${discText(disc)}`);
-  const snapshots = session.snapshots();
+  const { snapshots, unreadable } = session.snapshots();
   print(`${counted(snapshots.length, 'snapshot')}, the oldest first:`);
   for (const snapshot of snapshots) print(`  ${lineOf(snapshot)}`);
-  return EXIT.done;
+  return unreadable.length > 0 ? EXIT.damage : EXIT.done;
 }
 
 function lineOf(snapshot: Snapshot): string {

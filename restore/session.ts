@@ -7,7 +7,7 @@ import type { Disc } from './disc.js';
 import { EXIT, Failure } from './failure.js';
 import { Keys } from './keys.js';
 import { type FoundFolder, findFolders, type SearchedPlaces } from './places.js';
-import { readSnapshots, type Snapshot } from './snapshots.js';
+import { type FoundSnapshots, readSnapshots } from './snapshots.js';
 import { Store } from './store.js';
 import { shown } from './text.js';
 import { unlock } from './unlock.js';
@@ -68,7 +68,7 @@ export class Session {
     return this.foundFolders;
   }
 
-  snapshots(): Snapshot[] {
+  snapshots(): FoundSnapshots {
     return readSnapshots(this.inReach, this.keys, (text) => this.tell(text));
   }
 

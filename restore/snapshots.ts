@@ -19,6 +19,8 @@ export interface Snapshot {
   readonly host: string;
   readonly level: string;
   readonly paths: readonly Buffer[];
+  /** Those of `paths` of which only some of what is in them was named; `/` among them: perhaps any. */
+  readonly listed: readonly Buffer[];
   readonly tags: readonly string[];
   readonly comment: string | undefined;
   readonly isPartial: boolean;
@@ -26,9 +28,17 @@ export interface Snapshot {
   readonly missing: number;
 }
 
-/** All valid ones, the oldest first. `problem` is told of those that cannot be opened. */
-export function readSnapshots(store: Store, keys: Keys, problem: (text: string) => void): Snapshot[] {
+export interface FoundSnapshots {
+  /** All valid ones, the oldest first. */
+  readonly snapshots: readonly Snapshot[];
+  /** Ids of those that cannot be opened. */
+  readonly unreadable: readonly string[];
+}
+
+/** `problem` is told of those that cannot be opened. */
+export function readSnapshots(store: Store, keys: Keys, problem: (text: string) => void): FoundSnapshots {
   const snapshots: Snapshot[] = [];
+  const unreadable: string[] = [];
   const notes = new Map<string, number[]>();
   for (const name of store.names('notes')) {
     const [session = '', number = ''] = name.split('/');
@@ -43,10 +53,12 @@ export function readSnapshots(store: Store, keys: Keys, problem: (text: string) 
       if (snapshot !== undefined) snapshots.push(withNotes(store, keys, snapshot, notes.get(id) ?? []));
     } catch (error) {
       rethrowUnlessDamage(error);
+      unreadable.push(id);
       problem(`snapshots/${id}: ${messageOf(error)}`);
     }
   }
-  return snapshots.sort((a, b) => a.seconds - b.seconds || a.nanoseconds - b.nanoseconds);
+  snapshots.sort((a, b) => a.seconds - b.seconds || a.nanoseconds - b.nanoseconds);
+  return { snapshots, unreadable };
 }
 
 /** Undefined for a session that ended without a snapshot. Throws Damage. */
@@ -87,6 +99,7 @@ function parseAbout(value: Value | undefined): Omit<Snapshot, 'id' | 'root'> {
     ],
     'a snapshot',
   );
+  const extensions = fields.extensions();
   return {
     seconds: fields.time('seconds'),
     nanoseconds: fields.int('nanoseconds', 0, 999_999_999),
@@ -94,11 +107,21 @@ function parseAbout(value: Value | undefined): Omit<Snapshot, 'id' | 'root'> {
     host: fields.text('host', 1024),
     level: fields.text('level'),
     paths: fields.list('paths').map((path) => bytesOf(path, 0, 65_535, 'a path of a snapshot')),
+    listed: partsAtZero(extensions.get('listed-in')),
     tags: tagsOf(fields),
     comment: fields.has('comment') ? fields.text('comment') : undefined,
-    isPartial: fields.extensions().has('partial'),
+    isPartial: extensions.has('partial'),
     missing: fields.list('errors').length + (fields.has('moreErrors') ? fields.int('moreErrors') : 0),
   };
+}
+
+/** Paths that zero bytes stand between. */
+function partsAtZero(bytes: Buffer | undefined): Buffer[] {
+  if (bytes === undefined || bytes.length === 0) return [];
+  return bytes
+    .toString('latin1')
+    .split('\0')
+    .map((path) => Buffer.from(path, 'latin1'));
 }
 
 /** With the tags and the comment of the highest note that can be opened. */

@@ -178,9 +178,10 @@ describe('damage', () => {
     const [snapshot] = readdirSync(join(folders[0]!, 'snapshots'));
     damage(join(folders[0]!, 'snapshots', snapshot!));
     const run = await restoring(its, folders);
-    expect(run).toMatchObject({ code: 1 });
+    expect(run).toMatchObject({ code: 4 });
     expect(run.stderr).toContain(`snapshots/${snapshot}: its bytes are not those that were written`);
-    expect(run.stderr).toContain('there is no snapshot on the discs in reach');
+    expect(run.stderr).toContain('nobody can tell which snapshot is the latest');
+    expect(await read(['list', '--discs', folders[0]!])).toMatchObject({ code: 4 });
   });
 
   test('a damaged disc.json costs nothing', async () => {
