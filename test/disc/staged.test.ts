@@ -149,7 +149,9 @@ describe('one process at a time appends', () => {
     mkdirSync(join(place, 'staging/appending'));
     const own = ownIdentity(hostname());
     writeFileSync(join(place, 'staging/appending/1'), JSON.stringify({ ...own, pid: 999_999_999 }));
-    const [file, args] = leavingProgramFile(join(place, 'staging/appending/1.program'), 'sleep', ['2']);
+    const lock = join(place, 'staging/appending/1');
+    const mark = { file: `${lock}.program`, needed: lock, unwanted: join(place, 'staging/appending/2') };
+    const [file, args] = leavingProgramFile(mark, 'sleep', ['2']);
     const program = spawn(file, args);
     const ended = new Promise((resolve) => program.on('close', resolve));
     await new Promise((resolve) => setTimeout(resolve, 300));

@@ -9,6 +9,7 @@ import type { DiscLabel } from '../label.js';
 import { freeBytes, SECTOR_BYTES } from '../media.js';
 import { startsNewDisc } from '../new-disc.js';
 import { inSectors } from '../set/disc-file.js';
+import type { ProgramMark } from '../xorriso/program-file.js';
 import { currentImage, freshImage, rememberLabel } from './current-image.js';
 import { ImageSession, type SessionFacts, type StagedObject } from './image-session.js';
 import { type ImageView, leaveMark } from './image-view.js';
@@ -36,8 +37,8 @@ export interface AppendRequest {
   /** Names of what is on images and was removed. */
   readonly hidden: Backend;
   readonly view: ImageView;
-  /** Where the program that writes leaves its process id. */
-  readonly programFile: string;
+  /** By which others can tell that xorriso writes. */
+  readonly mark: ProgramMark;
   /** The program that restores. */
   readonly readerFile: string;
   /** Milliseconds since 1970. */
@@ -50,7 +51,7 @@ export interface AppendRequest {
  * before. Rejects as xorriso does, and with `limit` when a pack does not fit on a disc; what is not on an image stays staged then.
  */
 export async function appendStaged(request: AppendRequest): Promise<void> {
-  const { folder, settings, staged, readerFile, programFile, now, signal } = request;
+  const { folder, settings, staged, readerFile, mark, now, signal } = request;
   const workFolder = join(stagingFolderOf(folder), 'work');
   await rm(workFolder, { recursive: true, force: true });
   await mkdir(workFolder, { recursive: true });
@@ -69,7 +70,7 @@ export async function appendStaged(request: AppendRequest): Promise<void> {
       hidden: await hiddenPaths(request.hidden),
       readerFile,
       workFolder,
-      programFile,
+      mark,
       time: Math.floor(now() / 1000),
       signal,
     };

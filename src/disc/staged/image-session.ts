@@ -17,6 +17,7 @@ import {
   sessionSectors,
   writeImage,
 } from '../xorriso/image-writer.js';
+import type { ProgramMark } from '../xorriso/program-file.js';
 import { partOf, publishImage, syncPath } from '../xorriso/publish-image.js';
 import type { CurrentImage } from './current-image.js';
 
@@ -42,8 +43,8 @@ export interface SessionFacts {
   readonly hidden: ReadonlySet<string>;
   readonly readerFile: string;
   readonly workFolder: string;
-  /** Where the program that writes leaves its process id. */
-  readonly programFile: string;
+  /** By which others can tell that xorriso writes. */
+  readonly mark: ProgramMark;
   /** Seconds since 1970. */
   readonly time: number;
   readonly signal: AbortSignal;
@@ -94,7 +95,7 @@ export class ImageSession {
   async write(packs: readonly StagedObject[], records: readonly StagedObject[]): Promise<DiscLabel> {
     const content = await this.contentOf(packs, records);
     const { path, isNew } = this.image;
-    const options = { ...this.options(), programFile: this.facts.programFile };
+    const options = { ...this.options(), mark: this.facts.mark };
     if (isNew) {
       await refuseTaken(path);
       await writeImage(content.files, partOf(path), options);

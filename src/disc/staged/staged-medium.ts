@@ -101,7 +101,7 @@ function assembled(
   const folder = location.path;
   const view = new ImageView({ path: folder, location: location.text, ask, report, stagingFolder });
   const append = () =>
-    withAppendLock(folder, signal, sayWaiting(report), ({ programFile }) =>
+    withAppendLock(folder, signal, sayWaiting(report), (mark) =>
       appendStaged({
         folder,
         settings,
@@ -109,7 +109,7 @@ function assembled(
         hidden,
         view,
         readerFile,
-        programFile,
+        mark,
         // Without a clock the images are not dated.
         now: now ?? (() => 0),
         signal,

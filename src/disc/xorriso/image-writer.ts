@@ -3,6 +3,7 @@ import { mkdir, open, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { BackendError } from '../../core/index.js';
 import { SECTOR_BYTES } from '../media.js';
+import type { ProgramMark } from './program-file.js';
 import { runXorriso } from './run-xorriso.js';
 
 /** What is in a repository is its owner's, encrypted or not. */
@@ -27,8 +28,8 @@ export interface ImageOptions {
   /** A folder for the list of files. */
   readonly workFolder: string;
   readonly signal: AbortSignal;
-  /** Where xorriso leaves its process id before it writes. */
-  readonly programFile?: string;
+  /** By which others can tell that xorriso writes. */
+  readonly mark?: ProgramMark;
   /** Takes the share that is written, 0 to 1. */
   readonly onProgress?: (share: number) => void;
 }
@@ -136,12 +137,12 @@ async function commit(
   options: ImageOptions,
   before: readonly string[] = [],
 ): Promise<void> {
-  const { onProgress, programFile, signal } = options;
+  const { onProgress, mark, signal } = options;
   await withCommands(files, options, (commands) =>
     runXorriso([...openingOf(image, options, device), ...before, ...commands, '-commit', '-end'], {
       what: `cannot write ${image}`,
       signal,
-      ...(programFile === undefined ? {} : { programFile }),
+      ...(mark === undefined ? {} : { mark }),
       ...(onProgress === undefined ? {} : { onLine: progressLines(onProgress) }),
     }),
   );

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
 import { BackendError, CbrError, errnoOf } from '../../core/index.js';
-import { leavingProgramFile } from './program-file.js';
+import { leavingProgramFile, type ProgramMark } from './program-file.js';
 
 /** The program that writes ISO 9660 images and burns them: xorriso 1.5 or newer, found by its name. */
 
@@ -20,8 +20,8 @@ export interface XorrisoRun {
   readonly onLine?: (line: string) => void;
   /** Takes its standard output, all of it; nothing is returned of it then. When this rejects the program is ended, and so does the run. */
   readonly takeOutput?: (output: Readable) => Promise<void>;
-  /** Where the program leaves its process id before it begins. */
-  readonly programFile?: string;
+  /** By which others can tell that it runs. */
+  readonly mark?: ProgramMark;
 }
 
 /**
@@ -30,12 +30,11 @@ export interface XorrisoRun {
  */
 export async function runXorriso(
   commands: readonly string[],
-  { what, signal, onLine, takeOutput, programFile }: XorrisoRun,
+  { what, signal, onLine, takeOutput, mark }: XorrisoRun,
 ): Promise<string> {
   signal.throwIfAborted();
   const args = ['-no_rc', '-abort_on', 'FAILURE', ...commands];
-  const [program, words] =
-    programFile === undefined ? [XORRISO, args] : leavingProgramFile(programFile, XORRISO, args);
+  const [program, words] = mark === undefined ? [XORRISO, args] : leavingProgramFile(mark, XORRISO, args);
   const child = spawn(program, words, { stdio: ['ignore', 'pipe', 'pipe'] });
   // A burn that is cut off leaves a disc that nobody can use; but the user said stop.
   const stop = () => child.kill('SIGTERM');
