@@ -265,15 +265,24 @@ test('a password that was changed while all images were away opens nothing when 
 });
 
 test('an image that was cut short before its last session shows what is left of it', async () => {
-  const { its, take, images, cbr } = await living();
+  const { its, folder, take, images, cbr } = await living();
+  const largePacks = (): string[] => {
+    const text = readFileSync(join(folder, 'staging/discs.json'), 'utf8');
+    const { discs } = JSON.parse(text) as { discs: [{ packs: [string, number][] }] };
+    return discs[0].packs.filter(([, size]) => size > 500_000).map(([name]) => name);
+  };
   await take(1);
   const [image] = images() as [string];
-  const whole = readFileSync(image);
+  const { size } = statSync(image);
+  const before = largePacks();
   await take(2);
-  truncateSync(image, whole.byteLength);
+  truncateSync(image, size);
   const { code, problems } = await cbr('check');
   expect(code).toBe(4);
   expect(JSON.stringify(problems)).toContain('is cut short');
+  const cut = largePacks().filter((name) => !before.includes(name));
+  expect(cut).toHaveLength(2);
+  for (const name of cut) expect(JSON.stringify(problems)).toContain(name);
   const target = join(its.root, 'restored');
   const restored = await cbr('restore', `latest~1:${its.source}/file 1`, '--target', target);
   expect(restored.code).toBe(0);

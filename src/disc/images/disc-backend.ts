@@ -76,8 +76,8 @@ export class DiscBackend implements Backend {
   }
 
   /** All packs, at hand or not. */
-  packNames(): Iterable<string> {
-    return this.parts.known.objectsOf('packs').keys();
+  *packNames(): Generator<string> {
+    for (const [name] of this.parts.known.objectsOf('packs')) yield name;
   }
 
   sizeOf(pack: string): number {
@@ -240,7 +240,7 @@ export class DiscBackend implements Backend {
     const isAbsent = ({ files, isSkipped }: KnownDisc): boolean => files.length === 0 && !isSkipped;
     const holder = this.discsOf(kind, name).find(isAbsent);
     if (holder !== undefined) return holder;
-    const isAnywhere = kind === 'packs' ? this.discsOf(kind, name).length === 0 : isDamaged;
+    const isAnywhere = kind === 'packs' ? !this.parts.known.isNamed(kind, name) : isDamaged;
     if (!isAnywhere || !ON_ALL_DISCS.includes(kind)) return undefined;
     const absent = this.discs().filter(isAbsent);
     return absent.findLast(({ age }) => age === absent[0]!.age);

@@ -22,9 +22,12 @@ export interface KnownObject {
   readonly discs: ReadonlySet<KnownDisc>;
 }
 
-interface Entry extends KnownObject {
-  size: number;
-  readonly discs: Set<KnownDisc>;
+/** Bytes of one object on each disc. */
+interface Entry {
+  /** As labels say. */
+  readonly told: Map<KnownDisc, number>;
+  /** As there are on a disc that was seen. */
+  readonly found: Map<KnownDisc, number>;
 }
 
 /** What lies where: objects of all discs that were seen, and packs of those that are named only. */
@@ -43,12 +46,21 @@ export class KnownDiscs {
     );
   }
 
-  objectsOf(kind: ObjectKind): ReadonlyMap<string, KnownObject> {
-    return this.objects.get(kind)!;
+  *objectsOf(kind: ObjectKind): Generator<readonly [name: string, object: KnownObject]> {
+    for (const [name, entry] of this.objects.get(kind)!) {
+      const object = objectIn(entry);
+      if (object !== undefined) yield [name, object];
+    }
   }
 
   object(kind: ObjectKind, name: string): KnownObject | undefined {
-    return this.objects.get(kind)?.get(name);
+    const entry = this.objects.get(kind)?.get(name);
+    return entry === undefined ? undefined : objectIn(entry);
+  }
+
+  /** Whether a disc has had it, or a label says that one has. */
+  isNamed(kind: ObjectKind, name: string): boolean {
+    return this.objects.get(kind)?.has(name) === true;
   }
 
   /** Takes what the label of a disc says that need not be at hand. */
@@ -76,7 +88,7 @@ export class KnownDiscs {
     this.registered.add(files);
     for (const [path, size] of files.sizes) {
       const object = objectAt(path);
-      if (object !== undefined) this.add(object.kind, object.name, size, disc);
+      if (object !== undefined) enter(this.entry(object.kind, object.name).found, disc, size);
     }
   }
 
@@ -92,9 +104,7 @@ export class KnownDiscs {
       for (const named of discs) {
         const disc = this.known(named, set);
         disc.age = Math.min(disc.age, own);
-        // Of one that is at hand, what is there counts.
-        if (disc.files.length > 0) continue;
-        for (const { name, size } of named.packs) this.add('packs', name, size, disc);
+        for (const { name, size } of named.packs) enter(this.entry('packs', name).told, disc, size);
       }
     });
   }
@@ -110,14 +120,28 @@ export class KnownDiscs {
     return made;
   }
 
-  private add(kind: ObjectKind, name: string, size: number, disc: KnownDisc): void {
+  private entry(kind: ObjectKind, name: string): Entry {
     const objects = this.objects.get(kind)!;
-    const entry = objects.get(name);
-    if (entry === undefined) {
-      objects.set(name, { size, discs: new Set([disc]) });
-      return;
-    }
-    entry.discs.add(disc);
-    entry.size = Math.max(entry.size, size);
+    const found = objects.get(name);
+    if (found !== undefined) return found;
+    const made: Entry = { told: new Map(), found: new Map() };
+    objects.set(name, made);
+    return made;
   }
+}
+
+function enter(sizes: Map<KnownDisc, number>, disc: KnownDisc, size: number): void {
+  sizes.set(disc, Math.max(sizes.get(disc) ?? 0, size));
+}
+
+/** Of a disc that is at hand, what is there counts. Undefined for what is nowhere. */
+function objectIn({ told, found }: Entry): KnownObject | undefined {
+  const discs = new Set<KnownDisc>(found.keys());
+  let size = Math.max(0, ...found.values());
+  for (const [disc, bytes] of told) {
+    if (disc.files.length > 0) continue;
+    discs.add(disc);
+    size = Math.max(size, bytes);
+  }
+  return discs.size === 0 ? undefined : { size, discs };
 }
