@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import { CbrError } from '../../core/index.js';
 import { buildsOfSet, type ChosenDisc, countsAsStored } from '../../disc/index.js';
-import { readDiscCatalog } from '../../repo/index.js';
 import type { CommandContext, CommandModule, Outcome } from '../command.js';
+import { knownDiscs, noDiscsText } from '../disc-catalog.js';
 import { bytesOf, discDetails, discText, moment, tellUnreadable } from '../disc-text.js';
 import { fittedTable, type Squeeze } from '../fitted-table.js';
 import { displayText } from '../raw-names.js';
@@ -41,6 +41,7 @@ export const discList: CommandModule = {
       'after',
       `
 States: "planned" is not written yet, "built" has an image, "burned" is on a disc, "retired" counts no longer.
+Read from discs (-r disc:...) it tells what was known when they were made; discs that were planned then count as built.
 
 Examples:
   $ cbr disc list
@@ -52,7 +53,7 @@ Examples:
     const { set } = command.opts<Flags>();
     return withRepository(context, async (repository) => {
       const { output } = context;
-      const catalog = await readDiscCatalog(repository);
+      const catalog = await knownDiscs(context, repository);
       const exitCode = tellUnreadable(output, catalog);
       const builds = set === undefined ? catalog.builds : buildsOfSet(catalog, set);
       if (set !== undefined && builds.length === 0) throw noSet(set);
@@ -62,7 +63,7 @@ Examples:
       if (discs.length > 0) output.line(titles);
       for (const [i, { build, disc }] of discs.entries())
         output.item(discDetails(build, disc), () => lines[i]!);
-      output.line(discs.length === 0 ? 'There are no discs yet.' : lastLine(discs));
+      output.line(discs.length === 0 ? noDiscsText(repository) : lastLine(discs));
       const sets = new Set(builds.map((build) => build.set));
       return { exitCode, summary: { sets: sets.size, builds: builds.length, discs: discs.length } };
     });

@@ -6,8 +6,9 @@ import {
   type RestoreDisc,
   type RestoreNeeds,
 } from '../../disc/index.js';
-import { type DiscCatalog, readDiscCatalog } from '../../repo/index.js';
+import type { DiscCatalog } from '../../repo/index.js';
 import type { CommandContext, CommandModule, Outcome } from '../command.js';
+import { knownDiscs, noDiscsText } from '../disc-catalog.js';
 import { bytesOf, discFields, discText, packsText, showPacks, tellUnreadable } from '../disc-text.js';
 import { EXIT } from '../exit-codes.js';
 import { displayText } from '../raw-names.js';
@@ -40,7 +41,7 @@ export const discMissing: CommandModule = {
       `${NAMES_HELP}
 
 Shows the discs that a restore needs, as few as will do, and the packs that are on none. Discs that are planned or retired do not
-count. The exit code is 3 when no set has all of the snapshot.
+count. Read from discs, it tells what was known when they were made: the newest one knows most. The exit code is 3 when no set has all of the snapshot.
 
 Examples:
   $ cbr disc missing latest
@@ -56,7 +57,7 @@ Examples:
     return withRepository(context, async (repository) => {
       const { output, signal } = context;
       const snapshot = await chosenSnapshot(repository, wanted!, choice);
-      const catalog = await readDiscCatalog(repository);
+      const catalog = await knownDiscs(context, repository);
       const unreadable = tellUnreadable(output, catalog);
       const sets = setsOf(catalog, set);
       const { data } = await neededPacks(repository, [snapshot], signal);
@@ -68,7 +69,7 @@ Examples:
         needs: discsForRestore(buildsOfSet(catalog, each), snapshot.id, packs, (name) => there.has(name)),
       }));
       for (const each of found) showNeeds(context, each.set, each.needs, sets.length === 1);
-      if (sets.length === 0) output.line('There are no discs yet.');
+      if (sets.length === 0) output.line(noDiscsText(repository));
       const isSafe = found.some(({ needs }) => isWhole(needs));
       const summary = {
         snapshot: snapshot.id,

@@ -1,10 +1,11 @@
 import type { Command } from 'commander';
 import { type ChosenDisc, helpedSnapshots, selectDisc } from '../../disc/index.js';
 import { displayPath } from '../../fs/index.js';
-import { loadForReading, type Repository, readDiscCatalog } from '../../repo/index.js';
+import { loadForReading, type Repository } from '../../repo/index.js';
 import { listSnapshots, type Snapshot } from '../../snapshot/index.js';
 import type { CommandContext, CommandModule, Outcome } from '../command.js';
 import { tellDamaged } from '../damaged-records.js';
+import { knownDiscs } from '../disc-catalog.js';
 import { discDetails, discText, moment, packsText, showPacks, tellUnreadable } from '../disc-text.js';
 import { EXIT } from '../exit-codes.js';
 import { displayText, rawListField } from '../raw-names.js';
@@ -46,7 +47,7 @@ Examples:
     const { packs: isList = false } = command.opts<Flags>();
     return withRepository(context, async (repository) => {
       const { output } = context;
-      const catalog = await readDiscCatalog(repository);
+      const catalog = await knownDiscs(context, repository);
       const exitCode = tellUnreadable(output, catalog);
       const chosen = selectDisc(catalog, name);
       if (isList) {
