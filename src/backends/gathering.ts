@@ -14,6 +14,11 @@ export interface Gathering {
    */
   completeIndex(isKnown: (pack: string) => boolean, options?: Abortable): Promise<boolean>;
   /**
+   * Divides packs so that each part has to be put in once when one group after another is read: first those that are at hand, then those of one
+   * part each. Packs that are not to be had are in the first group.
+   */
+  inTurns<T extends { readonly name: string }>(packs: readonly T[]): readonly (readonly T[])[];
+  /**
    * Has these packs put in, part by part, and keeps a copy of those that will not stay. What is not to be had is left out: reading it
    * rejects. Rejects as whoever asks does, and with BackendError when there is no room for the copies.
    */

@@ -9,7 +9,7 @@ import { displayText } from './raw-names.js';
  */
 export function askForDisc({ output, signal }: Pick<CommandContext, 'output' | 'signal'>): AskForDisc {
   return async (disc) => {
-    if (canAsk()) return asked(disc, signal);
+    if (canAsk()) return output.whileAsking(() => asked(disc, signal));
     output.problem({
       severity: 'warning',
       about: 'repository',

@@ -44,6 +44,7 @@ export class Output {
   private readonly started = performance.now();
   private counts = { error: 0, warning: 0, note: 0 };
   private lastProgress = Number.NEGATIVE_INFINITY;
+  private questions = 0;
   private done: Fields = {};
   private traffic: Traffic | undefined;
   private targetTraffic: Traffic | undefined;
@@ -121,13 +122,24 @@ export class Output {
   }
 
   progress(event: ProgressEvent): void {
-    if (!this.showsProgress) return;
+    if (!this.showsProgress || this.questions > 0) return;
     const now = performance.now();
     if (now - this.lastProgress < PROGRESS_MS) return;
     this.lastProgress = now;
     const progress = this.meter.add(event, now / 1000);
     if (this.settings.json) this.object(progressFields(progress));
     else this.bar?.show(progress);
+  }
+
+  /** No progress is drawn over a question while somebody is to answer it. */
+  async whileAsking<T>(ask: () => Promise<T>): Promise<T> {
+    this.bar?.clear();
+    this.questions++;
+    try {
+      return await ask();
+    } finally {
+      this.questions--;
+    }
   }
 
   /** Says how many problems of metadata were counted only. */

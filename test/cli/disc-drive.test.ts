@@ -37,11 +37,19 @@ class Drive {
       '--target',
       join(its.root, target),
     ];
-    const { code, screen } = await onTerminal(its, args, dialogue, 300);
+    return { ...(await this.run(args, dialogue)), files: filesIn(join(its.root, target)) };
+  }
+
+  check(dialogue: readonly Dialogue[]) {
+    return this.run(['-r', `disc:${this.path}`, 'check', '--read-data'], dialogue);
+  }
+
+  private async run(args: readonly string[], dialogue: readonly Dialogue[]) {
+    const { code, screen } = await onTerminal(this.all.its, args, dialogue, 300);
     const asked = [...screen.matchAll(/Disc (\d) of the set photos \(\w+\) is needed/g)].map(([, number]) =>
       Number(number),
     );
-    return { code, screen, asked, files: filesIn(join(its.root, target)) };
+    return { code, screen, asked };
   }
 }
 
@@ -73,6 +81,28 @@ test('where only the last disc has the index and the trees, it comes first', asy
   expect(run.asked).toEqual([3, 1, 2]);
   expect(run.code).toBe(0);
   expect(run.files).toEqual(all.files);
+});
+
+test('a check of all data has each disc put in once, and draws nothing over the question', async () => {
+  const drive = new Drive(await onDiscs());
+  drive.insert(3);
+  const run = await drive.check([drive.serve(1), drive.serve(2)]);
+  expect(run.asked).toEqual([1, 2]);
+  expect(run.code).toBe(0);
+  expect(run.screen).toContain('No damage was found.');
+  for (const question of run.screen.split('is needed. ').slice(1)) {
+    // What was typed ends the line.
+    expect(question.slice(0, question.indexOf('\n'))).not.toMatch(/%|checking/);
+  }
+});
+
+test('a check that begins with a disc that does not know all has the last one put in, and finds no damage', async () => {
+  const drive = new Drive(await onDiscs({ index: 'last', treePacks: 'last' }));
+  drive.insert(2);
+  const run = await drive.check([drive.serve(3), drive.serve(1), drive.serve(2)]);
+  expect(run.asked).toEqual([3, 1, 2]);
+  expect(run.code).toBe(0);
+  expect(run.screen).toContain('No damage was found.');
 });
 
 test('a disc that is skipped costs its files, which are listed with its name', async () => {

@@ -74,9 +74,11 @@ export function gatheringOf({ backend, spool, isSingle, report }: GatheringParts
     const bytes = packs.reduce((sum, pack) => sum + backend.sizeOf(pack), 0);
     await spool.checkRoom(bytes);
     const what = packs.length === 1 ? '1 pack' : `${packs.length} packs`;
+    const of = kept.length === 1 ? '1 disc' : `${kept.length} discs`;
+    const are = packs.length === 1 ? 'is' : 'are';
     report({
       severity: 'note',
-      reason: `${what} (${bytes} bytes) of ${kept.length} discs are copied to ${spool.place} first, and removed at the end`,
+      reason: `${what} (${bytes} bytes) of ${of} ${are} copied to ${spool.place} first, and removed at the end`,
     });
   }
 
@@ -115,6 +117,21 @@ export function gatheringOf({ backend, spool, isSingle, report }: GatheringParts
         if (!disc.isSkipped && (await backend.askFor(disc))) came = true;
       }
       return came;
+    },
+
+    inTurns<T extends { readonly name: string }>(packs: readonly T[]) {
+      const here: T[] = [];
+      const byDisc = new Map<KnownDisc, T[]>();
+      for (const pack of packs) {
+        const disc = spool.has(pack.name) ? undefined : discFor(pack.name);
+        if (disc === undefined || !isAbsent(disc)) here.push(pack);
+        else byDisc.set(disc, [...(byDisc.get(disc) ?? []), pack]);
+      }
+      const turns = backend.discs().flatMap((disc) => {
+        const its = byDisc.get(disc);
+        return its === undefined ? [] : [its];
+      });
+      return [here, ...turns];
     },
 
     async gather(packs: Iterable<string>, { signal }: CallOptions = {}) {

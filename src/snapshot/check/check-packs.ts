@@ -61,7 +61,10 @@ export function startPackWorkers(repository: Repository, threads: number): Worke
   return pool;
 }
 
-/** Reads packs whole, one more at a time than there are workers, and marks each of their places in the table. */
+/**
+ * Reads packs whole, one more at a time than there are workers, and marks each of their places in the table. Those of one part of a medium that somebody
+ * puts in are done before the next part is asked for.
+ */
 export class PackCheck {
   /** Of these, places that were not found are lost. */
   private readonly hurt = new Set<number>();
@@ -81,17 +84,22 @@ export class PackCheck {
     const chosen = choice.choose(index.packs, (name) => cache.verifiedAt(name));
     const packs = [...new Set([...misshapen, ...chosen])].filter(({ name }) => !choice.sound.has(name));
     its.progress.totalBytes = its.progress.bytes + packs.reduce((sum, { size }) => sum + size, 0);
+    for (const group of its.repository.backend.gathering?.inTurns(packs) ?? [packs])
+      await this.checkAll(group);
+    this.markLost();
+  }
+
+  private async checkAll(packs: readonly NamedPack[]): Promise<void> {
     const reads = new Limiter(Math.max(1, this.threads) + 1);
     try {
       for (const pack of packs) {
         await reads.room();
-        stopIfAborted(its.signal);
+        stopIfAborted(this.its.signal);
         reads.start(() => this.check(pack));
       }
     } finally {
       await reads.settled();
     }
-    this.markLost();
   }
 
   private async check(pack: NamedPack): Promise<void> {

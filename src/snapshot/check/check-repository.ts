@@ -69,17 +69,23 @@ async function lookOnce(
   pool: WorkerPool<PackTasks>,
 ): Promise<Look> {
   const failed = new AbortController();
-  const its: CheckContext = {
-    repository,
-    backend: refusedAsDamaged(repository.backend, repository.configNumber),
-    findings: new Findings(),
-    progress,
-    signal: AbortSignal.any([signal, failed.signal]),
+  const begin = async () => {
+    const its: CheckContext = {
+      repository,
+      backend: refusedAsDamaged(repository.backend, repository.configNumber),
+      findings: new Findings(),
+      progress,
+      signal: AbortSignal.any([signal, failed.signal]),
+    };
+    progress.files = 0;
+    stopIfAborted(signal);
+    const records = await checkRecords(its);
+    return { its, records, read: await readIndex(its, records) };
   };
-  progress.files = 0;
-  stopIfAborted(signal);
-  const records = await checkRecords(its);
-  const read = await readIndex(its, records);
+  let begun = await begin();
+  // What a part that is put in now lists is no damage of what was there before.
+  if (await hasCompleted(repository, begun.read, signal)) begun = await begin();
+  const { its, records, read } = begun;
   const lacksSnapshots = read.isOfDiscs && (await liesOnDiscs(repository.backend));
   if (!lacksSnapshots) tellVanished(its, records);
   const packs = new PackCheck(its, read.index, choice, pool, threads);
@@ -88,8 +94,22 @@ async function lookOnce(
     await walkTrees(its, records, read);
     healed = await judgeCache(its, records, read);
   };
-  await together([packs.run(read), structure()], () => failed.abort());
+  // What is put in for trees would be taken out again for packs.
+  const isOneByOne = repository.backend.gathering?.isNeeded === true;
+  const work = isOneByOne ? [structure().then(() => packs.run(read))] : [packs.run(read), structure()];
+  await together(work, () => failed.abort());
   return { ...its, records, read, lacksSnapshots, healed };
+}
+
+/** Has the part of the medium put in that knows where everything is; says whether it came. */
+async function hasCompleted(
+  { backend: { gathering } }: Repository,
+  { index }: ReadIndex,
+  signal: AbortSignal,
+): Promise<boolean> {
+  if (gathering?.isNeeded !== true) return false;
+  const named = new Set<string>(index.packs.map(({ name }) => name));
+  return gathering.completeIndex((pack) => named.has(pack), { signal });
 }
 
 async function walkTrees(
