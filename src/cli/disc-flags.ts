@@ -14,7 +14,7 @@ import {
 import type { DiscContent, Repository } from '../repo/index.js';
 import { listSnapshots, type Snapshot } from '../snapshot/index.js';
 import type { CommandContext } from './command.js';
-import { percentage } from './parse-number.js';
+import { percentageBelowAll } from './parse-number.js';
 import { gatheredWords } from './parse-text.js';
 import { READER } from './reader-file.js';
 import { parseSize } from './sizes.js';
@@ -50,7 +50,7 @@ export function declareFit(command: Command): void {
 export function declareMedia(command: Command): void {
   command
     .option('--media <medium>', 'the discs: a kind, or a size such as 200MiB', parseMediumFlag)
-    .option('--cushion <percent>', 'leave so much of each disc free', percentage);
+    .option('--cushion <percent>', 'leave so much of each disc free', percentageBelowAll);
 }
 
 export function declareSet(command: Command): void {

@@ -13,6 +13,13 @@ export function wholeNumber(least: number, most: number): (text: string) => numb
   };
 }
 
+/** A share in percent that leaves something: 0 and up to below 100; '%' may follow. */
+export function percentageBelowAll(text: string): number {
+  const value = /^[0-9]+(\.[0-9]+)?%?$/.test(text) ? Number.parseFloat(text) : Number.NaN;
+  if (!(value < 100)) throw new InvalidArgumentError('A percentage from 0 to below 100 is expected.');
+  return value;
+}
+
 /** A share in percent, above 0 and up to 100; '%' may follow. */
 export function percentage(text: string): number {
   const value = /^[0-9]+(\.[0-9]+)?%?$/.test(text) ? Number.parseFloat(text) : Number.NaN;

@@ -39,6 +39,7 @@ export {
   buildDiscs,
   givenUp,
   giveUpBuild,
+  makeImageFolder,
   rebuildDisc,
   storePlan,
   unfinishedBuild,

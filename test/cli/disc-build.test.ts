@@ -74,6 +74,7 @@ test('a set is built as it was planned: full discs, each whole by itself, togeth
     );
     const readme = readFileSync(join(folder, 'README.txt'), 'utf8');
     expect(readme).toContain(planned[i]!.volume);
+    expect(readme).toContain(`${i + 1} (1 to ${planned.length} belong together)`);
     expect((await its.run(['disc', 'verify', image])).code).toBe(0);
     cpSync(folder, together, { recursive: true });
   }
@@ -189,6 +190,7 @@ test('verify names what is damaged, and says what is no whole disc', async () =>
   expect((await its.run(['disc', 'verify', join(its.root, 'copy.iso')])).stderr).toContain('is cut short');
   expect((await verdict(Buffer.alloc(100_000))).code).toBe(4);
   expect((await its.run(['disc', 'verify', join(its.root, 'none.iso')])).stderr).toContain('does not exist');
+  expect((await its.run(['disc', 'verify', its.root])).stderr).toContain('is a folder, neither an image nor');
 });
 
 test('verify takes objects that SHA256SUMS does not name for damaged, and says whether they are whole', async () => {

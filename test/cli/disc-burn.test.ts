@@ -118,8 +118,12 @@ testLoops?.('another disc of cbr is burned over only when that is said', async (
   );
   expect(refused.stderr).toContain('--overwrite');
   expect(reads(device, image)).toBe(true);
-  expect((await burn(second, '--overwrite')).code).toBe(0);
+  const over = await burn(second, '--overwrite');
+  expect(over.code).toBe(0);
+  expect(over.stderr).toContain('disc photos/1 (CBR_PHOTOS_0001) was written over: it counts as before');
   expect(reads(device, second)).toBe(true);
+  // The same disc again is no loss.
+  expect((await burn(second)).stderr).not.toContain('was written over');
 });
 
 testLoops?.('a disc that is too small is refused, one of exactly the size is not', async () => {

@@ -29,6 +29,9 @@ test('the fits on given sizes', async () => {
     capacity: 4_230_335_692,
     discs: [{ used: 1400 }],
   });
+  expect((await plan('--media', 'dvd+r', '--cushion', '0')).summary).toMatchObject({
+    capacity: 4_700_372_992,
+  });
   const shown = await its.run(['disc', 'plan', '--items', file, '--capacity', '1000']);
   expect(shown.stdout).toContain('   1      2  900 B  100 B\n');
   expect(shown.stdout).toContain('2 discs in all\n');
@@ -47,6 +50,10 @@ test('what cannot be planned is refused with a reason', async () => {
     '"film" has 20 bytes',
   );
   expect(await refused('[]')).toContain('give either --capacity or --media');
+  expect(await refused('[]', '--capacity', '10', '--max-new', '5')).toContain(
+    '--items and --max-new exclude',
+  );
+  expect(await refused('[]', '--media', 'cd-80', '--cushion', '100')).toContain('from 0 to below 100');
   expect(await refused('[]', '--media', 'vinyl')).toContain('One of cd-74');
   expect(await refused('{}', '--capacity', '10')).toContain('is no JSON array of items');
   expect(await refused('[', '--capacity', '10')).toContain('is no JSON');

@@ -314,3 +314,16 @@ test('media on which not even a pack fits are refused before anything is made', 
   });
   expect(existsSync(folder)).toBe(false);
 });
+
+test('what a lost image had is stored anew once a check has missed it', async () => {
+  const { its, take, cbr, images } = await living();
+  for (let seed = 1; seed <= 4; seed++) await take(seed);
+  expect(images().length).toBeGreaterThanOrEqual(2);
+  rmSync(images()[0]!);
+  expect((await cbr('check', '--read-data')).code).toBe(4);
+  const { bytes } = await take(5, 100_000);
+  expect((bytes as { stored: number }).stored).toBeGreaterThan(2_000_000);
+  const target = join(its.root, 'restored');
+  expect((await cbr('restore', `latest:${its.source}`, '--target', target)).code).toBe(0);
+  expect(factsOf(target)).toEqual(factsOf(its.source));
+});

@@ -1,17 +1,18 @@
-import { writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { DISC_BYTES, discPlace } from './disc-place.js';
 
 /** `cbr disc build` of discs that were planned before: what is refused costs nothing. */
 
-/** Discs that are planned with a cushion of 5 and not made: the folder for them is a file. */
+/** Discs that are planned with a cushion of 5 and not made: something else has the name of the first image. */
 async function begun() {
   const it = await discPlace();
   await it.take(1, 30);
-  const file = join(it.its.root, 'file');
-  writeFileSync(file, '');
-  const args = ['--media', String(DISC_BYTES), '--cushion', '5', '--out', file];
+  const taken = join(it.its.root, 'taken');
+  mkdirSync(taken);
+  writeFileSync(join(taken, 'CBR_PHOTOS_0001.iso'), 'of mine');
+  const args = ['--media', String(DISC_BYTES), '--cushion', '5', '--out', taken];
   expect((await it.its.run(['disc', 'build', '--set', 'photos', ...args])).code).toBe(1);
   const states = async () => (await it.its.json(['disc', 'list'])).items.map(({ state }) => state);
   const planned = await states();
@@ -19,6 +20,43 @@ async function begun() {
   expect(new Set(planned)).toEqual(new Set(['planned']));
   return { ...it, states, planned };
 }
+
+test('where the folder cannot be made nothing is planned', async () => {
+  const { its, take } = await discPlace();
+  await take(1, 3);
+  const file = join(its.root, 'file');
+  writeFileSync(file, '');
+  const run = await its.run(['disc', 'build', '--set', 'photos', '--media', '8MiB', '--out', file]);
+  expect(run.code).toBe(1);
+  expect(run.stderr).toContain(`cannot make the folder ${file}`);
+  expect((await its.run(['disc', 'list'])).stdout).toBe('There are no discs yet.\n');
+});
+
+test('what a killed run has begun to write goes away, also when its discs are given up', async () => {
+  const { build, out } = await begun();
+  mkdirSync(out);
+  const part = join(out, 'CBR_PHOTOS_0002.iso.part');
+  writeFileSync(part, 'half of it');
+  expect((await build('--restart', '--media', String(2 * DISC_BYTES))).code).toBe(0);
+  expect(existsSync(part)).toBe(false);
+});
+
+test('a plan says when the next build goes on with other discs first', async () => {
+  const { its } = await begun();
+  const args = ['disc', 'plan', '--set', 'photos', '--media', String(DISC_BYTES)];
+  const { stderr } = await its.run(args);
+  expect(stderr).toContain('discs of photos were planned before and not all made: CBR_PHOTOS_0001');
+});
+
+test('a set that is not there is told when what is new is asked for', async () => {
+  const { its, take, build } = await discPlace();
+  await take(1, 3);
+  await build('--media', String(DISC_BYTES));
+  const args = ['--media', String(DISC_BYTES), '--content', 'new'];
+  const other = await its.json(['disc', 'plan', '--set', 'photo', ...args]);
+  expect(other.problems).toMatchObject([{ severity: 'note', code: 'new-set' }]);
+  expect((await its.json(['disc', 'plan', '--set', 'photos', ...args])).problems).toEqual([]);
+});
 
 test('a restart that is refused gives nothing up', async () => {
   const { build, states, planned } = await begun();

@@ -5,6 +5,7 @@ import {
   freeSectors,
   givenUp,
   giveUpBuild,
+  makeImageFolder,
   parseMedium,
   planSet,
   type SetPlan,
@@ -18,7 +19,7 @@ import { checkMaxNew, declareSet, requireSet, SET_HELP, type SetFlags, setReques
 import { EXIT } from '../exit-codes.js';
 import { withRepository } from '../repository.js';
 import { countOf } from '../sizes.js';
-import { setLines } from './disc-plan.js';
+import { setLines, tellNewSet } from './disc-plan.js';
 
 interface Flags extends SetFlags {
   readonly out: string;
@@ -80,8 +81,11 @@ async function planned(
   const request = await setRequest(context, repository, flags);
   const catalog = await readDiscCatalog(repository);
   const plan = await planSet(repository, begun === undefined ? catalog : givenUp(catalog, begun), request);
+  tellNewSet(context.output, catalog, request);
   for (const line of setLines(plan)) context.output.line(line);
   checkMaxNew(plan.newBytes, flags);
+  // Before the plan is stored: a typing error should leave no discs that are to be made.
+  if (plan.discs.length > 0) await makeImageFolder(options.out);
   if (begun !== undefined) await giveUpBuild(repository, begun, options);
   if (plan.discs.length === 0) return undefined;
   await storePlan(repository, plan.build, options);

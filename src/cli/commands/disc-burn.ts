@@ -101,7 +101,7 @@ async function burnAll(
     if (hook !== undefined) await runHook(hook, { event: 'needed', ...facts }, signal);
     else if (i > 0) await askForDisc(context, label, device, wanted.length - i);
     output.line(`Burning ${displayText(volume)}, disc ${number} of the set ${displayText(set)}.`);
-    await burnImage({
+    const before = await burnImage({
       image,
       disc,
       device,
@@ -123,6 +123,7 @@ async function burnAll(
     if (repository !== undefined && isListed(disc)) {
       await addDiscEvent(repository, disc, 'burned', byWhom(), currentTime().seconds);
     }
+    if (before !== undefined) tellWrittenOver(context, before);
     const fields = { number, volume, disc, image, device };
     burned.push(fields);
     output.item(fields, () => `Burned ${displayText(volume)}: it reads as its image.`);
@@ -160,6 +161,18 @@ async function listed(
     );
   }
   return (disc) => known.has(disc);
+}
+
+/** Whether that was the only copy nobody but the user knows. */
+function tellWrittenOver({ output }: CommandContext, { set, number, volume }: DiscLabel): void {
+  const name = `${displayText(set)}/${number}`;
+  output.problem({
+    severity: 'warning',
+    about: 'target',
+    code: 'written-over',
+    reason: `disc ${name} (${displayText(volume)}) was written over: it counts as before`,
+    hint: `If that was the only copy of it: cbr disc retire ${name}`,
+  });
 }
 
 /** The disc is good whether the tray opens or not. */

@@ -8,12 +8,16 @@ import {
   freeBytes,
   planSet,
   type SetPlan,
+  type SetRequest,
+  unfinishedBuild,
 } from '../../disc/index.js';
-import { readDiscCatalog } from '../../repo/index.js';
+import { type CatalogBuild, type DiscCatalog, readDiscCatalog } from '../../repo/index.js';
 import type { CommandContext, CommandModule, Outcome } from '../command.js';
 import { checkMaxNew, declareSet, SET_HELP, type SetFlags, setRequest } from '../disc-flags.js';
 import { EXIT } from '../exit-codes.js';
 import { readFitItems } from '../fit-items.js';
+import type { Output } from '../output.js';
+import { displayText } from '../raw-names.js';
 import { withReadOnly } from '../repository.js';
 import { countOf, countText, parseSize, sizeText } from '../sizes.js';
 import { table } from '../table.js';
@@ -23,8 +27,12 @@ interface Flags extends SetFlags {
   readonly capacity?: number;
 }
 
+/** What says nothing of given sizes. */
+const OF_SETS = ['set', 'content', 'snapshot', 'maxNew'] as const;
+
 const HELP = `
-Changes nothing. The sizes of the images are exact. With --items no repository is needed: it shows how things of given sizes go on discs.
+Changes nothing. No image will be larger than it says here; the index, which is made while they are written, may be
+a little smaller than was allowed for. With --items no repository is needed: it shows how things of given sizes go on discs.
 ${SET_HELP}
 
 Examples:
@@ -44,8 +52,10 @@ export const discPlan: CommandModule = {
   async run(context: CommandContext, command: Command): Promise<Outcome> {
     const flags = command.opts<Flags>();
     if (flags.items === undefined) return planOfSet(context, flags);
-    if (flags.set !== undefined) {
-      throw new CbrError('usage', '--items and --set exclude each other', {
+    for (const name of OF_SETS) {
+      if (flags[name] === undefined) continue;
+      const flag = name === 'maxNew' ? 'max-new' : name;
+      throw new CbrError('usage', `--items and --${flag} exclude each other`, {
         hint: 'See: cbr disc plan --help',
       });
     }
@@ -71,10 +81,37 @@ function planOfSet(context: CommandContext, flags: Flags): Promise<Outcome> {
   return withReadOnly(context, async (repository) => {
     const { output } = context;
     const request = await setRequest(context, repository, flags);
-    const plan = await planSet(repository, await readDiscCatalog(repository), request);
+    const catalog = await readDiscCatalog(repository);
+    const plan = await planSet(repository, catalog, request);
+    tellNewSet(output, catalog, request);
+    const begun = unfinishedBuild(catalog, request.set);
+    if (begun !== undefined) tellUnfinished(output, begun);
     for (const line of setLines(plan)) output.line(line);
     checkMaxNew(plan.newBytes, flags);
     return { exitCode: EXIT.done, summary: setFields(plan) };
+  });
+}
+
+function tellUnfinished(output: Output, { set, discs }: CatalogBuild): void {
+  const left = discs.filter(({ state }) => state === 'planned').map(({ volume }) => volume);
+  output.problem({
+    severity: 'note',
+    about: 'repository',
+    code: 'unfinished',
+    reason: `discs of ${set} were planned before and not all made: ${displayText(left.join(', '))}`,
+    hint: 'The next build goes on with them; this is what would come after them.',
+  });
+}
+
+/** What is new is everything for a set that is not there: it may be a typing error, and costs discs. */
+export function tellNewSet(output: Output, { builds }: DiscCatalog, { set, content }: SetRequest): void {
+  const others = new Set(builds.map((build) => build.set));
+  if (content !== 'new' || others.size === 0 || others.has(set)) return;
+  output.problem({
+    severity: 'note',
+    about: 'repository',
+    code: 'new-set',
+    reason: `there is no set ${JSON.stringify(set)} yet, so that all is new; there are: ${displayText([...others].sort().join(', '))}`,
   });
 }
 

@@ -1,4 +1,5 @@
 import { CbrError, MIB } from '../../core/index.js';
+import type { DiscLabel } from '../label.js';
 import { runXorriso } from '../xorriso/run-xorriso.js';
 import { checkImage } from './check-image.js';
 import { claimDrive } from './claim-drive.js';
@@ -25,22 +26,23 @@ export interface BurnRequest {
 }
 
 /**
- * Verifies an image, burns it on the disc in a drive, and compares what is on it then with the image, byte for byte. Rejects with `target` when
+ * Verifies an image, burns it on the disc in a drive, and compares what is on it then with the image, byte for byte. Returns the label of the other disc
+ * that was written over, if there was one. Rejects with `target` when
  * the disc in the drive is not blank and may not be overwritten, or too small; nothing was written then; with `target` too when it
  * reads differently afterwards: that disc is of no use. As `findDrive`, `checkImage` and `runXorriso` otherwise.
  */
-export async function burnImage(request: BurnRequest): Promise<void> {
+export async function burnImage(request: BurnRequest): Promise<DiscLabel | undefined> {
   const drive = await findDrive(request.device);
   refuseFixed(drive, request);
   const release = await claimDrive(drive);
   try {
-    await burnIn(drive, request);
+    return await burnIn(drive, request);
   } finally {
     await release();
   }
 }
 
-async function burnIn(drive: Drive, request: BurnRequest): Promise<void> {
+async function burnIn(drive: Drive, request: BurnRequest): Promise<DiscLabel | undefined> {
   const { image, speed, signal, onProgress } = request;
   // At once, and not only when the image has been read.
   refuseOthers(drive, await lookAtDisc(drive, signal), request);
@@ -80,6 +82,7 @@ async function burnIn(drive: Drive, request: BurnRequest): Promise<void> {
     signal,
     onProgress: (done, all) => onProgress?.(done, all, true),
   });
+  return there.kind === 'ours' && there.label.disc !== request.disc ? there.label : undefined;
 }
 
 /** Opens the tray, where there is one. Rejects as `findDrive` and `runXorriso`. */

@@ -43,6 +43,7 @@ export async function openSectors(path: string): Promise<SectorSource> {
 async function openImage(path: string): Promise<FileHandle> {
   try {
     const found = await stat(path);
+    if (found.isDirectory()) throw folder(path);
     if (!found.isFile() && !found.isBlockDevice()) throw neither(path);
     // A drive that is opened without waiting does not say that it is empty; a pipe that took the place of a file must not hang.
     return await open(path, constants.O_RDONLY | (found.isFile() ? constants.O_NONBLOCK : 0));
@@ -62,7 +63,13 @@ async function sizeOf(file: FileHandle, path: string): Promise<number | undefine
 
 function neither(path: string): CbrError {
   return new CbrError('usage', `${path} is neither an image nor a device`, {
-    hint: 'Name an .iso file, a drive such as /dev/sr0, or a folder of images.',
+    hint: 'Name an .iso file, or a drive such as /dev/sr0.',
+  });
+}
+
+function folder(path: string): CbrError {
+  return new CbrError('usage', `${path} is a folder, neither an image nor a device`, {
+    hint: 'Name one image in it, or a drive such as /dev/sr0. In the folder of a disc: sha256sum -c SHA256SUMS',
   });
 }
 

@@ -1,5 +1,6 @@
 import { mkdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { localFailure } from '../../backends/index.js';
 import { CbrError } from '../../core/index.js';
 import {
   addBuild,
@@ -12,6 +13,7 @@ import {
   readDiscCatalog,
 } from '../../repo/index.js';
 import { listSnapshots, type Snapshot } from '../../snapshot/index.js';
+import { partOf } from '../xorriso/publish-image.js';
 import { withBuildLock } from './build-lock.js';
 import { DiscIndexes } from './disc-index.js';
 import { discToWrite, onNoDisc, type StoredBuild } from './disc-to-write.js';
@@ -58,6 +60,15 @@ export interface BuildReport {
   readonly build: CatalogBuild;
   /** Those that this run has made. */
   readonly built: readonly BuiltDisc[];
+}
+
+/** Makes the folder of the images, if it is not there. Rejects with BackendError when that cannot be. */
+export async function makeImageFolder(out: string): Promise<void> {
+  try {
+    await mkdir(out, { recursive: true });
+  } catch (error) {
+    throw localFailure(`cannot make the folder ${out}`, error);
+  }
 }
 
 /** The build of a set that a run before has begun and not ended; undefined when there is none. */
@@ -180,8 +191,14 @@ async function makeDiscs(
   write = writeAsPlanned,
 ): Promise<BuildReport> {
   const { out } = options;
-  await mkdir(out, { recursive: true });
+  await makeImageFolder(out);
   return withBuildLock(out, repository.identity, () => makeIn(repository, its, todo, options, write));
+}
+
+/** What a run that was killed has begun to write may be as large as a disc, and nobody goes on with it. */
+async function dropUnfinished(out: string, { builds }: DiscCatalog, set: string): Promise<void> {
+  for (const { volume } of builds.filter((build) => build.set === set).flatMap(({ discs }) => discs))
+    await rm(partOf(join(out, `${volume}.iso`)), { force: true });
 }
 
 /** `facts`: where they are known already, for all trees are read for them. */
@@ -197,7 +214,9 @@ async function makeIn(
   const { out, readerFile, signal, by, now } = options;
   const workFolder = join(out, '.cbr-disc');
   const { size: readerBytes } = await stat(readerFile);
-  const counting = countingDiscs(await readDiscCatalog(repository), build.set);
+  const catalog = await readDiscCatalog(repository);
+  await dropUnfinished(out, catalog, build.set);
+  const counting = countingDiscs(catalog, build.set);
   const facts =
     planned ??
     (await gatherSetFacts(repository, {

@@ -58,7 +58,7 @@ export function discToWrite(
   };
   return {
     label,
-    builtDiscs: discs.length,
+    together: togetherInWords(build, discs.length),
     snapshots: snapshots.map(({ id }) => id),
     packs: [...data, ...tree],
     indexed: hasAll ? listed() : [...data, ...tree],
@@ -104,6 +104,14 @@ function indexedData(
 /** A pack of a disc that is made again may be needed no longer. */
 function eachOnce(packs: readonly CachedPack[]): CachedPack[] {
   return [...new Map(packs.map((pack) => [pack.name, pack])).values()];
+}
+
+/** What has all needs its own build; anything else may need every disc of the set. */
+function togetherInWords({ content, discs }: CatalogBuild, inSet: number): string {
+  const numbers = discs.map(({ number }) => number);
+  if (content !== 'all') return `${inSet} belong together`;
+  if (numbers.length === 1) return 'it needs no other one';
+  return `${Math.min(...numbers)} to ${Math.max(...numbers)} belong together`;
 }
 
 const BARE: DiscDraft = { data: [], tree: [], index: 'own' };

@@ -1,12 +1,12 @@
 import type { DiscLabel } from '../label.js';
 
-/** What a disc says to whoever finds it. */
-export function readmeText(label: DiscLabel, builtDiscs: number): string {
+/** What a disc says to whoever finds it. `together`: which discs are needed to restore all that it is of, in words. */
+export function readmeText(label: DiscLabel, together: string): string {
   const { set, number, volume, created, repository } = label;
   return `This disc is part of a backup. It was made by cbr on ${created.slice(0, 10)}.
 
   Set          ${set}
-  Disc         ${number} (${builtDiscs} belong together)
+  Disc         ${number} (${together})
   Volume       ${volume}
   Repository   ${repository}
 
@@ -30,7 +30,12 @@ GETTING FILES BACK
   node restore/cbr-restore.mjs restore ID:/path/of/a/folder --target /path/to/a/new/folder
 
 It says which other discs are needed, and asks for them. If you can, copy all discs of the set into folders of their own beside
-each other: then nothing has to be asked. A disc that is lost costs the files on it, and no others.
+each other: then nothing has to be asked. If there is one drive only, copy the file cbr-restore.mjs to the computer first, and run it
+there, so that the disc can be taken out:
+
+  node cbr-restore.mjs restore latest --target /path/to/a/new/folder --discs /path/of/the/drive
+
+A disc that is lost costs the files on it, and no others.
 
 Where cbr is installed, it reads discs and their images too:
 

@@ -19,8 +19,8 @@ import { sharedObjects } from './shared-objects.js';
 
 export interface DiscToWrite {
   readonly label: DiscLabel;
-  /** How many discs belong together. */
-  readonly builtDiscs: number;
+  /** Which discs belong together, in words. */
+  readonly together: string;
   /** Ids of the snapshots whose records it holds, as far as they are there; the last of them is the author of its index. */
   readonly snapshots: readonly string[];
   readonly packs: readonly CachedPack[];
@@ -103,7 +103,7 @@ function stopping(stop: AbortController): (error: unknown) => never {
 /** Puts all that is not in a folder of this machine into the work folder, and says where everything is. */
 async function stage(
   repository: Repository,
-  { label, builtDiscs, snapshots, packs, indexed, hasCatalog }: DiscToWrite,
+  { label, together, snapshots, packs, indexed, hasCatalog }: DiscToWrite,
   { workFolder, readerFile, indexes, signal }: DiscWriting,
 ): Promise<MappedFile[]> {
   const { backend } = repository;
@@ -143,7 +143,7 @@ async function stage(
   }
   await put(READER_FILE, await readFile(readerFile));
   await put(LABEL_FILE, encodeLabel(label));
-  await put(README_FILE, Buffer.from(readmeText(label, builtDiscs)));
+  await put(README_FILE, Buffer.from(readmeText(label, together)));
   await put(SHA256SUMS_FILE, encodeChecksums(digests));
   return files;
 }

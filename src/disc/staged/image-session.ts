@@ -139,7 +139,7 @@ export class ImageSession {
     const its = this.labelWith(packs);
     if (isNew) await put(READER_FILE, await readFile(readerFile));
     await put(LABEL_FILE, encodeLabel(its));
-    await put(README_FILE, Buffer.from(readmeText(its, its.discs.length)));
+    await put(README_FILE, Buffer.from(readmeText(its, `${its.discs.length} belong together so far`)));
     sums.delete(SHA256SUMS_FILE);
     await put(SHA256SUMS_FILE, encodeChecksums(sums));
     return { files, removed };
