@@ -5,11 +5,13 @@ import { type Backend, type ObjectKind, objectPath } from '../../backends/index.
 import { BackendError, CbrError } from '../../core/index.js';
 import { readConfigs } from '../../repo/index.js';
 import { fillDisc } from '../fit.js';
+import type { DiscBackend } from '../images/disc-backend.js';
 import type { DiscLabel } from '../label.js';
 import { freeBytes, SECTOR_BYTES } from '../media.js';
 import { startsNewDisc } from '../new-disc.js';
 import { inSectors } from '../set/disc-file.js';
 import type { ProgramMark } from '../xorriso/program-file.js';
+import { syncPath } from '../xorriso/publish-image.js';
 import { currentImage, freshImage, rememberLabel } from './current-image.js';
 import { ImageSession, type SessionFacts, type StagedObject } from './image-session.js';
 import { type ImageView, leaveMark } from './image-view.js';
@@ -166,8 +168,23 @@ async function notOnImages(
       else if (kind === 'packs') ((await isProven(images!, name)) ? left : found).push(object);
     }
   }
-  if (left.length > 0) await removeStaged(folder, staged, left);
+  if (left.length > 0) {
+    // Whoever appended them may have been ended before that.
+    await makeDurable(folder, images!, left);
+    await removeStaged(folder, staged, left);
+  }
   return found;
+}
+
+/** The images that have these packs, and their names. */
+async function makeDurable(
+  folder: string,
+  images: DiscBackend,
+  packs: readonly StagedObject[],
+): Promise<void> {
+  const discs = packs.flatMap(({ sha256 }) => images.discsOf('packs', sha256!));
+  const places = discs.flatMap(({ files }) => files.map(({ place }) => place));
+  for (const path of new Set([...places, folder])) await syncPath(path);
 }
 
 /** Whether an image has the bytes of which the name is the digest. */
