@@ -29,7 +29,7 @@ export interface CurrentImage {
 export async function currentImage(folder: string, set: string, repository: string): Promise<CurrentImage> {
   const known = await knownDiscs(folder, set, repository);
   const last = known.at(-1);
-  const path = last === undefined ? undefined : join(folder, `${last.volume}.iso`);
+  const path = last === undefined ? undefined : imagePath(folder, last.volume);
   if (last === undefined || path === undefined || !(await isThere(path)))
     return freshImage(folder, set, known);
   const label = await labelAt(path);
@@ -47,28 +47,57 @@ export async function currentImage(folder: string, set: string, repository: stri
   return { path, isNew: false, disc: own, digests: await digestsAt(path), others };
 }
 
-/** All discs of the set, by number: those that are remembered, and those that labels of images at hand name. */
-async function knownDiscs(folder: string, set: string, repository: string): Promise<LabelDisc[]> {
+/**
+ * All discs of the set, by number: those that are remembered, and those that were made since by a run that was ended. Labels of other images say
+ * nothing: anybody can have written them. Where nothing is remembered they are all that there is.
+ */
+async function knownDiscs(folder: string, set: string, repository: string): Promise<readonly LabelDisc[]> {
+  const remembered = await rememberedLabel(folder);
+  if (remembered === undefined) return discsByLabels(folder, set, repository);
+  const known: LabelDisc[] = [];
+  for (const each of remembered.discs) {
+    const there = await discAt(folder, set, repository, each);
+    const isNewer = there?.disc === each.disc && there.packs.length > each.packs.length;
+    known.push(isNewer ? there : each);
+  }
+  for (;;) {
+    const there = await discAt(folder, set, repository, freshImage(folder, set, known).disc);
+    if (there === undefined) return known;
+    known.push(there);
+  }
+}
+
+/** What an image of that name says of itself; undefined when there is none, or it is of something else. */
+async function discAt(
+  folder: string,
+  set: string,
+  repository: string,
+  { number, volume }: Pick<LabelDisc, 'number' | 'volume'>,
+): Promise<LabelDisc | undefined> {
+  // Of one that cannot be read no more than what is remembered can be told.
+  const label = await labelAt(imagePath(folder, volume)).catch(() => undefined);
+  if (label === undefined || label.set !== set || label.repository !== repository) return undefined;
+  const own = label.discs.find(({ disc }) => disc === label.disc);
+  return own?.number === number && own.volume === volume ? own : undefined;
+}
+
+async function discsByLabels(folder: string, set: string, repository: string): Promise<readonly LabelDisc[]> {
   const discs = new Map<string, LabelDisc>();
-  const add = (label: DiscLabel): void => {
-    if (label.set !== set || label.repository !== repository) return;
+  for (const name of (await readdir(folder)).sort()) {
+    if (!/^CBR_.*_[0-9]{4,}\.iso$/.test(name)) continue;
+    const label = await labelAt(join(folder, name));
+    if (label.set !== set || label.repository !== repository) continue;
     for (const each of label.discs) {
+      if (each.volume !== volumeIdOf(set, each.number)) continue;
       const before = discs.get(each.disc);
       if (before === undefined || before.packs.length < each.packs.length) discs.set(each.disc, each);
     }
-  };
-  const remembered = await rememberedLabel(folder);
-  if (remembered !== undefined) add(remembered);
-  for (const name of (await readdir(folder)).sort()) {
-    if (!/^CBR_.*_[0-9]{4,}\.iso$/.test(name)) continue;
-    try {
-      add(await labelAt(join(folder, name)));
-    } catch (error) {
-      // What it would tell is remembered.
-      if (remembered === undefined) throw error;
-    }
   }
   return [...discs.values()].sort((a, b) => a.number - b.number);
+}
+
+function imagePath(folder: string, volume: string): string {
+  return join(folder, `${volume}.iso`);
 }
 
 function memoryFile(folder: string): string {
@@ -109,7 +138,7 @@ export function freshImage(folder: string, set: string, others: readonly LabelDi
   const number = 1 + others.reduce((highest, each) => Math.max(highest, each.number), 0);
   const volume = volumeIdOf(set, number);
   return {
-    path: join(folder, `${volume}.iso`),
+    path: imagePath(folder, volume),
     isNew: true,
     disc: { disc: randomBytes(16).toString('hex'), number, volume, packs: [] },
     digests: new Map(),
