@@ -37,7 +37,12 @@ test('also when the run that appended it was ended before it was durable', async
   mkdirSync(join(its.root, 'bin'));
   writeFileSync(join(its.root, 'bin/xorriso'), '#!/bin/sh\nexit 5\n', { mode: 0o755 });
   const PATH = `${join(its.root, 'bin')}:${process.env.PATH}`;
-  expect((await its.run(['snapshot', its.source, ...at], { env: { PATH } })).code).toBe(1);
+  const failed = await its.run(['snapshot', its.source, ...at], { env: { PATH } });
+  expect(failed).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('is not, or not whole, on an image'),
+  });
+  expect((await its.json(['snapshots', ...at])).items).toHaveLength(1);
   const staged = join(folder, 'staging/objects/packs');
   const packs = readdirSync(staged, { recursive: true, encoding: 'utf8' }).filter((path) =>
     path.includes('/'),

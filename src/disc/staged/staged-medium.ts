@@ -9,7 +9,7 @@ import {
 } from '../../backends/index.js';
 import { CbrError, errnoOf } from '../../core/index.js';
 import type { AskForDisc } from '../images/disc-backend.js';
-import type { ReportDisc } from '../images/disc-place.js';
+import type { DiscProblem, ReportDisc } from '../images/disc-place.js';
 import { runXorriso } from '../xorriso/run-xorriso.js';
 import { withAppendLock } from './append-lock.js';
 import { appendStaged } from './append-staged.js';
@@ -114,8 +114,20 @@ function assembled(
         now: now ?? (() => 0),
         signal,
       }),
-    );
+    ).catch((error: unknown) => {
+      report(stillStaged(folder));
+      throw error;
+    });
   return new StagedBackend({ location: location.text, staged, hidden, view, append });
+}
+
+/** The command has done what it was to do, and fails all the same. */
+function stillStaged(folder: string): DiscProblem {
+  return {
+    severity: 'warning',
+    reason: `What was stored counts, and is in ${stagingFolderOf(folder)}: it is not, or not whole, on an image yet`,
+    hint: 'The next snapshot takes it along.',
+  };
 }
 
 function sayWaiting(report: ReportDisc): (folder: string) => void {
