@@ -18,7 +18,10 @@ type Waiting = 'folder' | { readonly part: number | undefined };
 type First = Restored | { readonly waits: string };
 
 interface Restored {
-  /** The whole path: it holds longer than the short ones that the walk goes by. */
+  /**
+   * The part that it was: as its owner can reach it whatever the rights of folders are. Of a symlink its whole path, which holds longer
+   * than the short ones that the walk goes by.
+   */
   readonly place: TargetPath;
   readonly inode: string;
 }
@@ -149,22 +152,27 @@ export class Restorer {
       if (entry.linkGroup !== undefined) this.linked.delete(groupOf(entry));
       return this.lose(shownPath(path), loss);
     }
-    if (part !== undefined) this.finish(part, place, path, entry);
+    if (part === undefined) return true;
+    this.finish(part, place, path, entry);
+    const { report } = this.options;
+    report.files++;
+    report.bytes += content.size;
     return true;
   }
 
+  /** Gives a part that is whole its place. Where further names of it may follow, the part stays for them until the end. */
   private finish(part: number, place: TargetPath, path: string, entry: Entry): void {
-    const { target, report } = this.options;
-    this.dress(target.partPath(part), path, entry);
+    const { target } = this.options;
+    const from = target.partPath(part);
+    const isLinked = entry.linkGroup !== undefined;
     try {
-      target.place(part, place);
+      this.dress(from, path, entry);
+      target.place(part, place, isLinked);
     } catch (error) {
       target.discard(part);
       throw error;
     }
-    this.isFirstName(place, path, entry);
-    report.files++;
-    report.bytes += entry.content?.size ?? 0;
+    if (isLinked) this.linked.set(groupOf(entry), { place: from, inode: inodeOf(place) });
   }
 
   /** Writes what is in reach and was not written before; `loss`: why it is not whole. */
@@ -233,28 +241,34 @@ export class Restorer {
       report.others++;
       return;
     }
-    if (entry.target !== undefined) {
-      symlinkSync(process.platform === 'win32' ? entry.target.toString('utf8') : entry.target, place);
-    } else if (entry.type === 'fifo') makeFifo(place);
+    if (entry.target !== undefined) this.symlink(place, path, entry, entry.target);
+    else if (entry.type === 'fifo') this.fifo(place, path, entry);
     else if (entry.type === 'socket') {
       report.lacks('sockets, which their programs make anew', shownPath(path));
       return;
     } else throw new Error(`it is a ${entry.type}, for which Node has no means`);
-    this.dress(place, path, entry);
-    this.isFirstName(place, path, entry);
     report.others++;
   }
 
-  private firstOf(entry: Entry): First | undefined {
-    return entry.linkGroup === undefined ? undefined : this.linked.get(groupOf(entry));
-  }
-
-  private isFirstName(place: TargetPath, path: string, entry: Entry): void {
+  private symlink(place: TargetPath, path: string, entry: Entry, to: Buffer): void {
+    symlinkSync(process.platform === 'win32' ? to.toString('utf8') : to, place);
+    this.dress(place, path, entry);
     if (entry.linkGroup === undefined) return;
     const { folder } = this.options.target;
     // Where paths are text, the walk goes by whole ones.
     const whole = typeof folder === 'string' ? place : within(folder, Buffer.from(path, 'latin1'));
     this.linked.set(groupOf(entry), { place: whole, inode: inodeOf(place) });
+  }
+
+  /** Under a name of ours first: that of the entry may be none that a program can be given. */
+  private fifo(place: TargetPath, path: string, entry: Entry): void {
+    const part = this.options.target.newPart();
+    makeFifo(this.options.target.partPath(part));
+    this.finish(part, place, path, entry);
+  }
+
+  private firstOf(entry: Entry): First | undefined {
+    return entry.linkGroup === undefined ? undefined : this.linked.get(groupOf(entry));
   }
 
   /** A further name of what was restored; false where the file system has no such thing, or the first name is another file by now. */

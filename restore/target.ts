@@ -71,8 +71,8 @@ export class Target {
     return join(this.parts, 'trees');
   }
 
-  /** Gives a part its place. Throws if something is there. */
-  place(part: number, path: TargetPath): void {
+  /** Gives a part its place; with `isKept` it stays as well, where the file system has hard links. Throws if something is there. */
+  place(part: number, path: TargetPath, isKept: boolean): void {
     const from = this.partPath(part);
     try {
       linkSync(from, path);
@@ -84,7 +84,7 @@ export class Target {
       renameSync(from, path);
       return;
     }
-    unlinkSync(from);
+    if (!isKept) unlinkSync(from);
   }
 
   discard(part: number): void {
@@ -164,10 +164,8 @@ export function inodeOf(path: TargetPath): string {
 }
 
 /** Throws with the reason where it cannot be made. */
-export function makeFifo(path: TargetPath): void {
-  const text = path.toString('utf8');
-  if (typeof path !== 'string' && !Buffer.from(text).equals(path)) throw new Error('its name is not UTF-8');
-  const { error, status, stderr } = spawnSync('mkfifo', ['-m', '600', text], { encoding: 'utf8' });
+export function makeFifo(path: string): void {
+  const { error, status, stderr } = spawnSync('mkfifo', ['-m', '600', path], { encoding: 'utf8' });
   if (error !== undefined) throw new Error('there is no program mkfifo');
   if (status !== 0) throw new Error(stderr.trim());
 }
