@@ -7,8 +7,8 @@ import type { ChunkPlace } from './cache/index.js';
 import { isDamage } from './damage.js';
 import type { PackKind, PackSummary } from './index-segment.js';
 import type { Keys } from './keys.js';
-import { HEADER_BYTES } from './object-header.js';
 import { blockOffsets, type OpenedPack, openPackHeader } from './pack-reader.js';
+import { readPackHeader } from './read-pack-header.js';
 import type { PlainBlock, StoredBlock } from './stored-block.js';
 
 /** Where chunks are: the chunk index in LMDB. */
@@ -41,6 +41,8 @@ export interface ChunkReaderOptions {
   readonly keptBytes?: number;
   /** Every block comes from the medium itself: what is kept on this machine says nothing about it. */
   readonly isUncached?: boolean;
+  /** Told of packs whose blocks open with the copy of their header only. */
+  readonly headerDamaged?: (pack: PackSummary) => void;
   /** Opens a block elsewhere, and takes over its stored bytes; default: in this thread. */
   readonly open?: (block: StoredBlock) => Promise<PlainBlock>;
 }
@@ -56,6 +58,8 @@ export class ChunkReader {
   private keptBytes = 0;
   /** Packs of which something turned out wrong. */
   private readonly doubted = new Set<string>();
+  /** Packs whose header perhaps did: the copy of it behind their blocks counts. */
+  private readonly headersInDoubt = new Set<string>();
 
   constructor(
     private readonly backend: ObjectReader,
@@ -114,9 +118,10 @@ export class ChunkReader {
     }
   }
 
-  /** Has the header of a pack read again by whoever needs it next: what was kept may come from a bad read. */
+  /** Has the header of a pack read again by whoever needs it next: what was kept may come from a bad read, or be damaged. */
   forgetHeader(pack: PackSummary): void {
     this.packs.delete(pack.name);
+    this.headersInDoubt.add(pack.name);
   }
 
   private async readOnce(kind: PackKind, id: ChunkId, length: number): Promise<Uint8Array> {
@@ -241,10 +246,17 @@ export class ChunkReader {
   private packHeader(pack: PackSummary): Promise<OpenedPack> {
     let opened = this.packs.get(pack.name);
     if (opened === undefined) {
-      const object = `packs/${pack.name}`;
-      opened = this.backend
-        .read('packs', pack.name, { offset: 0, length: HEADER_BYTES }, this.keeping(pack))
-        .then((start) => openPackHeader(start, this.keys, object));
+      opened = readPackHeader({
+        backend: this.backend,
+        pack: pack.name,
+        keys: this.keys,
+        zstd: this.algorithms.zstd,
+        isInDoubt: this.headersInDoubt.has(pack.name),
+        options: this.keeping(pack),
+      }).then((read) => {
+        if (read.isCopy) this.options.headerDamaged?.(pack);
+        return read.pack;
+      });
       const asked = opened;
       opened.catch(() => {
         if (this.packs.get(pack.name) === asked) this.packs.delete(pack.name);

@@ -70,6 +70,7 @@ export * from './prune/prune-options.js';
 export { type PruneStatus, pruneStatus } from './prune/prune-status.js';
 export type { PruneWorkers } from './prune/prune-workers.js';
 export { usedBlocks } from './prune/used-blocks.js';
+export { headerOfDamaged } from './read-pack-header.js';
 export * from './recent-view.js';
 export * from './record-store.js';
 export * from './records.js';

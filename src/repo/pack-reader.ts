@@ -105,7 +105,16 @@ async function readTableOnce(
   const tableBytes = decodeTail(end.subarray(Math.max(0, end.byteLength - TAIL_BYTES)), object);
   const needed = tableBytes + HEADER_BYTES + TAIL_BYTES;
   if (needed > end.byteLength) end = await backend.read('packs', name, { suffix: needed });
-  if (needed > end.byteLength) throw new DamagedError(object, 'is shorter than its tail says');
+  return tableAtEnd(end, name, keys, zstd);
+}
+
+/** From the last bytes of a pack, or all of them. Throws FormatError and DamagedError. */
+export function tableAtEnd(end: Uint8Array, name: string, keys: Keys, zstd: Zstd): ReadTable {
+  const object = `packs/${name}`;
+  const tableBytes = decodeTail(end.subarray(Math.max(0, end.byteLength - TAIL_BYTES)), object);
+  if (tableBytes + HEADER_BYTES + TAIL_BYTES > end.byteLength) {
+    throw new DamagedError(object, 'is shorter than its tail says');
+  }
   const headerStart = end.byteLength - TAIL_BYTES - HEADER_BYTES;
   const pack = openPackHeader(end.subarray(headerStart), keys, object);
   const sealed = end.subarray(headerStart - tableBytes, headerStart);

@@ -108,6 +108,16 @@ describe.each(DAMAGES)('%s', (name, damage) => {
   });
 });
 
+test('a damaged header of a pack of trees is found without reading data, and costs nothing', async () => {
+  const [object] = await some('tree', 'removed');
+  for (const at of [0, 30]) {
+    const copy = new Copy(plain);
+    copy.flip(object!, at);
+    const { findings } = await copy.run();
+    expect(findings.map(({ object, affected }) => [object, affected])).toEqual([[object, []]]);
+  }
+});
+
 describe.each(DAMAGES.filter(([name]) => name !== 'removed'))('%s', (_, damage) => {
   test('a key', async () => {
     const copy = new Copy(sealed);

@@ -107,6 +107,25 @@ describe('a damaged pack', () => {
     }
   }
 
+  test.each([true, false])(
+    'headers of packs cost nothing: there is a copy of each (new cache: %s)',
+    async (fresh) => {
+      const harm = (repo: string): void => {
+        for (const [i, path] of packs(repo).entries()) {
+          const bytes = readFileSync(path);
+          // What it begins with, its salt, or all of it.
+          if (i % 3 === 0) bytes[1]! ^= 1;
+          else if (i % 3 === 1) bytes[40]! ^= 1;
+          else bytes.fill(0, 0, 56);
+          overwrite(path, bytes);
+        }
+      };
+      const restored = await restoreHarmed(harm, fresh, true);
+      expect(restored.problems).toEqual([]);
+      expect(expectNothingWrong(facts, restored)).toEqual([]);
+    },
+  );
+
   const packs = (repo: string): string[] =>
     readdirSync(join(repo, 'packs'), { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile())

@@ -4,10 +4,10 @@ import {
   type Blake3,
   type BlockSummary,
   blockOffsets,
+  headerOfDamaged,
   type Keys,
   type OpenedPack,
   openBlock,
-  openPackHeader,
   openWholePack,
   type PackKind,
   type PackTable,
@@ -63,7 +63,7 @@ export class PackVerifier {
       problems.push(problemOf(error));
     }
     try {
-      return { pack: openPackHeader(bytes, keys, `packs/${name}`) };
+      return { pack: headerOfDamaged(bytes, name, keys, algorithms.zstd) };
     } catch (error) {
       problems.push(problemOf(error));
       return undefined;

@@ -1,3 +1,4 @@
+import { objectPath } from '../../backends/index.js';
 import { type ChunkId, chunkIdHex, FormatError } from '../../core/index.js';
 import { checkEntryName } from '../../fs/index.js';
 import { ChunkReader } from '../../repo/index.js';
@@ -41,6 +42,8 @@ export class TreeChunks {
     // What is missing is looked for again by the check as a whole, once it has seen everything.
     this.reader = new ChunkReader(its.backend, keys, algorithms, index, async () => false, {
       isUncached: true,
+      headerDamaged: ({ name }) =>
+        its.findings.add(objectPath('packs', name), 'its header is damaged; the copy of it is used'),
     });
   }
 
