@@ -288,6 +288,38 @@ test('an image that was cut short before its last session shows what is left of 
   expect(restored.code).toBe(0);
 });
 
+test('an image of which the newest session is lost shows the one before it, and is not appended to', async () => {
+  const { its, folder, take, images, cbr } = await living();
+  await take(1);
+  const [image] = images() as [string];
+  const facts = factsOf(its.source);
+  const { size } = statSync(image);
+  await take(2);
+  // Behind a session it is padded.
+  truncateSync(image, size - 150 * 2048);
+  const alone = join(its.root, 'alone');
+  mkdirSync(alone);
+  cpSync(image, join(alone, 'one.iso'));
+  for (const [i, place] of [folder, alone].entries()) {
+    const target = join(its.root, `restored ${i}`);
+    const from = ['-r', `disc:${place}`, '--cache-dir', join(its.root, `cache ${i}`)];
+    const snapshot = i === 0 ? 'latest~1' : 'latest';
+    const run = await its.run(['restore', snapshot, '--target', target, ...from]);
+    expect(run.stderr).toContain('shows an earlier session, since the newest one cannot be read');
+    expect(factsOf(join(target, its.source))).toEqual(facts);
+  }
+  const before = statSync(image).size;
+  expect((await cbr('check')).code).toBe(4);
+  writeFileSync(join(its.source, 'file 3'), randomContent(3, 100_000));
+  const refused = await its.run(['snapshot', its.source, '-r', `disc:${folder}`]);
+  expect(refused.code).toBe(4);
+  expect(refused.stderr).toContain('is not, or not whole, on an image');
+  expect(statSync(image).size).toBe(before);
+  renameSync(image, join(its.root, 'damaged.iso'));
+  expect((await its.run(['snapshot', its.source, '-r', `disc:${folder}`])).code).toBe(0);
+  expect(images().map((path) => path.slice(-8))).toEqual(['0002.iso']);
+});
+
 test('with new-disc=1 a snapshot that does not fit on the image begins the next one', async () => {
   const { take, images, cbr } = await living('&new-disc=1');
   await take(1, 4_000_000);

@@ -57,3 +57,31 @@ test('where neither copy of the descriptors can be read, it is damaged and not f
   xorriso(path, 'DISC', source);
   await expect(readIso(scratched(readFileSync(path), [16, 48]))).rejects.toThrow('sector 16 cannot be read');
 });
+
+test('where no folder of the newest session can be read, the one before it is shown to who asks for it', async () => {
+  const path = join(scratch, 'newest.iso');
+  xorriso(path, 'DISC', source);
+  const before = await readIso(scratched(readFileSync(path), []));
+  for (const name of ['second', 'third'])
+    xorrisoAppend(path, 'DISC', fill(join(scratch, name), { [name]: name }), `/${name}`);
+  const image = readFileSync(path);
+  const { sessions } = await readIso(scratched(image, []));
+  expect(sessions).toHaveLength(3);
+  const [, second, third] = sessions.map(({ sector }) => sector) as [number, number, number];
+  /** The folders of a session lie behind its descriptors. */
+  const foldersAt = (sector: number): number[] => Array.from({ length: 60 }, (_, i) => sector + 18 + i);
+  const lost = scratched(image, foldersAt(third));
+  await expect(readIso(lost)).rejects.toBeInstanceOf(DamagedError);
+  const found = await readIso(lost, { takesEarlier: true });
+  expect(found.earlier).toBeInstanceOf(DamagedError);
+  expect([...found.files.keys()].sort()).toEqual([...before.files.keys(), 'second/second'].sort());
+  const first = await readIso(scratched(image, [...foldersAt(second), ...foldersAt(third)]), {
+    takesEarlier: true,
+  });
+  expect(first.files).toEqual(before.files);
+  // The same where the image ends.
+  const cut = scratched(image.subarray(0, second * SECTOR_BYTES), []);
+  await expect(readIso(cut)).rejects.toBeInstanceOf(DamagedError);
+  expect((await readIso(cut, { takesEarlier: true })).files).toEqual(before.files);
+  await expect(readIso(scratched(image, []), { takesEarlier: true })).resolves.not.toHaveProperty('earlier');
+});

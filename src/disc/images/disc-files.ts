@@ -16,6 +16,8 @@ export interface DiscFiles {
   readonly sizes: ReadonlyMap<string, number>;
   /** Bytes that an image lacks of its file system: 0 where it is whole. */
   readonly lacking: number;
+  /** Why an image shows an earlier session than its newest one. */
+  readonly earlier?: Error;
   /**
    * Exactly these bytes, which belong to the caller. Rejects with DamagedError when the file ends before or the medium cannot read
    * them, with BackendError when it is gone.

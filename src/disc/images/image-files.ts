@@ -18,7 +18,7 @@ export async function openImageFiles(path: string, isDrive: boolean): Promise<Di
   const mark = await markOf(path, isDrive);
   const source = await openSectors(path);
   try {
-    const volume = await readIso(source);
+    const volume = await readIso(source, { takesEarlier: true });
     const underway = new Set<Promise<unknown>>();
     return {
       place: path,
@@ -30,6 +30,7 @@ export async function openImageFiles(path: string, isDrive: boolean): Promise<Di
           .map(([name, file]) => [name, bytesThere(file, source.size)]),
       ),
       lacking: shortBy(source, volume),
+      ...(volume.earlier === undefined ? {} : { earlier: volume.earlier }),
       read: (name, offset, length) => {
         const file = volume.files.get(name);
         if (file === undefined) throw new BackendError(`${path} has no file ${name}`, false);

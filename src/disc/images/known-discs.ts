@@ -77,7 +77,7 @@ export class KnownDiscs {
       if ((this.labels.get(label.disc)?.created ?? '') <= label.created) this.labels.set(label.disc, label);
       const disc = this.known(label, label.set);
       disc.files.push(files);
-      disc.files.sort((a, b) => a.lacking - b.lacking);
+      disc.files.sort((a, b) => faultsOf(a) - faultsOf(b));
       disc.isSkipped = false;
       if (!this.registered.has(files)) this.register(disc, files);
     }
@@ -128,6 +128,10 @@ export class KnownDiscs {
     objects.set(name, made);
     return made;
   }
+}
+
+function faultsOf({ lacking, earlier }: DiscFiles): number {
+  return lacking + (earlier === undefined ? 0 : 1);
 }
 
 function enter(sizes: Map<KnownDisc, number>, disc: KnownDisc, size: number): void {

@@ -1,5 +1,5 @@
 import { setTimeout } from 'node:timers/promises';
-import { CbrError, FormatError } from '../../core/index.js';
+import { CbrError, FormatError, messageOf } from '../../core/index.js';
 import { type DiscLabel, LABEL_BYTES, LABEL_FILE, parseLabel } from '../label.js';
 import { configsOn, type DiscConfigs } from './disc-configs.js';
 import type { DiscFiles } from './disc-files.js';
@@ -30,7 +30,7 @@ export async function openDisc({ kind, path }: Candidate): Promise<OpenedDisc> {
   try {
     const label = await readLabel(files);
     const configs = await configsOn(files);
-    if (files.lacking === 0) return { label, files, configs };
+    if (files.lacking === 0 && files.earlier === undefined) return { label, files, configs };
     return { label, files, configs, fault: await faultOf(files, before) };
   } catch (error) {
     await files.close();
@@ -50,11 +50,18 @@ async function readLabel(files: DiscFiles): Promise<DiscLabel> {
 }
 
 /** Whether somebody is writing it shows only in that it changes. */
-async function faultOf(files: DiscFiles, before: Mark | undefined): Promise<string> {
-  const lacks = `lacks ${files.lacking} bytes of its file system`;
+async function faultOf({ place, lacking, earlier }: DiscFiles, before: Mark | undefined): Promise<string> {
+  const [what, it, lost] =
+    earlier === undefined
+      ? ['is cut short', `lacks ${lacking} bytes of its file system`, 'What lies there']
+      : [
+          'is damaged',
+          `shows an earlier session, since the newest one cannot be read (${messageOf(earlier)})`,
+          'What came later',
+        ];
   if (before !== undefined) await setTimeout(GROWING_MS);
-  const isGrowing = before !== undefined && !isSameMark(before, await markOf(files.place, false));
+  const isGrowing = before !== undefined && !isSameMark(before, await markOf(place, false));
   return isGrowing
-    ? `is still being written: it ${lacks}. Wait until that is done`
-    : `is cut short: it ${lacks}. What lies there is lost, unless another copy is found`;
+    ? `is still being written: it ${it}. Wait until that is done`
+    : `${what}: it ${it}. ${lost} is lost, unless another copy is found`;
 }

@@ -34,4 +34,6 @@ export interface IsoVolume {
   readonly files: ReadonlyMap<string, IsoFile>;
   /** Why names are not those of Rock Ridge though the disc has it: its folders are damaged, and those of Joliet stand in. */
   readonly damage?: Error;
+  /** Why an earlier session is shown than the newest one. */
+  readonly earlier?: Error;
 }

@@ -4,12 +4,17 @@ import type { Descriptors } from './descriptors.js';
 import type { IsoFile, IsoNaming, IsoVolume } from './iso-volume.js';
 import { readTree, rockRidgeSkip } from './read-tree.js';
 import { readExactly, type SectorSource, subjectOf } from './sectors.js';
-import { findSessions } from './sessions.js';
+import { findSessions, sessionsBefore } from './sessions.js';
 
 export interface ReadIsoOptions {
   /** Which session, counted from 1; the newest without it. */
   readonly session?: number;
+  /** Where the folders of the newest session cannot be read, those of the one before it are shown. */
+  readonly takesEarlier?: boolean;
 }
+
+/** More are not tried. */
+const MOST_EARLIER = 16;
 
 /**
  * What a session of a disc shows: names of Rock Ridge, else of Joliet, else plain ones in lower case. Rejects with FormatError what is no
@@ -29,20 +34,43 @@ export async function readIso(source: SectorSource, options: ReadIsoOptions = {}
       },
     );
   }
-  const { volumeId } = chosen;
-  return {
-    volumeId,
+  const volume = {
+    volumeId: chosen.volumeId,
     sessions: sessions.map((session) => ({ sector: session.sector, volumeId: session.volumeId })),
     bytes: (chosen.sector + chosen.sectors) * SECTOR_BYTES,
-    ...(await readNames(source, chosen)),
   };
+  try {
+    return { ...volume, ...(await readNames(source, chosen)) };
+  } catch (earlier) {
+    if (options.takesEarlier !== true || !(earlier instanceof DamagedError)) throw earlier;
+    const names = await earlierNames(source, await sessionsBefore(source, sessions));
+    if (names === undefined) throw earlier;
+    return { ...volume, ...names, earlier };
+  }
 }
 
-/** The tree of Rock Ridge or, where that is damaged, the one of Joliet, which lies elsewhere. */
-async function readNames(
+/** Of the first of these sessions that can be read; undefined when none can. */
+async function earlierNames(
   source: SectorSource,
-  { root, joliet }: Descriptors,
-): Promise<Pick<IsoVolume, 'naming' | 'files' | 'damage'>> {
+  sessions: readonly Descriptors[],
+): Promise<Names | undefined> {
+  const there = sessions.filter(
+    ({ root }) => source.size === undefined || root.sector * SECTOR_BYTES < source.size,
+  );
+  for (const session of there.slice(0, MOST_EARLIER)) {
+    try {
+      return await readNames(source, session);
+    } catch (error) {
+      if (!(error instanceof DamagedError)) throw error;
+    }
+  }
+  return undefined;
+}
+
+type Names = Pick<IsoVolume, 'naming' | 'files' | 'damage'>;
+
+/** The tree of Rock Ridge or, where that is damaged, the one of Joliet, which lies elsewhere. */
+async function readNames(source: SectorSource, { root, joliet }: Descriptors): Promise<Names> {
   let damage: DamagedError;
   try {
     const naming = await bestNaming(source, root, joliet !== undefined);

@@ -42,6 +42,18 @@ export async function findSessions(source: SectorSource): Promise<readonly Descr
   return appendedSessions(source, newest);
 }
 
+/**
+ * The sessions before the newest one, newest first, where that cannot be read: as they were found or, where an image ends before the session
+ * that sector 16 shows, as far as the chain goes.
+ */
+export async function sessionsBefore(
+  source: SectorSource,
+  found: readonly Descriptors[],
+): Promise<readonly Descriptors[]> {
+  const before = found.length > 1 ? found.slice(0, -1) : await emulatedSessions(source);
+  return before.filter(({ root }) => root.sector !== found.at(-1)?.root.sector).reverse();
+}
+
 /** What cannot be read is no descriptor, and may be found elsewhere. */
 async function tryDescriptors(
   source: SectorSource,
