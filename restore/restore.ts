@@ -119,6 +119,7 @@ async function askForDiscs(
           ? 'no disc is'
           : `${here.map((disc) => discText(disc)).join(', ')} ${here.length === 1 ? 'is' : 'are'}`;
       dialog.say(`Not yet: ${found} in reach.`);
+      for (const folder of session.foreignFolders) dialog.say(`${shown(folder)} is of another repository.`);
     }
     missing = pass(false);
   }

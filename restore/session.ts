@@ -19,6 +19,9 @@ export class Session {
   readonly index: ChunkIndex;
   private inReach: Store;
   private foundFolders: readonly FoundFolder[];
+  private foreign: readonly string[] = [];
+  /** Folders of other repositories that were named when it began. */
+  private readonly leftOut = new Set<string>();
   private readonly told = new Set<string>();
 
   private constructor(
@@ -37,7 +40,8 @@ export class Session {
 
   /** Finds the discs and unlocks their repository. Rejects with a Failure. */
   static async open(options: SessionOptions): Promise<Session> {
-    const found = ofOneSort(options, ofOneRepository(options, findFolders(options.places)));
+    const all = findFolders(options.places);
+    const found = ofOneSort(options, ofOneRepository(options, all));
     const store = new Store(found.map(({ folder }) => folder));
     const configs = readConfigs(store);
     const config = configs.configs[0];
@@ -57,7 +61,10 @@ export class Session {
     const master = config.encrypted ? unlock(store, id, await options.password(), options.say) : undefined;
     const keys = new Keys(id, master);
     verifyConfigs(configs, keys);
-    return new Session(options, found, store, keys, config.encrypted);
+    const session = new Session(options, found, store, keys, config.encrypted);
+    for (const { folder, repository } of all)
+      if (repository !== config.repository) session.leftOut.add(folder);
+    return session;
   }
 
   get store(): Store {
@@ -70,6 +77,11 @@ export class Session {
 
   snapshots(): FoundSnapshots {
     return readSnapshots(this.inReach, this.keys, (text) => this.tell(text));
+  }
+
+  /** Folders in which the last look has found another repository that was not there before. */
+  get foreignFolders(): readonly string[] {
+    return this.foreign;
   }
 
   /** Discs that count and are not in reach. */
@@ -99,9 +111,11 @@ export class Session {
   lookAgain(more: readonly string[]): void {
     const repository = this.keys.repository.toString('hex');
     this.inReach.close();
-    const found = findFolders({ ...this.options.places, isSecondLook: true }).filter(
-      (each) => each.repository === repository,
-    );
+    const all = findFolders({ ...this.options.places, isSecondLook: true });
+    const found = all.filter((each) => each.repository === repository);
+    this.foreign = all
+      .filter((each) => each.repository !== repository && !this.leftOut.has(each.folder))
+      .map(({ folder }) => folder);
     this.foundFolders = found.filter(
       ({ isEncrypted }) => (isEncrypted ?? this.isEncrypted) === this.isEncrypted,
     );

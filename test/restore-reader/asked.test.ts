@@ -71,6 +71,20 @@ describe('one drive', () => {
     expect(differences(made.its.source, target)).toEqual([]);
   });
 
+  test('says when the disc that was put in is of another repository', async () => {
+    const made = await spread(2);
+    const foreign = await spread(1);
+    const drive = new Drive(made);
+    drive.put(1);
+    const wrong: Step = { when: ASKED, act: () => drive.putOther(foreign.folders[0]!), type: '\n' };
+    const { code, screen, target } = await restoring(made, drive, [wrong, put(drive, 2)]);
+    expect(code, screen).toBe(0);
+    expect(screen.replaceAll('\r', '')).toContain(
+      `Not yet: no disc is in reach.\n${drive.folder} is of another repository.\n`,
+    );
+    expect(differences(made.its.source, target)).toEqual([]);
+  });
+
   test('ends by Control-C, and leaves nothing half done', async () => {
     const made = await spread(2);
     const drive = new Drive(made);

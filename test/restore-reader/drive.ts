@@ -21,8 +21,12 @@ export class Drive {
   }
 
   put(number: number): void {
+    this.putOther(join(this.shelf, `${number}`));
+  }
+
+  putOther(disc: string): void {
     this.takeOut();
-    this.inside = join(this.shelf, `${number}`);
+    this.inside = disc;
     rmSync(this.folder, { recursive: true });
     renameSync(this.inside, this.folder);
   }
