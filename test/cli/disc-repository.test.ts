@@ -139,7 +139,13 @@ test('forget works, prune only tells, and consolidate puts what is needed on new
   const target = join(its.root, 'restored');
   expect((await its.run(['restore', 'latest', '--target', target, ...other])).code).toBe(0);
   expect(factsOf(join(target, its.source))).toEqual(factsOf(its.source));
-  expect((await cbr('disc', 'consolidate', '--to', to)).code).toBe(1);
+  expect((await cbr('disc', 'consolidate', '--to', to)).summary).toMatchObject({
+    exitCode: 1,
+    error: {
+      code: 'repository-exists',
+      hint: expect.stringContaining('If a run of this command was stopped'),
+    },
+  });
   expect((await cbr('disc', 'consolidate', '--to', newer)).code).toBe(2);
 });
 

@@ -25,6 +25,17 @@ const unfinished = (folder: string): Problem => ({
   hint: 'Remove that folder, and run the command again.',
 });
 
+const isThere = (error: unknown): error is CbrError =>
+  error instanceof CbrError && error.code === 'repository-exists';
+
+/** A run that was killed could not say what is to be done with what it left. */
+function taken(error: CbrError): CbrError {
+  return new CbrError(error.code, error.message, {
+    hint: 'Name a new folder. If a run of this command was stopped before it had said what is there, remove that folder, and run it again.',
+    cause: error,
+  });
+}
+
 export const discConsolidate: CommandModule = {
   configure(command: Command): void {
     command
@@ -47,7 +58,11 @@ export const discConsolidate: CommandModule = {
       if (snapshots.length === 0) throw new CbrError('not-found', 'there is no snapshot');
       const oldestFirst = [...snapshots].sort((a, b) => a.about.seconds - b.about.seconds);
       const { medium, cacheRoot, now } = openOptions(context, 'open');
-      const target = await createBackend(location, { ...medium, stagingFolder: cacheRoot, now });
+      const target = await createBackend(location, { ...medium, stagingFolder: cacheRoot, now }).catch(
+        (error: unknown) => {
+          throw isThere(error) ? taken(error) : error;
+        },
+      );
       const done = await consolidate(
         repository,
         oldestFirst,
