@@ -1,5 +1,4 @@
-import { randomBytes } from 'node:crypto';
-import { link, open, readFile, rename, rm } from 'node:fs/promises';
+import { open, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CbrError, errnoOf, isAlive, type ProcessIdentity } from '../../core/index.js';
 
@@ -7,7 +6,6 @@ import { CbrError, errnoOf, isAlive, type ProcessIdentity } from '../../core/ind
 
 /** Which process it is, as JSON. */
 const LOCK_FILE = '.cbr-building';
-const MOST_ATTEMPTS = 3;
 
 /** Runs `use` while no other process makes images in the folder. Rejects with `busy` when one does. */
 export async function withBuildLock<T>(
@@ -25,16 +23,29 @@ export async function withBuildLock<T>(
 }
 
 async function take(file: string, folder: string, own: ProcessIdentity): Promise<void> {
-  for (let attempt = 1; attempt <= MOST_ATTEMPTS; attempt++) {
-    if (await isMade(file, own)) return;
-    const held = await readFile(file, 'utf8').catch(() => '');
-    const holder = identityIn(held);
-    if (holder === undefined || isAlive(holder, own) !== 'dead') break;
-    await dropDead(file, held);
-  }
+  if ((await isMade(file, own)) || (await isInherited(file, own))) return;
   throw new CbrError('busy', `another run makes images in ${folder}`, {
-    hint: `Wait until it is done, or choose another folder with --out. If there is none, remove ${file}.`,
+    hint: `Wait until it is done, or choose another folder with --out. If there is none, remove ${file} and ${heirOf(file)}.`,
   });
+}
+
+/** Puts a lock of one's own in the place of that of a process that was killed: one process at a time looks whether it was. */
+async function isInherited(file: string, own: ProcessIdentity): Promise<boolean> {
+  const heir = heirOf(file);
+  if (!(await isHeldByDead(file, own)) || !(await isMade(heir, own))) return false;
+  // Somebody may have done so since: nobody does now.
+  const isDead = await isHeldByDead(file, own);
+  await (isDead ? rename(heir, file) : rm(heir, { force: true }));
+  return isDead;
+}
+
+function heirOf(file: string): string {
+  return `${file}-next`;
+}
+
+async function isHeldByDead(file: string, own: ProcessIdentity): Promise<boolean> {
+  const holder = identityIn(await readFile(file, 'utf8').catch(() => ''));
+  return holder !== undefined && isAlive(holder, own) === 'dead';
 }
 
 async function isMade(file: string, own: ProcessIdentity): Promise<boolean> {
@@ -50,23 +61,6 @@ async function isMade(file: string, own: ProcessIdentity): Promise<boolean> {
     if (errnoOf(error) !== 'EEXIST') throw error;
     return false;
   }
-}
-
-/** Removes the lock of a process that was killed, and puts back what another one has made meanwhile. */
-async function dropDead(file: string, held: string): Promise<void> {
-  const aside = `${file}-${randomBytes(8).toString('hex')}`;
-  try {
-    await rename(file, aside);
-  } catch (error) {
-    if (errnoOf(error) !== 'ENOENT') throw error;
-    return;
-  }
-  if ((await readFile(aside, 'utf8')) !== held) {
-    await link(aside, file).catch((error: unknown) => {
-      if (errnoOf(error) !== 'EEXIST') throw error;
-    });
-  }
-  await rm(aside, { force: true });
 }
 
 /** Undefined for what nobody has written to its end. */
