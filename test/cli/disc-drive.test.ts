@@ -44,6 +44,10 @@ class Drive {
     return this.run(['-r', `disc:${this.path}`, 'check', '--read-data'], dialogue);
   }
 
+  copy(to: string, dialogue: readonly Dialogue[]) {
+    return this.run(['-r', `disc:${this.path}`, 'copy', '--to', to], dialogue);
+  }
+
   private async run(args: readonly string[], dialogue: readonly Dialogue[]) {
     const { code, screen } = await onTerminal(this.all.its, args, dialogue, 300);
     const asked = [...screen.matchAll(/Disc (\d) of the set photos \(\w+\) is needed/g)].map(([, number]) =>
@@ -104,6 +108,34 @@ test('a check that begins with a disc that does not know all has the last one pu
   expect(run.code).toBe(0);
   expect(run.screen).toContain('No damage was found.');
 });
+
+test.each([
+  ['every disc', {}, 3, [1, 2]],
+  ['the last disc alone', { index: 'last', treePacks: 'last' }, 2, [3, 1, 2]],
+] as const)(
+  'a copy has each disc put in once, with index and trees on %s',
+  async (_, options, first, order) => {
+    const all = await onDiscs(options);
+    const { its } = all;
+    const drive = new Drive(all);
+    drive.insert(first);
+    const to = join(its.root, 'copy');
+    expect((await its.run(['-r', to, 'init', '--no-encryption'])).code).toBe(0);
+    const run = await drive.copy(
+      to,
+      order.map((number) => drive.serve(number)),
+    );
+    expect(run.asked).toEqual(order);
+    expect(run.code).toBe(0);
+    expect(spooled(all)).toEqual([]);
+    const target = join(its.root, 'restored');
+    const restored = await its.run(['-r', to, 'restore', `latest:${its.source}`, '--target', target]);
+    expect(restored.code).toBe(0);
+    expect(filesIn(target)).toEqual(all.files);
+    // What is there already needs no disc.
+    expect((await drive.copy(to, [])).asked).toEqual([]);
+  },
+);
 
 test('a disc that is skipped costs its files, which are listed with its name', async () => {
   const all = await onDiscs();

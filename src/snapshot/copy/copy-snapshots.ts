@@ -12,6 +12,7 @@ import { takeEachForgotten } from '../forget/forgotten-snapshots.js';
 import { isLoss } from '../forget/whole-roots.js';
 import { listWithNotes, type NotedSnapshots } from '../list-snapshots.js';
 import { annotateSnapshot, isPinned } from '../notes.js';
+import { loadWithWholeIndex } from '../restore/gather-packs.js';
 import type { Snapshot } from '../snapshot-record.js';
 import { CopiedIds } from './copied-ids.js';
 import { CopiesThere, knownAs, repositoryName } from './copies-there.js';
@@ -161,9 +162,12 @@ class CopyRun {
     if (this.wanted.length === 0) return;
     const ids = await CopiedIds.open(this.source, this.target);
     this.ids = ids;
+    if (this.source.backend.gathering?.isNeeded === true)
+      await loadWithWholeIndex(this.source, this.options.signal);
     const source = await CopySource.load(this.source);
     if (this.options.dryRun) yield* this.look(source, ids);
     else {
+      await this.gather(source, ids);
       let done = 0;
       for (const from of this.wanted) yield await this.copy(source, ids, from, done++);
       ids.tidy();
@@ -175,11 +179,35 @@ class CopyRun {
     await this.ids?.close();
   }
 
-  /** What would be read for each, once for all of them. */
-  private async *look(source: CopySource, ids: CopiedIds): AsyncGenerator<CopiedSnapshot> {
+  /** Where parts of the source have to be put in, each is put in once, for all snapshots together. */
+  private async gather(source: CopySource, ids: CopiedIds): Promise<void> {
+    const { gathering } = this.source.backend;
+    if (gathering?.isNeeded !== true) return;
+    const missing = await this.missingFor(source, ids);
+    for (const { root } of this.wanted) {
+      try {
+        await missing.add(root, this.options.signal);
+      } catch (error) {
+        // Its copy fails for the same reason, and says so.
+        if (!isLoss(error)) throw error;
+      }
+    }
+    const used = this.source.cache.allPacks().filter((pack) => missing.usage.use(pack) !== undefined);
+    await gathering.gather(
+      used.map(({ name }) => name),
+      { signal: this.options.signal },
+    );
+  }
+
+  private async missingFor(source: CopySource, ids: CopiedIds): Promise<MissingChunks> {
     const loaded = await loadRepository(this.target);
     const known = knownChunks(this.target.cache, loaded.sync.unreliable);
-    const missing = new MissingChunks(source, ids, contentsOf(known, loaded, ids));
+    return new MissingChunks(source, ids, contentsOf(known, loaded, ids));
+  }
+
+  /** What would be read for each, once for all of them. */
+  private async *look(source: CopySource, ids: CopiedIds): AsyncGenerator<CopiedSnapshot> {
+    const missing = await this.missingFor(source, ids);
     for (const from of this.wanted) {
       const before = missing.bytes;
       try {
