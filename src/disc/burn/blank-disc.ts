@@ -23,7 +23,7 @@ const GPT_SECTORS = [512, 4096] as const;
 export async function isBlank(source: SectorSource, isBurner: boolean): Promise<boolean> {
   const start = Buffer.from(await source.read(0, isBurner ? START_IN_BURNER : START));
   // Boot sectors of an image that was burned before mean nothing on a disc.
-  if (isBurner) return wasBlanked(start) || isZero(start);
+  if (isBurner) return wasBlanked(start) || (isZero(start) && !(await beginsBehind(source)));
   if (!isZero(start.subarray(0, SYSTEM_AREA))) return false;
   // What an image had behind its descriptors is still there.
   if (wasBlanked(start)) return !(await hasTableAtEnd(source));
@@ -33,6 +33,20 @@ export async function isBlank(source: SectorSource, isBurner: boolean): Promise<
 /** Whether a partition table or a boot sector lies beside the file system of a disc: more than an image may be on it. */
 export async function isShared(source: SectorSource): Promise<boolean> {
   return !isZero(await source.read(0, SYSTEM_AREA)) || (await hasTableAtEnd(source));
+}
+
+/** File systems that leave all free that xorriso erases: btrfs, ReiserFS, UFS2 in both orders of bytes. */
+const MARKS_BEHIND: readonly (readonly [offset: number, mark: string])[] = [
+  [64, '_BHRfS_M'],
+  [52, 'ReIsEr'],
+  [1372, '\x19\x01\x54\x19'],
+  [1372, '\x19\x54\x01\x19'],
+];
+
+/** Whether one of them is there: what is left of an image that was erased is not known by more than its beginning. */
+async function beginsBehind(source: SectorSource): Promise<boolean> {
+  const behind = Buffer.from(await source.read(START_IN_BURNER, SECTOR_BYTES));
+  return MARKS_BEHIND.some(([at, mark]) => behind.toString('latin1', at, at + mark.length) === mark);
 }
 
 /** Of the marks of the descriptors xorriso spoils each, or the first one. */
