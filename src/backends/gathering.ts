@@ -8,6 +8,8 @@ export interface Gathering {
   readonly isNeeded: boolean;
   /** The packs of which only is known in which part they should be, which is not in now. */
   absentPacks(): ReadonlySet<string>;
+  /** The parts that are in now and have that pack, in words. */
+  presentParts(pack: string): readonly string[];
   /**
    * Has what is needed put in to know where everything is: `isKnown` says whether the index names a pack. True when it came: then
    * there is more to list and to read. Rejects as whoever asks does.

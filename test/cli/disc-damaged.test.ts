@@ -59,6 +59,15 @@ test('where no copy is whole, what is left of one is read', async () => {
   expect(run.code).toBe(4);
   const lost = Object.keys(all.files).length - Object.keys(files).length;
   expect(lost).toBeGreaterThan(0);
+  const discs = run.problems.filter(({ code }) => code === 'damaged-disc').map(({ message }) => message);
+  expect(discs.sort()).toEqual(
+    [all.images[1], join(all.folder, 'second copy.iso')]
+      .map((image) => `what is damaged lies on disc 2 of the set photos (CBR_PHOTOS_0002), ${image}: 1 pack`)
+      .sort(),
+  );
+  const check = await all.its.json(['-r', all.location, 'check', '--read-data']);
+  expect(check.code).toBe(4);
+  expect(messages(check.problems)).toContain('what is damaged lies on disc 2 of the set photos');
   // The pack has two blocks, and others are whole.
   expect(lost).toBeLessThan(4);
 });

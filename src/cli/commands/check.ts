@@ -3,6 +3,7 @@ import { type CheckReport, checkRepository, type Finding } from '../../snapshot/
 import type { CommandContext, CommandModule, Outcome } from '../command.js';
 import { shownBy } from '../events.js';
 import { EXIT } from '../exit-codes.js';
+import { HurtDiscs } from '../hurt-discs.js';
 import { percentage } from '../parse-number.js';
 import type { Problem } from '../problem.js';
 import { withRepository } from '../repository.js';
@@ -37,7 +38,12 @@ export const check: CommandModule = {
       const request = { readData, threads: options.threads, signal };
       const report = await checkRepository(repository, request, shownBy(output, 'repository'));
       for (const reason of report.notes) output.problem({ severity: 'note', about: 'repository', reason });
-      for (const finding of report.findings) output.problem(problemOf(finding));
+      const hurt = new HurtDiscs(repository.backend);
+      for (const finding of report.findings) {
+        output.problem(problemOf(finding));
+        hurt.see(finding.object);
+      }
+      hurt.tell(output);
       if (report.absentPacks > 0) output.problem(absenceOf(report.absentPacks));
       printSummary(context, report);
       return {

@@ -10,6 +10,7 @@ import type { CommandContext, CommandModule, Outcome } from '../command.js';
 import { confirmingDeletions } from '../confirm-deletions.js';
 import { shownBy } from '../events.js';
 import { declareFilters, filterRulesOf } from '../filter-flags.js';
+import { HurtDiscs } from '../hurt-discs.js';
 import { MOMENT_HELP } from '../moments.js';
 import { noteIfLacking } from '../partial-text.js';
 import { withRepository } from '../repository.js';
@@ -87,8 +88,10 @@ export const restore: CommandModule = {
         signal: context.signal,
         ...(wanted.path === undefined ? {} : { path: wanted.path }),
       });
-      const listener = shownBy(context.output, 'target');
+      const hurt = new HurtDiscs(repository.backend);
+      const listener = hurt.seenBy(shownBy(context.output, 'target'));
       const summary = await restoreSnapshot(repository, options, listener, workers);
+      hurt.tell(context.output);
       noteNothingIncluded(context, options, summary);
       noteMissingRoom(context, summary);
       printRestoreSummary(context.output, options, summary, (performance.now() - started) / 1000);

@@ -107,6 +107,11 @@ export function gatheringOf({ backend, spool, isSingle, report }: GatheringParts
       return new Set([...backend.packNames()].filter((pack) => !isHere(pack)));
     },
 
+    presentParts: (pack) =>
+      backend
+        .discsOf('packs', pack)
+        .flatMap((disc) => disc.files.map(({ place }) => `${discInWords(disc)}, ${place}`)),
+
     async completeIndex(isKnown) {
       const isIncomplete = [...backend.packNames()].some((pack) => !isKnown(pack));
       // The newest labels come first, and of each set the last disc has the whole index.
