@@ -212,6 +212,47 @@ describe('packs are gathered', () => {
   });
 });
 
+describe('one drive, and several reads at once', () => {
+  /** One that shows disc 2, and others when they are asked for. Packs of `gone` are not on their discs. */
+  async function driven(gone: readonly number[]) {
+    const place = join(newFolder(), 'disc');
+    const asked: number[] = [];
+    const insert = (number: 1 | 2 | 3): void => {
+      rmSync(place, { recursive: true, force: true });
+      const folder = discFolder(number);
+      if (gone.includes(number)) rmSync(join(folder, 'packs'), { recursive: true });
+      renameSync(folder, place);
+    };
+    insert(2);
+    const backend = await open(place, async ({ number }) => {
+      asked.push(number);
+      if (asked.length > 20) return 'skip';
+      insert(number as 1);
+      return 'again';
+    });
+    return { backend, asked };
+  }
+
+  test('each gets what it had a disc put in for, before the next one is', async () => {
+    const { backend, asked } = await driven([]);
+    const numbers = [1, 3, 1, 3, 2, 1] as const;
+    const found = await Promise.all(numbers.map((number) => read(backend, number)));
+    for (const [i, number] of numbers.entries()) expect(found[i]!.equals(packs[number - 1]!)).toBe(true);
+    expect(asked).toEqual([1, 3]);
+    await backend.close();
+  });
+
+  test('packs that are not on their discs: each disc is asked for once', async () => {
+    const { backend, asked } = await driven([1, 3]);
+    for (let turn = 0; turn < 2; turn++) {
+      const both = await Promise.allSettled([read(backend, 1), read(backend, 3)]);
+      expect(both.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+    }
+    expect(asked).toEqual([1, 3]);
+    await backend.close();
+  });
+});
+
 describe('one drive', () => {
   /** A place that shows one disc at a time. */
   const swapping = async (place: string, insert: (number: 1 | 2 | 3) => void): Promise<void> => {

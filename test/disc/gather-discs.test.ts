@@ -147,3 +147,24 @@ test('a disc whose config is another one is not taken for that of its label', as
   ]);
   await backend.close();
 });
+
+test('one drive, a pack that is not on its disc: it comes from another set, and its disc is not asked for again', async () => {
+  const place = join(newFolder(), 'disc');
+  const first = discFolder(1);
+  rmSync(join(first, 'packs'), { recursive: true });
+  renameSync(first, place);
+  const asked: string[] = [];
+  const backend = await open(place, async ({ number, set }) => {
+    asked.push(`${set}/${number}`);
+    if (asked.length > 20) return 'skip';
+    rmSync(place, { recursive: true });
+    // By mistake; so the other set is known.
+    renameSync(discFolder(number as 1, { set: asked.length === 1 ? 'other' : set }), place);
+    return 'again';
+  });
+  await backend.gathering!.gather(names);
+  for (const [i, name] of names.entries())
+    expect(Buffer.from(await backend.read('packs', name)).equals(packs[i]!)).toBe(true);
+  expect(asked.slice(3)).toEqual(['other/1']);
+  await backend.close();
+});

@@ -38,6 +38,14 @@ interface WantedObject {
   readonly asksForOthers: boolean;
 }
 
+/** How far a read has come. */
+interface ReadSoFar {
+  readonly tried: Set<DiscFiles>;
+  readonly damaged: DiscFiles[];
+  failure: unknown;
+  looks: number;
+}
+
 export interface DiscBackendParts {
   readonly location: string;
   readonly place: DiscPlace;
@@ -62,6 +70,8 @@ export class DiscBackend implements Backend {
   private turn: Promise<unknown> = Promise.resolve();
   private readonly whole = new WholeCopies();
   private readonly saidDamaged = new Set<string>();
+  /** Discs that were at hand without a whole copy of an object: they are not asked for again because of it. */
+  private readonly vain = new Set<string>();
 
   constructor(private readonly parts: DiscBackendParts) {
     this.location = parts.location;
@@ -115,13 +125,17 @@ export class DiscBackend implements Backend {
     options: ReadOptions = {},
   ): Promise<Uint8Array> {
     const object = objectPathOf(kind, name);
-    const { spool } = this.parts;
-    if (kind === 'packs' && spool.has(name)) {
-      options.signal?.throwIfAborted();
-      const { offset, length } = resolveRange(object, this.parts.known.object(kind, name)!.size, range);
-      return spool.read(name, offset, length);
+    const { signal } = options;
+    if (kind === 'packs' && this.parts.spool.has(name)) {
+      signal?.throwIfAborted();
+      return this.readKept(name, object, range);
     }
-    return this.readCopy({ kind, name, object, range, signal: options.signal, asksForOthers: true });
+    return this.readCopy({ kind, name, object, range, signal, asksForOthers: true });
+  }
+
+  private readKept(name: string, object: string, range: ByteRange | undefined): Promise<Uint8Array> {
+    const { offset, length } = resolveRange(object, this.parts.known.object('packs', name)!.size, range);
+    return this.parts.spool.read(name, offset, length);
   }
 
   /** As `read`, of a pack whose copies at hand are damaged too: no other copy is asked for. */
@@ -135,20 +149,33 @@ export class DiscBackend implements Backend {
    * for the caller to judge.
    */
   private async readCopy(wanted: WantedObject): Promise<Uint8Array> {
-    const { kind, name, object, range, signal, asksForOthers } = wanted;
-    const tried = new Set<DiscFiles>();
-    const damaged: DiscFiles[] = [];
-    let failure: unknown;
-    for (let looks = 0; ; ) {
-      await this.turn;
+    const { kind, name, object, signal, asksForOthers } = wanted;
+    const state: ReadSoFar = { tried: new Set(), damaged: [], failure: undefined, looks: 0 };
+    for (;;) {
+      const bytes = await this.readUntried(wanted, state, false);
+      if (bytes !== undefined) return bytes;
+      if (!asksForOthers && isSeenDamaged(state)) break;
+      const brought = await this.inTurn(() => this.bringAndRead(wanted, state));
+      if (brought === 'none') break;
+      if (brought !== 'again') return brought;
+    }
+    signal?.throwIfAborted();
+    return this.readDamaged(wanted, state.damaged, state.failure ?? this.notFound(kind, name, object));
+  }
+
+  /** From one of the copies at hand that were not tried yet; undefined where none of them is whole. */
+  private async readUntried(
+    wanted: WantedObject,
+    state: ReadSoFar,
+    isInTurn: boolean,
+  ): Promise<Uint8Array | undefined> {
+    const { kind, name, object, range, signal } = wanted;
+    const { tried, damaged } = state;
+    for (;;) {
+      if (!isInTurn) await this.turn;
       signal?.throwIfAborted();
       const files = this.copies(kind, name, object).find((each) => !tried.has(each));
-      if (files === undefined) {
-        const isDamaged = damaged.length > 0 || failure !== undefined;
-        if ((asksForOthers || !isDamaged) && (await this.bringDisc(wanted, tried, isDamaged))) continue;
-        signal?.throwIfAborted();
-        return this.readDamaged(wanted, damaged, failure ?? this.notFound(kind, name, object));
-      }
+      if (files === undefined) return undefined;
       tried.add(files);
       try {
         if (this.isChoice(kind, name) && !(await this.whole.isWhole(files, kind, name, signal))) {
@@ -156,15 +183,17 @@ export class DiscBackend implements Backend {
           continue;
         }
         if (damaged.length > 0) this.sayDamaged(object, damaged, files);
+        if (isInTurn && (await this.keep(wanted, files))) return await this.readKept(name, object, range);
         const { offset, length } = resolveRange(object, files.sizes.get(object)!, range);
         return await files.read(object, offset, length);
       } catch (error) {
         signal?.throwIfAborted();
         // Of a disc that has been taken out nothing can be said.
-        if (looks === MOST_LOOKS || (await files.isStill())) failure ??= error;
+        if (state.looks === MOST_LOOKS || (await files.isStill())) state.failure ??= error;
         else {
-          looks++;
-          await this.inTurn(() => this.parts.place.lookAgain());
+          state.looks++;
+          const look = () => this.parts.place.lookAgain();
+          await (isInTurn ? look() : this.inTurn(look));
         }
       }
     }
@@ -216,28 +245,58 @@ export class DiscBackend implements Backend {
     return this.discsOf(kind, name).flatMap(({ files }) => files.filter(({ sizes }) => sizes.has(object)));
   }
 
-  /** Has a disc put in that has the object, or may have it. False when there is none left to ask for. */
-  private bringDisc(
-    { kind, name, object }: WantedObject,
-    tried: ReadonlySet<DiscFiles>,
-    isDamaged: boolean,
-  ): Promise<boolean> {
-    return this.inTurn(async () => {
-      // Another one may have been served meanwhile.
-      if (this.copies(kind, name, object).some((each) => !tried.has(each))) return true;
-      const disc = this.discToAskFor(kind, name, isDamaged);
-      if (disc === undefined) return false;
-      await this.bring(disc);
-      return true;
-    });
+  /**
+   * Has a disc put in that has the object, or may have it, and reads it before another read has the next one put in: else two of them
+   * could have their discs changed for ever. `none`: there is no disc left to ask for.
+   */
+  private async bringAndRead(wanted: WantedObject, state: ReadSoFar): Promise<Uint8Array | 'again' | 'none'> {
+    const { kind, name, object, range, asksForOthers } = wanted;
+    // Another one may have been served meanwhile.
+    if (kind === 'packs' && asksForOthers && this.parts.spool.has(name))
+      return this.readKept(name, object, range);
+    const here = await this.readInTurn(wanted, state);
+    if (here !== undefined) return here;
+    const disc = this.discToAskFor(kind, name, object, isSeenDamaged(state));
+    if (disc === undefined) return 'none';
+    await this.bring(disc);
+    return (await this.readInTurn(wanted, state)) ?? 'again';
+  }
+
+  /** What is at hand now has no whole copy where this is undefined: that is remembered. */
+  private async readInTurn(wanted: WantedObject, state: ReadSoFar): Promise<Uint8Array | undefined> {
+    const bytes = await this.readUntried(wanted, state, true);
+    if (bytes !== undefined) return bytes;
+    for (const { id, files } of this.discs()) if (files.length > 0) this.vain.add(`${id} ${wanted.object}`);
+    return undefined;
+  }
+
+  /**
+   * Copies a pack for which discs were changed to this machine, so that they are not changed for each part of it. False where it need not
+   * be, or cannot: it is read from the disc then.
+   */
+  private async keep({ kind, name, object, signal, asksForOthers }: WantedObject, files: DiscFiles) {
+    const { place, spool } = this.parts;
+    // Who does not ask for others is about to copy it.
+    if (kind !== 'packs' || !asksForOthers || !(place.isSingle || files.mayGo)) return false;
+    if (spool.has(name)) return true;
+    const read = (offset: number, length: number) => files.read(object, offset, length);
+    const isWhole = await spool.add(name, files.sizes.get(object)!, read, signal).catch(() => undefined);
+    if (isWhole === false && !(await files.isStill())) await spool.drop(name);
+    return spool.has(name);
   }
 
   /**
    * The first of those that have the object. Packs of trees are in no list: the last disc of a set has all of them, so discs are
    * asked for backwards, those of the newest labels alone.
    */
-  private discToAskFor(kind: ObjectKind, name: string, isDamaged: boolean): KnownDisc | undefined {
-    const isAbsent = ({ files, isSkipped }: KnownDisc): boolean => files.length === 0 && !isSkipped;
+  private discToAskFor(
+    kind: ObjectKind,
+    name: string,
+    object: string,
+    isDamaged: boolean,
+  ): KnownDisc | undefined {
+    const isAbsent = ({ id, files, isSkipped }: KnownDisc): boolean =>
+      files.length === 0 && !isSkipped && !this.vain.has(`${id} ${object}`);
     const holder = this.discsOf(kind, name).find(isAbsent);
     if (holder !== undefined) return holder;
     const isAnywhere = kind === 'packs' ? !this.parts.known.isNamed(kind, name) : isDamaged;
@@ -305,6 +364,10 @@ export class DiscBackend implements Backend {
     await this.parts.spool.close();
     await this.parts.place.close();
   }
+}
+
+function isSeenDamaged({ damaged, failure }: ReadSoFar): boolean {
+  return damaged.length > 0 || failure !== undefined;
 }
 
 function sentence(text: string): string {

@@ -87,6 +87,13 @@ export class DiscSpool {
     }
   }
 
+  /** Keeps no copy of that pack. */
+  async drop(pack: string): Promise<void> {
+    const path = this.paths.get(pack);
+    this.paths.delete(pack);
+    if (path !== undefined) await rm(path, { force: true });
+  }
+
   /** Removes the copies. */
   async close(): Promise<void> {
     for (const path of this.paths.values()) await rm(path, { force: true });

@@ -53,8 +53,13 @@ export function gatheringOf({ backend, spool, isSingle, report }: GatheringParts
     for (const pack of packs) {
       signal?.throwIfAborted();
       damaged.get(pack)?.add(disc);
-      const size = disc.files[0]?.sizes.get(backend.pathOf(pack));
-      if (size === undefined) continue;
+      const path = backend.pathOf(pack);
+      const size = disc.files.find(({ sizes }) => sizes.has(path))?.sizes.get(path);
+      if (size === undefined) {
+        damaged.set(pack, (damaged.get(pack) ?? new Set()).add(disc));
+        report({ severity: 'warning', reason: `packs/${pack} is not on ${discInWords(disc)}` });
+        continue;
+      }
       const read = (offset: number, length: number) => backend.readHere(pack, { offset, length }, signal);
       if (await spool.add(pack, size, read, signal)) {
         damaged.delete(pack);
