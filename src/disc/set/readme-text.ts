@@ -21,7 +21,8 @@ Open a terminal in the folder of this disc:
 
   node restore/cbr-restore.mjs list
 
-It asks for the password, and lists the snapshots: the states of files and folders that were kept.
+It asks for the password, the one that was in use when the disc was made, and lists the snapshots: the states of files and
+folders that were kept.
 
 
 GETTING FILES BACK
