@@ -1,4 +1,4 @@
-import { catalogOnDiscs } from '../disc/index.js';
+import { catalogOnDiscs, labelledDiscs } from '../disc/index.js';
 import { type DiscCatalog, type Repository, readDiscCatalog } from '../repo/index.js';
 import type { CommandContext } from './command.js';
 import { countOf } from './sizes.js';
@@ -12,9 +12,9 @@ export async function knownDiscs(
   repository: Repository,
 ): Promise<DiscCatalog> {
   const stored = await readDiscCatalog(repository);
-  // Only discs are put in by somebody; what lives on images and can be written to knows what became of its discs.
-  if (repository.backend.gathering === undefined) return stored;
-  const { catalog, assumed } = catalogOnDiscs(stored);
+  const isOnLabel = await labelledDiscs(repository.backend);
+  if (isOnLabel === undefined) return stored;
+  const { catalog, assumed } = catalogOnDiscs(stored, isOnLabel);
   if (assumed > 0) {
     output.problem({
       severity: 'note',

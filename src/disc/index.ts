@@ -44,7 +44,7 @@ export {
   storePlan,
   unfinishedBuild,
 } from './set/build-set.js';
-export { type CatalogOnDiscs, catalogOnDiscs } from './set/catalog-on-discs.js';
+export { type CatalogOnDiscs, catalogOnDiscs, labelledDiscs } from './set/catalog-on-discs.js';
 export { buildsOfSet, choosePacks, countsAsStored, packsOnDiscs } from './set/choose-packs.js';
 export {
   discsForRestore,

@@ -1,7 +1,7 @@
-import { mkdirSync, renameSync } from 'node:fs';
+import { cpSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { DISC_BYTES, discPlace } from './disc-place.js';
+import { DISC_BYTES, discPlace, extracted } from './disc-place.js';
 
 /** `cbr disc list` and `cbr disc missing`, read from discs: what was known when they were made. */
 
@@ -27,6 +27,28 @@ test('a disc says which others a restore needs, though its catalog is older than
   expect(list.problems.filter(({ code }) => code === 'assumed-built')).toMatchObject([
     { severity: 'note', message: expect.stringContaining('planned then') },
   ]);
+});
+
+test('in a folder to which discs were copied those of their labels count, and what is planned there later does not', async () => {
+  const { its, take, build, images } = await discPlace();
+  await take(1, 60);
+  await build('--media', String(DISC_BYTES));
+  const together = join(its.root, 'together');
+  for (const [i, image] of images().entries())
+    cpSync(extracted(image, join(its.root, `disc ${i}`)), together, { recursive: true });
+  const states = async (set: string): Promise<unknown[]> =>
+    (await its.json(['-r', together, 'disc', 'list', '--set', set])).items.map(({ state }) => state);
+  expect(await states('photos')).toEqual(images().map(() => 'built'));
+  expect((await its.run(['-r', together, 'disc', 'missing', 'latest'])).code).toBe(0);
+  // Planned, and none of them made.
+  const out = join(its.root, 'out');
+  mkdirSync(join(out, 'CBR_OTHER_0001.iso'), { recursive: true });
+  const args = ['disc', 'build', '--set', 'other', '--media', String(DISC_BYTES), '--out', out];
+  expect((await its.run(['-r', together, ...args])).code).toBe(1);
+  expect(new Set(await states('other'))).toEqual(new Set(['planned']));
+  // Without a label it is a repository as any other.
+  rmSync(join(together, 'disc.json'));
+  expect(await states('photos')).toContain('planned');
 });
 
 test('a repository that lives on images does not say that there are no discs', async () => {
