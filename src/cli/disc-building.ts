@@ -2,14 +2,14 @@ import { resolve } from 'node:path';
 import type { BuildOptions, BuildReport, BuiltDisc } from '../disc/index.js';
 import { byWhom } from './by-whom.js';
 import type { CommandContext } from './command.js';
-import { READER } from './reader-file.js';
+import { RESTORE_SOURCES } from './restore-sources.js';
 import { countOf, sizeText } from './sizes.js';
 
 /** How images of discs are made, and what is said of it; the same for `disc build` and `disc rebuild`. */
 export function buildOptions({ output, signal }: CommandContext, out: string): BuildOptions {
   return {
     out: resolve(out),
-    readerFile: READER,
+    restore: RESTORE_SOURCES,
     by: byWhom(),
     now: () => Date.now(),
     signal,

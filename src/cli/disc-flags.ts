@@ -1,4 +1,3 @@
-import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { CbrError } from '../core/index.js';
@@ -16,7 +15,7 @@ import { listSnapshots, type Snapshot } from '../snapshot/index.js';
 import type { CommandContext } from './command.js';
 import { percentageBelowAll } from './parse-number.js';
 import { gatheredWords } from './parse-text.js';
-import { READER } from './reader-file.js';
+import { RESTORE_SOURCES } from './restore-sources.js';
 import { parseSize } from './sizes.js';
 import { chosenSnapshots } from './snapshot-choice.js';
 
@@ -100,7 +99,7 @@ export async function setRequest(
     content,
     fit,
     snapshots: await snapshotsOf(repository, snapshot),
-    readerBytes: (await stat(READER)).size,
+    restore: RESTORE_SOURCES,
     workFolder: join(options.cacheRoot, 'staging'),
     signal,
   };

@@ -46,6 +46,7 @@ export {
 } from './set/build-set.js';
 export { type CatalogOnDiscs, catalogOnDiscs, labelledDiscs } from './set/catalog-on-discs.js';
 export { buildsOfSet, choosePacks, countsAsStored, packsOnDiscs } from './set/choose-packs.js';
+export type { RestoreSources } from './set/disc-layout.js';
 export {
   discsForRestore,
   discWithTrees,

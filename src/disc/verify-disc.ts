@@ -7,7 +7,7 @@ import { readIso, readIsoFile } from './iso/read-iso.js';
 import type { SectorSource } from './iso/sectors.js';
 import { type DiscLabel, LABEL_BYTES, LABEL_FILE, parseLabel } from './label.js';
 import { objectAt } from './object-at.js';
-import { READER_FILE, README_FILE } from './set/disc-layout.js';
+import { FILES_BESIDE } from './set/disc-layout.js';
 
 /** Whether a disc is still what was written. Needs no repository and no key. */
 
@@ -100,7 +100,7 @@ export async function verifyDisc(
 
 /** Whether cbr has put a file there, so that it had a line. */
 function belongsToDisc(path: string): boolean {
-  return objectAt(path) !== undefined || [LABEL_FILE, README_FILE, READER_FILE].includes(path);
+  return objectAt(path) !== undefined || FILES_BESIDE.includes(path);
 }
 
 /** Objects prove themselves all the same. */

@@ -16,6 +16,7 @@ import { factsOf } from '../snapshot/tree-facts.js';
 import { DISC_BYTES, discPlace, extracted, PACK_BYTES } from './disc-place.js';
 
 const MEDIA = ['--media', String(DISC_BYTES)];
+const FORMAT = join(import.meta.dirname, '../../docs/format.md');
 
 interface PlannedDisc {
   readonly volume: string;
@@ -61,7 +62,13 @@ test('a set is built as it was planned: full discs, each whole by itself, togeth
       expect(joliet).toContain(path);
     }
     const archive = execFileSync('7z', ['l', '-ba', image], { encoding: 'utf8' });
-    for (const file of ['README.txt', 'SHA256SUMS', 'disc.json', 'restore/cbr-restore.mjs']) {
+    for (const file of [
+      'README.txt',
+      'SHA256SUMS',
+      'disc.json',
+      'restore/cbr-restore.mjs',
+      'restore/format.md',
+    ]) {
       expect(rockRidge).toContain(`/${file}`);
       expect(archive).toContain(file);
     }
@@ -72,6 +79,7 @@ test('a set is built as it was planned: full discs, each whole by itself, togeth
     expect(sums.map((line) => line.slice(66)).sort()).toEqual(
       everything.filter((path) => statSync(join(folder, path)).isFile() && path !== 'SHA256SUMS').sort(),
     );
+    expect(readFileSync(join(folder, 'restore/format.md'))).toEqual(readFileSync(FORMAT));
     const readme = readFileSync(join(folder, 'README.txt'), 'utf8');
     expect(readme).toContain(planned[i]!.volume);
     expect(readme).toContain(`${i + 1} (1 to ${planned.length} belong together)`);

@@ -59,6 +59,21 @@ async function living(options = ''): Promise<Living> {
   };
 }
 
+test('a snapshot says which images are others than before', async () => {
+  const { its, cbr, images } = await living();
+  const taken = async (seed: number, bytes: number): Promise<readonly string[]> => {
+    writeFileSync(join(its.source, `file ${seed}`), randomContent(seed, bytes));
+    const { problems } = await cbr('snapshot', its.source);
+    return problems.map(({ severity, message }) => `${severity}: ${message}`);
+  };
+  expect(await taken(1, 1_000_000)).toEqual([`note: ${images()[0]} is a new image`]);
+  expect(await taken(2, 1_000_000)).toEqual([`note: ${images()[0]} has one more session`]);
+  const [first, second, ...more] = await taken(3, 9_000_000);
+  expect(first).toBe(`note: ${images()[0]} has one more session, and is full`);
+  expect(second).toBe(`note: ${images()[1]} is a new image`);
+  expect(more).toEqual([]);
+});
+
 test('each snapshot appends a session, a full image is closed and the next one begins', async () => {
   const { its, folder, take, cbr, images } = await living();
   const taken: unknown[] = [];

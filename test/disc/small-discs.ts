@@ -56,7 +56,7 @@ export function smallDiscs(scratch: string) {
     const discs = discMedium({
       ask,
       report: (problem) => said.push(problem),
-      readerFile: 'none: nothing is written',
+      restore: { reader: 'none: nothing is written', format: 'none' },
       signal: new AbortController().signal,
     });
     return openBackend(parseLocation(`disc:${place}`), { stagingFolder: join(scratch, 'staging'), discs });

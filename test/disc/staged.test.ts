@@ -19,7 +19,7 @@ function options(said: string[] = []) {
   const discs = discMedium({
     ask: async () => 'skip',
     report: ({ reason }) => said.push(reason),
-    readerFile: READER,
+    restore: { reader: READER, format: READER },
     signal: new AbortController().signal,
   });
   return { stagingFolder: tmpdir(), discs, now: () => 1_764_547_200_000 };

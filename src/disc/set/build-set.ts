@@ -1,4 +1,4 @@
-import { mkdir, rm, stat } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { localFailure } from '../../backends/index.js';
 import { CbrError } from '../../core/index.js';
@@ -16,6 +16,7 @@ import { listSnapshots, type Snapshot } from '../../snapshot/index.js';
 import { partOf } from '../xorriso/publish-image.js';
 import { withBuildLock } from './build-lock.js';
 import { DiscIndexes } from './disc-index.js';
+import type { RestoreSources } from './disc-layout.js';
 import { discToWrite, onNoDisc, type StoredBuild } from './disc-to-write.js';
 import { refuseOtherImage } from './image-there.js';
 import { countingDiscs } from './plan-set.js';
@@ -27,8 +28,7 @@ import { type DiscToWrite, type DiscWriting, writeDisc } from './write-disc.js';
 export interface BuildOptions {
   /** The folder of the images. */
   readonly out: string;
-  /** The program that restores. */
-  readonly readerFile: string;
+  readonly restore: RestoreSources;
   readonly by: string;
   /** Milliseconds since 1970. */
   readonly now: () => number;
@@ -211,9 +211,8 @@ async function makeIn(
   options: BuildOptions,
   write: DiscWriter,
 ): Promise<BuildReport> {
-  const { out, readerFile, signal, by, now } = options;
+  const { out, restore, signal, by, now } = options;
   const workFolder = join(out, '.cbr-disc');
-  const { size: readerBytes } = await stat(readerFile);
   const catalog = await readDiscCatalog(repository);
   await dropUnfinished(out, catalog, build.set);
   const counting = countingDiscs(catalog, build.set);
@@ -223,7 +222,7 @@ async function makeIn(
       snapshots,
       known: counting.map(({ packs }) => ({ packs: packs.length })),
       mostDiscs: () => build.discs.length,
-      readerBytes,
+      restore,
       signal,
     }));
   const strays = onNoDisc([...counting, ...todo], facts.needed);
@@ -248,7 +247,7 @@ async function makeIn(
         {
           image,
           workFolder,
-          readerFile,
+          restore,
           indexes,
           time: Math.floor(now() / 1000),
           signal,

@@ -1,5 +1,6 @@
 import { SHA256SUMS_FILE } from '../checksums.js';
 import { LABEL_FILE } from '../label.js';
+import type { MappedFile } from '../xorriso/image-writer.js';
 import type { DiscFile } from './disc-file.js';
 import { segmentBounds } from './index-bound.js';
 import type { DiscDraft, PlanPack } from './plan-discs.js';
@@ -7,7 +8,27 @@ import type { DiscDraft, PlanPack } from './plan-discs.js';
 /** All files of a disc by path and size, before any of them is made. Pure. */
 
 export const README_FILE = 'README.txt';
-export const READER_FILE = 'restore/cbr-restore.mjs';
+const READER_FILE = 'restore/cbr-restore.mjs';
+/** For those who have the disc and no program that runs any more. */
+const FORMAT_FILE = 'restore/format.md';
+
+/** Where the files are by which a disc is read without cbr: absolute paths. */
+export interface RestoreSources {
+  /** The program that restores. */
+  readonly reader: string;
+  /** The description of the format. */
+  readonly format: string;
+}
+
+export function restoreFiles({ reader, format }: RestoreSources): readonly MappedFile[] {
+  return [
+    { from: reader, to: READER_FILE },
+    { from: format, to: FORMAT_FILE },
+  ];
+}
+
+/** Files of a disc that are no objects, and not the list of checksums. */
+export const FILES_BESIDE: readonly string[] = [LABEL_FILE, README_FILE, READER_FILE, FORMAT_FILE];
 
 /** The path of a pack on a disc, as everywhere in a repository. */
 export function packPath(name: string): string {

@@ -11,6 +11,7 @@ import type { Snapshot } from '../../snapshot/index.js';
 import type { Fit } from '../fit.js';
 import { freeBytes, type Medium, SECTOR_BYTES } from '../media.js';
 import { buildsOfSet, choosePacks } from './choose-packs.js';
+import type { RestoreSources } from './disc-layout.js';
 import { layoutOf } from './disc-layout.js';
 import { discWithTrees } from './discs-for-restore.js';
 import { measuring } from './measure.js';
@@ -29,8 +30,7 @@ export interface SetRequest {
   readonly fit: Fit;
   /** Oldest first; at least one. */
   readonly snapshots: readonly Snapshot[];
-  /** Bytes of the program that restores. */
-  readonly readerBytes: number;
+  readonly restore: RestoreSources;
   /** A folder for sparse files. */
   readonly workFolder: string;
   readonly signal: AbortSignal;
@@ -70,7 +70,7 @@ export async function planSet(
     known: known.map(({ packs }) => ({ packs: packs.length })),
     mostDiscs: (data) =>
       Math.ceil((2 * data.reduce((sum, { size }) => sum + size, 0)) / capacity) + DISCS_SPARE,
-    readerBytes: request.readerBytes,
+    restore: request.restore,
     signal,
   });
   const chosen = choosePacks(catalog, set, content, facts.needed.data);

@@ -52,8 +52,7 @@ Each file should be OK. No password is needed for that.
 
 IN TWENTY YEARS
 
-All bytes on this disc are described in the document "The format of a repository" (docs/format.md) of cbr. The folders here
-are those of such a repository; what the discs of a set hold, copied into one folder, is one. The program in the folder restore is
-plain JavaScript that was written from that document alone.
+All bytes on this disc are described in restore/format.md, a plain text. The folders here are those of such a repository; what the
+discs of a set hold, copied into one folder, is one. The program beside that text is plain JavaScript that was written from it alone.
 `;
 }

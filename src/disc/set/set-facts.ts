@@ -1,7 +1,9 @@
+import { stat } from 'node:fs/promises';
 import type { CachedPack, Repository } from '../../repo/index.js';
 import type { Snapshot } from '../../snapshot/index.js';
+import type { MappedFile } from '../xorriso/image-writer.js';
 import type { DiscFile } from './disc-file.js';
-import { type LayoutFacts, READER_FILE } from './disc-layout.js';
+import { type LayoutFacts, type RestoreSources, restoreFiles } from './disc-layout.js';
 import { type NeededPacks, neededPacks } from './needed-packs.js';
 import type { GroupedPack, PlanPack } from './plan-discs.js';
 import { sharedObjects } from './shared-objects.js';
@@ -23,8 +25,7 @@ export interface FactsRequest {
   readonly known: readonly KnownDisc[];
   /** At most so many discs are planned. */
   readonly mostDiscs: (data: readonly CachedPack[]) => number;
-  /** Bytes of the program that restores. */
-  readonly readerBytes: number;
+  readonly restore: RestoreSources;
   readonly signal: AbortSignal;
 }
 
@@ -35,7 +36,7 @@ const RECORD = { own: 600, disc: 140, pack: 64, snapshot: 24, event: 1500 } as c
 
 /** Rejects as `neededPacks`. */
 export async function gatherSetFacts(repository: Repository, request: FactsRequest): Promise<SetFacts> {
-  const { snapshots, known, mostDiscs, readerBytes, signal } = request;
+  const { snapshots, known, mostDiscs, restore, signal } = request;
   const needed = await neededPacks(repository, snapshots, signal);
   const all = [...needed.data, ...needed.tree];
   const discs = mostDiscs(needed.data);
@@ -52,7 +53,7 @@ export async function gatherSetFacts(repository: Repository, request: FactsReque
     layout: {
       shared: [
         ...shared,
-        { to: READER_FILE, size: readerBytes },
+        ...(await sizesOf(restoreFiles(restore))),
         // What is to be noted while the discs are made.
         { to: 'catalog/999999999999999', size: build },
         ...Array.from({ length: discs }, (_, i) => ({
@@ -65,6 +66,10 @@ export async function gatherSetFacts(repository: Repository, request: FactsReque
       labelBytes: LABEL.own + LABEL.disc * (known.length + discs) + LABEL.pack * labelled,
     },
   };
+}
+
+async function sizesOf(files: readonly MappedFile[]): Promise<DiscFile[]> {
+  return Promise.all(files.map(async ({ from, to }) => ({ to, size: (await stat(from)).size })));
 }
 
 export function planPack({ name, size, blocks }: CachedPack): PlanPack {

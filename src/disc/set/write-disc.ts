@@ -11,7 +11,7 @@ import { SECTOR_BYTES } from '../media.js';
 import { type ImageOptions, imageSectors, type MappedFile, writeImage } from '../xorriso/image-writer.js';
 import { partOf, publishImage } from '../xorriso/publish-image.js';
 import type { DiscIndexes } from './disc-index.js';
-import { packPath, READER_FILE, README_FILE } from './disc-layout.js';
+import { packPath, README_FILE, type RestoreSources, restoreFiles } from './disc-layout.js';
 import { readmeText } from './readme-text.js';
 import { sharedObjects } from './shared-objects.js';
 
@@ -37,8 +37,7 @@ export interface DiscWriting {
   readonly image: string;
   /** A folder for what is made on the way; it is emptied. */
   readonly workFolder: string;
-  /** The program that restores. */
-  readonly readerFile: string;
+  readonly restore: RestoreSources;
   readonly indexes: DiscIndexes;
   /** Seconds since 1970. */
   readonly time: number;
@@ -104,7 +103,7 @@ function stopping(stop: AbortController): (error: unknown) => never {
 async function stage(
   repository: Repository,
   { label, together, snapshots, packs, indexed, hasCatalog }: DiscToWrite,
-  { workFolder, readerFile, indexes, signal }: DiscWriting,
+  { workFolder, restore, indexes, signal }: DiscWriting,
 ): Promise<MappedFile[]> {
   const { backend } = repository;
   const files: MappedFile[] = [];
@@ -141,7 +140,7 @@ async function stage(
     files.push({ from, to });
     digests.set(to, name);
   }
-  await put(READER_FILE, await readFile(readerFile));
+  for (const { from, to } of restoreFiles(restore)) await put(to, await readFile(from));
   await put(LABEL_FILE, encodeLabel(label));
   await put(README_FILE, Buffer.from(readmeText(label, together)));
   await put(SHA256SUMS_FILE, encodeChecksums(digests));

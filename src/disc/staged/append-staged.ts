@@ -6,13 +6,15 @@ import { BackendError, CbrError } from '../../core/index.js';
 import { readConfigs } from '../../repo/index.js';
 import { fillDisc } from '../fit.js';
 import type { DiscBackend } from '../images/disc-backend.js';
+import type { ReportDisc } from '../images/disc-place.js';
 import type { DiscLabel } from '../label.js';
 import { freeBytes, SECTOR_BYTES } from '../media.js';
 import { startsNewDisc } from '../new-disc.js';
 import { inSectors } from '../set/disc-file.js';
+import type { RestoreSources } from '../set/disc-layout.js';
 import type { ProgramMark } from '../xorriso/program-file.js';
 import { syncPath } from '../xorriso/publish-image.js';
-import { currentImage, freshImage, rememberLabel } from './current-image.js';
+import { type CurrentImage, currentImage, freshImage, rememberLabel } from './current-image.js';
 import { ImageSession, type SessionFacts, type StagedObject } from './image-session.js';
 import { type ImageView, leaveMark } from './image-view.js';
 import { type StagedSettings, stagingFolderOf } from './staged-settings.js';
@@ -41,8 +43,8 @@ export interface AppendRequest {
   readonly view: ImageView;
   /** By which others can tell that xorriso writes. */
   readonly mark: ProgramMark;
-  /** The program that restores. */
-  readonly readerFile: string;
+  readonly restore: RestoreSources;
+  readonly report: ReportDisc;
   /** Milliseconds since 1970. */
   readonly now: () => number;
   readonly signal: AbortSignal;
@@ -53,7 +55,7 @@ export interface AppendRequest {
  * before. Rejects as xorriso does, and with `limit` when a pack does not fit on a disc; what is not on an image stays staged then.
  */
 export async function appendStaged(request: AppendRequest): Promise<void> {
-  const { folder, settings, staged, readerFile, mark, now, signal } = request;
+  const { folder, settings, staged, restore, mark, now, signal } = request;
   const workFolder = join(stagingFolderOf(folder), 'work');
   await rm(workFolder, { recursive: true, force: true });
   await mkdir(workFolder, { recursive: true });
@@ -70,7 +72,7 @@ export async function appendStaged(request: AppendRequest): Promise<void> {
       },
       onEach,
       hidden: await hiddenPaths(request.hidden),
-      readerFile,
+      restore,
       workFolder,
       mark,
       time: Math.floor(now() / 1000),
@@ -98,11 +100,13 @@ async function fillImages(request: AppendRequest, facts: SessionFacts): Promise<
   while (packs.length > 0 || records.length > 0) {
     const session = new ImageSession(image, facts);
     if ((await session.bytesWith(packs, records)) <= capacity) {
-      return settle(request, await session.write(packs, records), packs);
+      await settle(request, await session.write(packs, records), packs);
+      return tellWritten(request, session.image, false);
     }
     const some = await thatFit(session, packs, capacity);
     if (some.length > 0) {
       await settle(request, await session.write(some, []), some);
+      tellWritten(request, session.image, true);
       const taken = new Set(some);
       packs = packs.filter((pack) => !taken.has(pack));
     } else if (image.isNew) {
@@ -112,6 +116,12 @@ async function fillImages(request: AppendRequest, facts: SessionFacts): Promise<
     }
     image = freshImage(folder, set, session.discsWith(some));
   }
+}
+
+/** Whoever burns images has to know which one is another than before. */
+function tellWritten({ report }: AppendRequest, { path, isNew }: CurrentImage, isFull: boolean): void {
+  const what = isNew ? 'is a new image' : 'has one more session';
+  report({ severity: 'note', reason: `${path} ${what}${isFull ? ', and is full' : ''}` });
 }
 
 /** As many packs as fit on what is left of the image, the oldest first. */

@@ -7,7 +7,7 @@ import { readIso, readIsoFile } from '../iso/read-iso.js';
 import { openSectors } from '../iso/sectors.js';
 import { type DiscLabel, encodeLabel, LABEL_FILE, type LabelDisc } from '../label.js';
 import { SECTOR_BYTES } from '../media.js';
-import { READER_FILE, README_FILE } from '../set/disc-layout.js';
+import { README_FILE, type RestoreSources, restoreFiles } from '../set/disc-layout.js';
 import { readmeText } from '../set/readme-text.js';
 import {
   appendSession,
@@ -41,7 +41,7 @@ export interface SessionFacts {
   readonly onEach: readonly StagedObject[];
   /** Paths of objects that were removed. */
   readonly hidden: ReadonlySet<string>;
-  readonly readerFile: string;
+  readonly restore: RestoreSources;
   readonly workFolder: string;
   /** By which others can tell that xorriso writes. */
   readonly mark: ProgramMark;
@@ -117,7 +117,7 @@ export class ImageSession {
     packs: readonly StagedObject[],
     records: readonly StagedObject[],
   ): Promise<Content> {
-    const { onEach, hidden, readerFile, workFolder } = this.facts;
+    const { onEach, hidden, restore, workFolder } = this.facts;
     const { isNew, digests } = this.image;
     const made = join(workFolder, 'made');
     await rm(made, { recursive: true, force: true });
@@ -137,7 +137,9 @@ export class ImageSession {
       sums.set(to, digestOf(bytes));
     };
     const its = this.labelWith(packs);
-    if (isNew) await put(READER_FILE, await readFile(readerFile));
+    if (isNew) {
+      for (const { from, to } of restoreFiles(restore)) await put(to, await readFile(from));
+    }
     await put(LABEL_FILE, encodeLabel(its));
     await put(README_FILE, Buffer.from(readmeText(its, `${its.discs.length} belong together so far`)));
     sums.delete(SHA256SUMS_FILE);

@@ -10,6 +10,7 @@ import {
 import { CbrError, errnoOf } from '../../core/index.js';
 import type { AskForDisc } from '../images/disc-backend.js';
 import type { DiscProblem, ReportDisc } from '../images/disc-place.js';
+import type { RestoreSources } from '../set/disc-layout.js';
 import { runXorriso } from '../xorriso/run-xorriso.js';
 import { withAppendLock } from './append-lock.js';
 import { appendStaged } from './append-staged.js';
@@ -28,8 +29,7 @@ import {
 export interface StagedMediumOptions {
   readonly ask: AskForDisc;
   readonly report: ReportDisc;
-  /** The program that restores, for each disc. */
-  readonly readerFile: string;
+  readonly restore: RestoreSources;
   readonly signal: AbortSignal;
 }
 
@@ -95,7 +95,7 @@ function assembled(
   settings: StagedSettings,
   staged: Backend,
   hidden: Backend,
-  { ask, report, readerFile, signal }: StagedMediumOptions,
+  { ask, report, restore, signal }: StagedMediumOptions,
   { now, stagingFolder }: MediumOptions,
 ): Backend {
   const folder = location.path;
@@ -108,7 +108,8 @@ function assembled(
         staged,
         hidden,
         view,
-        readerFile,
+        restore,
+        report,
         mark,
         // Without a clock the images are not dated.
         now: now ?? (() => 0),
