@@ -6,8 +6,12 @@ interface Abortable {
 export interface Gathering {
   /** Whether something may have to be put in for what is going to be read. */
   readonly isNeeded: boolean;
-  /** The packs of which only is known in which part they should be, which is not in now. */
-  absentPacks(): ReadonlySet<string>;
+  /** Whether everything but packs is at hand whatever parts are: then what is not there is missing. */
+  readonly hasAllRecords: boolean;
+  /** Whether only is known of a pack in which part it should be, which is not in now. */
+  isAbsent(pack: string): boolean;
+  /** Whether that part is there, as far as can be seen, and cannot be read: then the pack is not absent. */
+  isUnreadable(pack: string): boolean;
   /** The parts that are in now and have that pack, in words. */
   presentParts(pack: string): readonly string[];
   /**

@@ -38,7 +38,9 @@ export class HurtDiscs {
         about: 'repository',
         code: 'damaged-disc',
         reason: `what is damaged lies on ${displayText(disc)}: ${countOf(packs, 'pack')}`,
-        hint: 'See what else is: cbr disc verify. While the repository is there the disc can be made again: cbr disc rebuild',
+        hint: this.backend.gathering?.hasAllRecords
+          ? 'See what else is: cbr disc verify. Put a whole copy of it in its place, if there is one.'
+          : 'See what else is: cbr disc verify. While the repository is there the disc can be made again: cbr disc rebuild',
       });
     }
   }

@@ -44,7 +44,7 @@ export const check: CommandModule = {
         hurt.see(finding.object);
       }
       hurt.tell(output);
-      if (report.absentPacks > 0) output.problem(absenceOf(report.absentPacks));
+      if (report.absentPacks > 0) output.problem(absenceOf(report));
       printSummary(context, report);
       return {
         exitCode: report.findings.length > 0 ? EXIT.damage : EXIT.done,
@@ -59,12 +59,17 @@ function problemOf({ object, reason, affected, unlisted }: Finding): Problem {
   return { severity: 'error', about: 'repository', code: 'damaged', object, reason, affected, ...more };
 }
 
-function absenceOf(packs: number): Problem {
+function absenceOf({ absentPacks, absentTrees }: CheckReport): Problem {
+  const are = absentPacks === 1 ? 'is' : 'are';
+  const trees =
+    absentTrees === 0
+      ? ''
+      : `; ${countOf(absentTrees, 'pack')} of them ${absentTrees === 1 ? 'has' : 'have'} folders of snapshots, and what lies in these folders was not looked for`;
   return {
     severity: 'note',
     about: 'repository',
     code: 'not-at-hand',
-    reason: `${countOf(packs, 'pack')} ${packs === 1 ? 'is' : 'are'} on discs that are not at hand: that they are whole there is taken on trust`,
+    reason: `${countOf(absentPacks, 'pack')} ${are} on discs that are not at hand: that they are whole there is taken on trust${trees}`,
     hint: 'With --read-data each disc is asked for.',
   };
 }
@@ -83,11 +88,12 @@ function printSummary({ output }: CommandContext, report: CheckReport): void {
 }
 
 function summaryFields(readData: number, report: CheckReport): Readonly<Record<string, unknown>> {
-  const { snapshots, packs, absentPacks, chunks, bytesRead, findings, notes } = report;
+  const { snapshots, packs, absentPacks, absentTrees, chunks, bytesRead, findings, notes } = report;
   return {
     snapshots,
     packs,
     ...(absentPacks === 0 ? {} : { absentPacks }),
+    ...(absentTrees === 0 ? {} : { absentTrees }),
     chunks,
     readData: readData / ALL_PERCENT,
     bytesRead,

@@ -106,11 +106,15 @@ export function gatheringOf({ backend, spool, isSingle, report }: GatheringParts
       return backend.discs().some(isAbsent);
     },
 
-    absentPacks() {
-      const isHere = (pack: string): boolean =>
-        spool.has(pack) || backend.discsOf('packs', pack).some((disc) => !isAbsent(disc));
-      return new Set([...backend.packNames()].filter((pack) => !isHere(pack)));
+    hasAllRecords: false,
+
+    isAbsent(pack) {
+      const discs = backend.discsOf('packs', pack);
+      return !spool.has(pack) && discs.length > 0 && discs.every(isAbsent);
     },
+
+    // What cannot be read does not say which disc it is.
+    isUnreadable: () => false,
 
     presentParts: (pack) =>
       backend

@@ -25,7 +25,7 @@ export async function labelledDiscs({
   folder,
 }: Pick<Backend, 'gathering' | 'folder'>): Promise<IsOnLabel | undefined> {
   // Only discs are put in by somebody; what lives on images and can be written to knows what became of its discs.
-  if (gathering !== undefined) return () => true;
+  if (gathering !== undefined) return gathering.hasAllRecords ? undefined : () => true;
   if (folder === undefined) return undefined;
   try {
     const label = parseLabel(await readFile(join(folder, LABEL_FILE)), folder);

@@ -96,7 +96,8 @@ async function discsByLabels(folder: string, set: string, repository: string): P
   return [...discs.values()].sort((a, b) => a.number - b.number);
 }
 
-function imagePath(folder: string, volume: string): string {
+/** Where the image of that volume id is, unless it was moved away. */
+export function imagePath(folder: string, volume: string): string {
   return join(folder, `${volume}.iso`);
 }
 

@@ -1,9 +1,9 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { access, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CbrError, errnoOf } from '../../core/index.js';
 import type { DiscBackend } from '../images/disc-backend.js';
 import { type OpenDiscsRequest, openDiscs } from '../images/open-discs.js';
-import { rememberedLabel } from './current-image.js';
+import { imagePath, rememberedLabel } from './current-image.js';
 import { stagingFolderOf } from './staged-settings.js';
 
 export interface ImagesNow {
@@ -19,6 +19,8 @@ export interface ImagesNow {
 export class ImageView {
   private backend: DiscBackend | undefined;
   private mark: string | undefined;
+  /** Ids of discs under whose name there is something else, or an image that cannot be read. */
+  private unreadable: ReadonlySet<string> = new Set();
   /** Two that look at the same time must not both open what has changed. */
   private turn: Promise<unknown> = Promise.resolve();
 
@@ -36,6 +38,7 @@ export class ImageView {
     if (mark !== this.mark) {
       await this.release();
       this.backend = await this.open();
+      this.unreadable = await this.findUnreadable();
       this.mark = mark;
     }
     return { images: this.backend, mark };
@@ -49,6 +52,30 @@ export class ImageView {
       if (error instanceof CbrError && error.code === 'no-repository') return undefined;
       throw error;
     }
+  }
+
+  private async findUnreadable(): Promise<ReadonlySet<string>> {
+    const found = new Set<string>();
+    for (const { id, volume, files } of this.backend?.discs() ?? []) {
+      if (files.length > 0) continue;
+      const isThere = await access(imagePath(this.request.path, volume)).then(
+        () => true,
+        () => false,
+      );
+      if (isThere) found.add(id);
+    }
+    return found;
+  }
+
+  /** Whether the image that has a pack was not moved away, and could not be read when somebody looked last. */
+  isUnreadable(pack: string): boolean {
+    const discs = this.backend?.discsOf('packs', pack) ?? [];
+    return discs.some(({ id }) => this.unreadable.has(id)) && discs.every(({ files }) => files.length === 0);
+  }
+
+  /** The images as they were when somebody looked last. */
+  get latest(): DiscBackend | undefined {
+    return this.backend;
   }
 
   /** Waits for those that look. */

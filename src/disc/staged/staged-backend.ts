@@ -2,6 +2,7 @@ import {
   type Backend,
   type ByteRange,
   type CallOptions,
+  type Gathering,
   type ListedObject,
   type ObjectKind,
   objectPath,
@@ -11,6 +12,7 @@ import {
 } from '../../backends/index.js';
 import { ObjectExistsError, ObjectNotFoundError } from '../../core/index.js';
 import { RECORDS } from './append-staged.js';
+import { gatheringOfImages } from './gather-images.js';
 import type { ImageView } from './image-view.js';
 
 /** What is to get on an image soon, whoever reads the images alone: records of others wait for the next of these. */
@@ -36,11 +38,13 @@ export class StagedBackend implements Backend {
   readonly concurrency: number;
   readonly capabilities = Object.freeze({ createOnly: true, writable: true, removable: true, frees: false });
   readonly stagingFolder: string;
+  readonly gathering: Gathering;
   private hasChanged = false;
 
   constructor(private readonly parts: StagedParts) {
     this.location = parts.location;
     this.concurrency = parts.staged.concurrency;
+    this.gathering = gatheringOfImages(parts.view);
     this.stagingFolder = parts.staged.stagingFolder!;
   }
 

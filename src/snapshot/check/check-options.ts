@@ -18,6 +18,8 @@ export interface CheckReport {
   readonly packs: number;
   /** Those among them that are on parts of the medium which are not at hand, and were not read. */
   readonly absentPacks: number;
+  /** Those of them with trees that snapshots reach: what these name was not looked for. */
+  readonly absentTrees: number;
   /** Distinct chunks that they name. */
   readonly chunks: number;
   /** Stored bytes of packs that were read whole. */

@@ -165,6 +165,7 @@ export class PackCheck {
 
   private blame(pack: NamedPack, problems: readonly string[]): void {
     for (const problem of problems) this.its.findings.add(objectPath('packs', pack.name), problem);
+    pack.isTrusted = false;
     this.index.isHurt = true;
     this.hurt.add(pack.number);
     judgePack(this.its.repository.cache, pack.name, false);

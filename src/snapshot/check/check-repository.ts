@@ -9,6 +9,7 @@ import type { CheckOptions, CheckReport } from './check-options.js';
 import { PackCheck, PackChoice, startPackWorkers } from './check-packs.js';
 import { CheckProgress } from './check-progress.js';
 import { type CheckedRecords, checkRecords, tellVanished } from './check-records.js';
+import type { NamedPack } from './checked-index.js';
 import { compareCache } from './compare-cache.js';
 import { refusedAsDamaged, stopIfAborted } from './damage.js';
 import { Findings } from './findings.js';
@@ -173,14 +174,17 @@ async function conclude(
   }
   notes.push(...dropStates(repository, hurtSnapshots));
   if (look.healed !== undefined) notes.push(look.healed);
-  const absent = repository.backend.gathering?.absentPacks();
   const damaged = new Set(findings.list().map(({ object }) => object));
-  const isTrusted = (name: string): boolean =>
-    absent?.has(name) === true && !sound.has(name) && !damaged.has(objectPath('packs', name));
+  const isUnread = ({ name, isTrusted }: NamedPack): boolean =>
+    isTrusted || (repository.backend.gathering?.isAbsent(name) === true && !sound.has(name));
+  const absent = index.packs.filter(
+    (pack) => pack.counts && isUnread(pack) && !damaged.has(objectPath('packs', pack.name)),
+  );
   return {
     findings: findings.list(),
     notes,
-    absentPacks: index.packs.filter(({ counts, name }) => counts && isTrusted(name)).length,
+    absentPacks: absent.length,
+    absentTrees: absent.filter(({ isTrusted }) => isTrusted).length,
     snapshots: records.snapshots.length,
     packs: index.packs.filter(({ counts }) => counts).length,
     chunks: index.table.distinct,

@@ -14,6 +14,8 @@ export interface NamedPack extends PackSummary {
   counts: boolean;
   /** It was listed. */
   present: boolean;
+  /** It is on a part of the medium that was not at hand when a tree of it was needed: that it is whole is taken on trust. */
+  isTrusted: boolean;
   /** The session whose outcome record cannot be opened, if only its segments name the pack: nobody knows if they count. */
   doubt: SessionId | undefined;
   /** Places in the table. */
@@ -72,6 +74,7 @@ export class CheckedIndex implements ChunkPlaces {
       blockStarts: starts,
       counts: false,
       present: false,
+      isTrusted: false,
       doubt: undefined,
       rows: 0,
     };
@@ -124,6 +127,11 @@ export class CheckedIndex implements ChunkPlaces {
   /** Something that snapshots may reach is damaged. */
   isHurt = false;
 
+  /** Whether a chunk that cannot be read may be whole in a pack that is not at hand. */
+  isOnTrust(id: ChunkId): boolean {
+    return this.table.find(id, (row) => this.packs[this.table.pack(row)]!.isTrusted) >= 0;
+  }
+
   /** The objects to blame for a chunk that cannot be read; none if it can. `length`: what the reference to it says. */
   causesOf(id: ChunkId, length: number): readonly string[] {
     const { table } = this;
@@ -131,6 +139,7 @@ export class CheckedIndex implements ChunkPlaces {
     if (malformed !== undefined) return [malformed];
     const usable = this.usableRow(id);
     if (usable >= 0) return table.length(usable) === length ? [] : [this.objectOf(usable)];
+    if (this.isOnTrust(id)) return [];
     let doubt: SessionId | undefined;
     const counting = table.find(id, (row) => {
       const pack = this.packs[table.pack(row)]!;

@@ -14,8 +14,8 @@ const LABEL_FILE = 'disc.json';
  * they were made for. Segments that were written for discs do not tell: they can be copied anywhere.
  */
 export async function liesOnDiscs({ gathering, folder }: Backend): Promise<boolean> {
-  // Nothing else has parts that somebody puts in.
-  if (gathering !== undefined) return true;
+  // Nothing else has parts that somebody puts in. A repository that lives on images keeps its records beside them.
+  if (gathering !== undefined) return !gathering.hasAllRecords;
   if (folder === undefined) return false;
   return access(join(folder, LABEL_FILE)).then(
     () => true,

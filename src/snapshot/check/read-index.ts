@@ -33,7 +33,7 @@ export interface ReadIndex {
   readonly index: CheckedIndex;
   /** Names of the segments that count. */
   readonly counting: ReadonlySet<ObjectDigest>;
-  /** Packs that are there, of another size than they should be: each is read whole to learn what is left of it. */
+  /** Packs that are there, of another size than they should be, or on a part of the medium that cannot be read: each is read whole to learn what is left of it. */
   readonly misshapen: ReadonlySet<NamedPack>;
   readonly undecided: Undecided;
   /** Packs that are there, with their stored lengths. */
@@ -219,6 +219,7 @@ async function listPacks(
   { view }: CheckedRecords,
   { index, misshapen, undecided, listed, strangers }: Building,
 ): Promise<void> {
+  const { gathering } = its.repository.backend;
   for await (const { name, size } of its.backend.list('packs', { signal: its.signal })) {
     listed.set(name, size);
     const pack = index.named(name);
@@ -228,6 +229,7 @@ async function listPacks(
       undecided.bytes += size;
     } else {
       pack.present = true;
+      if (gathering?.isUnreadable(name) === true) misshapen.add(pack);
       if (size === pack.size) continue;
       misshapen.add(pack);
       index.isHurt = true;

@@ -1,5 +1,5 @@
 import { objectPath } from '../../backends/index.js';
-import { type ChunkId, chunkIdHex, FormatError } from '../../core/index.js';
+import { type CbrError, type ChunkId, chunkIdHex, FormatError } from '../../core/index.js';
 import { checkEntryName } from '../../fs/index.js';
 import { ChunkReader } from '../../repo/index.js';
 import { readListPage } from '../content-list.js';
@@ -55,6 +55,7 @@ export class TreeChunks {
         return { plain: await this.reader.read('tree', id, length), row };
       } catch (error) {
         if (!isDamage(error)) throw error;
+        if (this.isAbsent(row, error)) continue;
         if (error.code === 'object-not-found') its.findings.sawMissing = true;
         index.table.set(row, FLAG.lost);
         index.isHurt = true;
@@ -62,6 +63,17 @@ export class TreeChunks {
       }
     }
     return undefined;
+  }
+
+  /** What could not be had put in says nothing about the repository. No other chunk of it is asked for by this place again. */
+  private isAbsent(row: number, { code }: CbrError): boolean {
+    const { table } = this.index;
+    const pack = this.index.packs[table.pack(row)]!;
+    const { gathering } = this.its.repository.backend;
+    if (code !== 'object-not-found' || gathering?.isAbsent(pack.name) !== true) return false;
+    table.set(row, FLAG.lost);
+    pack.isTrusted = true;
+    return true;
   }
 }
 
@@ -202,6 +214,7 @@ export class TreeWalk {
   /** What has a place somewhere, though a bad one, is a finding already. */
   private lacks(id: ChunkId): void {
     const { index } = this;
+    if (index.isOnTrust(id)) return;
     index.isHurt = true;
     if (index.table.find(id, () => true) < 0) index.noteUnnamed(id);
   }
