@@ -65,10 +65,12 @@ export {
   discardPacks,
 } from './prune/block-sealer.js';
 export { ChunkUsage, type PackRank } from './prune/chunk-usage.js';
+export { lostOutcomes } from './prune/lost-outcomes.js';
 export { prune } from './prune/prune.js';
 export * from './prune/prune-options.js';
 export { type PruneStatus, pruneStatus } from './prune/prune-status.js';
 export type { PruneWorkers } from './prune/prune-workers.js';
+export { seenByForgotten } from './prune/seen-by-forgotten.js';
 export { usedBlocks } from './prune/used-blocks.js';
 export { headerOfDamaged } from './read-pack-header.js';
 export * from './recent-view.js';

@@ -1,6 +1,7 @@
 export type { CheckOptions, CheckReport } from './check/check-options.js';
 export { checkRepository } from './check/check-repository.js';
 export type { Finding } from './check/findings.js';
+export { liesOnDiscs } from './check/of-discs.js';
 
 export { compareTrees, type EntryPair } from './compare-trees.js';
 export type { CopiedSnapshot, CopyOptions, CopySummary } from './copy/copy-options.js';

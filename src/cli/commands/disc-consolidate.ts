@@ -2,18 +2,19 @@ import type { Command } from 'commander';
 import { createBackend, parseLocation } from '../../backends/index.js';
 import { CbrError } from '../../core/index.js';
 import { consolidate } from '../../disc/index.js';
-import { listSnapshots } from '../../snapshot/index.js';
+import { liesOnDiscs, listSnapshots } from '../../snapshot/index.js';
 import type { CommandContext, CommandModule, Outcome } from '../command.js';
 import { EXIT } from '../exit-codes.js';
 import { objectProgress } from '../object-progress.js';
 import type { Problem } from '../problem.js';
 import { openOptions, withReadOnly } from '../repository.js';
+import { shortestUnique } from '../short-ids.js';
 import { countOf, sizeText } from '../sizes.js';
 
 const HELP = `
 What is on a disc stays there, also when its snapshots are forgotten. This puts what the snapshots that are left need on new discs: a
 repository with the same passwords and the same snapshots, to which further ones can be added. Packs are copied as they are; those that no
-snapshot needs are left out. The old discs are not touched; when the new ones are good they are no longer needed.
+snapshot needs are left out. Snapshots that are known of, not here and not forgotten are named, and the new repository does not miss them. The old discs are not touched; when the new ones are good they are no longer needed.
 
 Example:
   $ cbr disc consolidate -r disc:/srv/discs --to 'disc:/srv/discs-2027?media=dvd+r'`;
@@ -27,6 +28,21 @@ const unfinished = (folder: string): Problem => ({
 
 const isThere = (error: unknown): error is CbrError =>
   error instanceof CbrError && error.code === 'repository-exists';
+
+/** On discs that were not made for them they are somewhere else; anywhere else nobody can have removed them but by hand. */
+function missed(snapshots: readonly string[], isLoss: boolean): Problem {
+  const digits = shortestUnique(snapshots);
+  const are = snapshots.length === 1 ? 'is' : 'are';
+  return {
+    severity: isLoss ? 'error' : 'warning',
+    about: 'repository',
+    code: 'left-out',
+    reason: `${countOf(snapshots.length, 'snapshot')} ${are} known of, not here and not taken along: ${snapshots.map((id) => id.slice(0, digits)).join(', ')}`,
+    hint: isLoss
+      ? 'Nobody forgot them: see cbr check. Keep the old discs until you know what became of them.'
+      : 'They were forgotten since, or are on other discs: keep those. With them at hand, and another folder for --to, they are taken along.',
+  };
+}
 
 /** A run that was killed could not say what is to be done with what it left. */
 function taken(error: CbrError): CbrError {
@@ -78,7 +94,9 @@ export const discConsolidate: CommandModule = {
       output.line(
         `${countOf(done.snapshots, 'snapshot')} with ${countOf(done.packs, 'pack')}, ${sizeText(done.bytes)}, are at ${location.text}.`,
       );
-      return { exitCode: EXIT.done, summary: { target: location.text, ...done } };
+      const isLoss = done.leftOut.length > 0 && !(await liesOnDiscs(repository.backend));
+      if (done.leftOut.length > 0) output.problem(missed(done.leftOut, isLoss));
+      return { exitCode: isLoss ? EXIT.damage : EXIT.done, summary: { target: location.text, ...done } };
     });
   },
 };

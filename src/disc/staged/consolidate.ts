@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
 import type { Backend, ObjectKind } from '../../backends/index.js';
-import { DamagedError } from '../../core/index.js';
+import { DamagedError, type SessionId } from '../../core/index.js';
 import type { Repository } from '../../repo/index.js';
 import type { Snapshot } from '../../snapshot/index.js';
 import { discIndex } from '../set/disc-index.js';
 import { neededPacks } from '../set/needed-packs.js';
 import { sharedObjects } from '../set/shared-objects.js';
+import { giveUp, leftOut } from './left-out.js';
 
 /** What is still needed of a repository, into a new one. */
 
@@ -22,6 +23,8 @@ export interface Consolidated {
   /** Stored bytes of the packs. */
   readonly bytes: number;
   readonly snapshots: number;
+  /** Snapshots that are known of, that nobody forgot, and that are not among them. */
+  readonly leftOut: readonly SessionId[];
 }
 
 /** Each can be read when what it names is there. */
@@ -29,7 +32,7 @@ const BEFORE_PACKS: readonly ObjectKind[] = ['config', 'keys', 'policies'];
 
 /**
  * Copies what the given snapshots need into an empty place, as it is stored: the same keys, ids and packs, but only those packs that
- * something of the snapshots is in. Snapshots come last. Rejects as `neededPacks`, and when a pack is not what was written.
+ * something of the snapshots is in. Snapshots come last. Those that are known of and not given are given up there, and told. Rejects as `neededPacks`, and when a pack is not what was written.
  */
 export async function consolidate(
   repository: Repository,
@@ -40,7 +43,9 @@ export async function consolidate(
 ): Promise<Consolidated> {
   const { backend } = repository;
   const needed = await neededPacks(repository, snapshots, signal);
-  const shared = await sharedObjects(backend, new Set(snapshots.map(({ id }) => id)), signal);
+  const taken = new Set(snapshots.map(({ id }) => id));
+  const left = await leftOut(repository, taken);
+  const shared = await sharedObjects(backend, taken, signal);
   const copy = async (kind: ObjectKind, name: string): Promise<void> => {
     await target.write(kind, name, await backend.read(kind, name, undefined, { signal }), { signal });
   };
@@ -64,8 +69,10 @@ export async function consolidate(
   for (const { kind, name } of shared) if (kind === 'notes') await copy(kind, name);
   // Who finds a snapshot gone without one of these takes it for lost.
   for await (const { name } of backend.list('forgotten', { signal })) await copy('forgotten', name);
+  // Before those that saw them.
+  await giveUp(repository, target, left.witnessed);
   for (const { kind, name } of shared) if (kind === 'snapshots') await copy(kind, name);
-  return { packs: packs.length, bytes, snapshots: snapshots.length };
+  return { packs: packs.length, bytes, snapshots: snapshots.length, leftOut: left.snapshots };
 }
 
 function sha256(bytes: Uint8Array): string {

@@ -1,12 +1,11 @@
 import { CbrError, DamagedError, type ObjectDigest, type SessionId } from '../../core/index.js';
 import { type Counting, listPacks, type SyncReport, syncIndex } from '../index-sync.js';
-import { isOutdated, memoryFor, undecidedAuthors } from '../load-repository.js';
+import { isOutdated, memoryFor } from '../load-repository.js';
 import type { OutcomeRecord } from '../records.js';
-import { hasOutcome } from '../session.js';
 import { neverCounts, type RepositoryView, readView, segmentCounts } from '../view.js';
+import { lostOutcomes } from './lost-outcomes.js';
 import type { PruneRun } from './prune-run.js';
-import { seenByForgotten } from './seen-by-forgotten.js';
-import { fenceVanished, unregistered } from './settle-sessions.js';
+import { fenceVanished } from './settle-sessions.js';
 
 /** What a prune knows of the repository after one reading: P2 and P8. */
 export interface PruneView {
@@ -52,7 +51,7 @@ export async function readPruneView(
         hint: HINT,
       });
     }
-    const lost = await lostOutcomes(run, view, sync);
+    const lost = await lostOutcomes(run.repository, view, sync);
     if (lost.length === 0) return { view, sync, packs };
     // Fenced once, they are there: a store that goes on hiding them cannot be pruned.
     if (!run.options.acceptVanished || readings > 2 * MOST_READINGS) throw vanished(lost);
@@ -80,18 +79,6 @@ function bare({ about: _, root, segments, seen, ...rest }: OutcomeRecord): Outco
     segments: copies(segments),
     seen: copies(seen),
   };
-}
-
-/** Outcomes that were there and are not: snapshots that others saw, and authors of segments that are not registered. */
-async function lostOutcomes(run: PruneRun, view: RepositoryView, sync: SyncReport): Promise<SessionId[]> {
-  const authors = await unregistered(run, undecidedAuthors(view, sync));
-  const lost = new Set([...view.vanished, ...authors]);
-  for (const sid of await seenByForgotten(run.repository, view.forgotten)) {
-    const isThere = view.outcomes.has(sid) || view.forgotten.has(sid);
-    // A listing in pages may have missed it.
-    if (!isThere && !(await hasOutcome(run.repository.backend, sid))) lost.add(sid);
-  }
-  return [...lost];
 }
 
 const HINT = 'Nothing was removed. Run: cbr check';

@@ -77,7 +77,7 @@ export function described({ id, record }: FoundSession): PendingSession {
  * one, so somebody removed it.
  */
 export async function unregistered(
-  { repository }: PruneRun,
+  { repository }: Pick<PruneRun, 'repository'>,
   authors: ReadonlySet<SessionId>,
 ): Promise<SessionId[]> {
   if (authors.size === 0) return [];
