@@ -8,7 +8,7 @@ export interface Gathering {
   readonly isNeeded: boolean;
   /** Whether everything but packs is at hand whatever parts are: then what is not there is missing. */
   readonly hasAllRecords: boolean;
-  /** Whether only is known of a pack in which part it should be, which is not in now. */
+  /** Whether only is known of a pack in which part it should be, which is not in now and was not seen without it. */
   isAbsent(pack: string): boolean;
   /** Whether that part is there, as far as can be seen, and cannot be read: then the pack is not absent. */
   isUnreadable(pack: string): boolean;

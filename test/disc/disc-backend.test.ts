@@ -249,6 +249,11 @@ describe('one drive, and several reads at once', () => {
       expect(both.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
     }
     expect(asked).toEqual([1, 3]);
+    // That a disc is not in the drive is not why: it was looked at.
+    for (const number of [1, 3] as const) {
+      expect(backend.gathering!.isAbsent(sha256(packs[number - 1]!))).toBe(false);
+      await expect(read(backend, number)).rejects.not.toThrow('which is missing');
+    }
     await backend.close();
   });
 });

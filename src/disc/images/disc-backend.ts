@@ -266,7 +266,7 @@ export class DiscBackend implements Backend {
   private async readInTurn(wanted: WantedObject, state: ReadSoFar): Promise<Uint8Array | undefined> {
     const bytes = await this.readUntried(wanted, state, true);
     if (bytes !== undefined) return bytes;
-    for (const { id, files } of this.discs()) if (files.length > 0) this.vain.add(`${id} ${wanted.object}`);
+    for (const disc of this.discs()) if (disc.files.length > 0) this.vain.add(copyOf(wanted.object, disc));
     return undefined;
   }
 
@@ -295,8 +295,7 @@ export class DiscBackend implements Backend {
     object: string,
     isDamaged: boolean,
   ): KnownDisc | undefined {
-    const isAbsent = ({ id, files, isSkipped }: KnownDisc): boolean =>
-      files.length === 0 && !isSkipped && !this.vain.has(`${id} ${object}`);
+    const isAbsent = (disc: KnownDisc): boolean => !disc.isSkipped && this.isOutOfSight(object, disc);
     const holder = this.discsOf(kind, name).find(isAbsent);
     if (holder !== undefined) return holder;
     const isAnywhere = kind === 'packs' ? !this.parts.known.isNamed(kind, name) : isDamaged;
@@ -333,8 +332,20 @@ export class DiscBackend implements Backend {
     return result;
   }
 
+  /** Whether a disc is not at hand, and may have a whole copy of an object for all that was seen of it. */
+  private isOutOfSight(object: string, disc: KnownDisc): boolean {
+    return disc.files.length === 0 && !this.vain.has(copyOf(object, disc));
+  }
+
+  /** Whether all that is known of a pack is that discs which are not at hand should have it, and were not seen without it. */
+  isAbsent(pack: string): boolean {
+    const discs = this.discsOf('packs', pack);
+    const isAway = discs.every(({ files }) => files.length === 0);
+    return isAway && discs.some((disc) => this.isOutOfSight(this.pathOf(pack), disc));
+  }
+
   private notFound(kind: ObjectKind, name: string, object: string): ObjectNotFoundError {
-    const absent = this.discsOf(kind, name).find(({ files }) => files.length === 0);
+    const absent = this.discsOf(kind, name).find((disc) => this.isOutOfSight(object, disc));
     if (absent === undefined) return new ObjectNotFoundError(object);
     return new ObjectNotFoundError(object, {
       whereabouts: `is on ${discInWords(absent)}, which is missing`,
@@ -364,6 +375,10 @@ export class DiscBackend implements Backend {
     await this.parts.spool.close();
     await this.parts.place.close();
   }
+}
+
+function copyOf(object: string, { id }: KnownDisc): string {
+  return `${id} ${object}`;
 }
 
 function isSeenDamaged({ damaged, failure }: ReadSoFar): boolean {

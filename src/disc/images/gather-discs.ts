@@ -11,6 +11,8 @@ export interface DiscSupply {
   /** All that are known: those of the newest labels first, by set and number. */
   discs(): readonly KnownDisc[];
   discsOf(kind: ObjectKind, name: string): readonly KnownDisc[];
+  /** Whether all that is known of a pack is that discs which are not at hand should have it, and were not seen without it. */
+  isAbsent(pack: string): boolean;
   /** Stored bytes of a pack. */
   sizeOf(pack: string): number;
   /** Of all packs, at hand or not. */
@@ -108,10 +110,7 @@ export function gatheringOf({ backend, spool, isSingle, report }: GatheringParts
 
     hasAllRecords: false,
 
-    isAbsent(pack) {
-      const discs = backend.discsOf('packs', pack);
-      return !spool.has(pack) && discs.length > 0 && discs.every(isAbsent);
-    },
+    isAbsent: (pack) => !spool.has(pack) && backend.isAbsent(pack),
 
     // What cannot be read does not say which disc it is.
     isUnreadable: () => false,
