@@ -233,9 +233,9 @@ export class ChunkReader {
     return (await this.packHeader(pack)).header;
   }
 
-  /** Takes over the header of a pack from its first bytes, if it is not known and they have it. */
+  /** Takes over the header of a pack from its first bytes, if it is not known nor in doubt and they have it. */
   offerHeader(pack: string, start: Uint8Array): void {
-    if (this.packs.has(pack)) return;
+    if (this.packs.has(pack) || this.headersInDoubt.has(pack)) return;
     try {
       this.packs.set(pack, Promise.resolve(openPackHeader(start, this.keys, `packs/${pack}`)));
     } catch {

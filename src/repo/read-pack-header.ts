@@ -93,7 +93,11 @@ async function ifWhole(reading: Promise<OpenedPack>): Promise<OpenedPack | undef
   }
 }
 
-/** A version that nobody has written is damage as well: the header of a newer pack is newer at both ends. */
+/**
+ * A version that nobody has written is damage as well: the header of a newer pack is newer at both ends. A pack that is gone has no copy
+ * of it either.
+ */
 function isUnusable(error: unknown): boolean {
-  return isDamage(error) || (error instanceof CbrError && error.code === 'newer-format');
+  if (!(error instanceof CbrError) || error.code === 'object-not-found') return false;
+  return isDamage(error) || error.code === 'newer-format';
 }

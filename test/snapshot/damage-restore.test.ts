@@ -14,6 +14,7 @@ import {
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Backend, forwardTo } from '../../dist/backends/index.js';
 import { type Forged, forgedSnapshot } from './forged-snapshot.js';
 import { randomContent } from './random-content.js';
 import { isSoak, type Restored, removeTree, Scratch, scratchRepository } from './scratch-repository.js';
@@ -94,13 +95,14 @@ describe('a damaged pack', () => {
     harm: (repo: string) => void,
     fresh: boolean,
     verify = false,
+    more: Parameters<Scratch['restore']>[2] = {},
   ): Promise<Restored> {
     const kept = join(its.root, 'kept');
     cpSync(its.repo, kept, { recursive: true });
     try {
       harm(its.repo);
       const opening = fresh ? { cacheRoot: join(its.root, `cache ${Math.random()}`) } : {};
-      return await its.restore(undefined, { verify }, opening);
+      return await its.restore(undefined, { verify }, { ...opening, ...more });
     } finally {
       rmSync(its.repo, { recursive: true });
       renameSync(kept, its.repo);
@@ -120,9 +122,13 @@ describe('a damaged pack', () => {
           overwrite(path, bytes);
         }
       };
-      const restored = await restoreHarmed(harm, fresh, true);
-      expect(restored.problems).toEqual([]);
-      expect(expectNothingWrong(facts, restored)).toEqual([]);
+      // Over a line what begins a pack comes along with its blocks.
+      for (const isRemote of [false, true]) {
+        const wrapBackend = (inner: Backend): Backend => ({ ...forwardTo(inner), isRemote });
+        const restored = await restoreHarmed(harm, fresh, true, { wrapBackend });
+        expect(restored.problems).toEqual([]);
+        expect(expectNothingWrong(facts, restored)).toEqual([]);
+      }
     },
   );
 
