@@ -183,8 +183,11 @@ export class DiscBackend implements Backend {
           continue;
         }
         if (damaged.length > 0) this.sayDamaged(object, damaged, files);
-        if (isInTurn && (await this.keep(wanted, files))) return await this.readKept(name, object, range);
-        const { offset, length } = resolveRange(object, files.sizes.get(object)!, range);
+        const size = files.sizes.get(object)!;
+        const { offset, length } = resolveRange(object, size, range);
+        // Who reads all of it does not come back for parts.
+        if (isInTurn && length < size && (await this.keep(wanted, files)))
+          return await this.readKept(name, object, range);
         return await files.read(object, offset, length);
       } catch (error) {
         signal?.throwIfAborted();
