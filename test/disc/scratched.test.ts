@@ -85,3 +85,18 @@ test('where no folder of the newest session can be read, the one before it is sh
   expect((await readIso(cut, { takesEarlier: true })).files).toEqual(before.files);
   await expect(readIso(scratched(image, []), { takesEarlier: true })).resolves.not.toHaveProperty('earlier');
 });
+
+test('what lies behind the newest session is no earlier one: a run that did not end, or another use of the disc, has left it', async () => {
+  const path = join(scratch, 'left.iso');
+  xorriso(path, 'DISC', source);
+  const before = readFileSync(path);
+  xorrisoAppend(path, 'DISC', fill(join(scratch, 'left'), { left: 'over' }), '/left');
+  const image = readFileSync(path);
+  // Sector 16 shows the first session again.
+  before.copy(image, 0, 0, 32 * SECTOR_BYTES);
+  expect((await readIso(scratched(image, []))).sessions).toHaveLength(1);
+  const folders = Array.from({ length: 60 }, (_, i) => 50 + i);
+  await expect(readIso(scratched(image, folders), { takesEarlier: true })).rejects.toBeInstanceOf(
+    DamagedError,
+  );
+});

@@ -51,7 +51,9 @@ export async function sessionsBefore(
   found: readonly Descriptors[],
 ): Promise<readonly Descriptors[]> {
   const before = found.length > 1 ? found.slice(0, -1) : await emulatedSessions(source);
-  return before.filter(({ root }) => root.sector !== found.at(-1)?.root.sector).reverse();
+  const newest = found.at(-1)?.root.sector ?? 0;
+  // What the chain reaches behind it was left there by a run that did not end, or by another use of the disc.
+  return before.filter(({ root }) => root.sector < newest).reverse();
 }
 
 /** What cannot be read is no descriptor, and may be found elsewhere. */
