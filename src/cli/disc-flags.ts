@@ -98,15 +98,18 @@ export async function setRequest(
     cushion,
     content,
     fit,
-    snapshots: await snapshotsOf(repository, snapshot),
+    snapshots: await snapshotsForDiscs(repository, snapshot),
     restore: RESTORE_SOURCES,
     workFolder: join(options.cacheRoot, 'staging'),
     signal,
   };
 }
 
-/** Oldest first. Records that are damaged reject: what is on a shelf must not lack a snapshot unawares. */
-async function snapshotsOf(repository: Repository, names: readonly string[]): Promise<readonly Snapshot[]> {
+/** The snapshots of these names, or all, oldest first. Rejects with `not-found`. Records that are damaged reject, too: what is on a shelf must not lack a snapshot unawares. */
+export async function snapshotsForDiscs(
+  repository: Repository,
+  names: readonly string[],
+): Promise<readonly Snapshot[]> {
   const { snapshots, damaged } = await listSnapshots(repository);
   const [first] = damaged;
   if (names.length === 0 && first !== undefined) throw first.error;

@@ -1,23 +1,31 @@
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { randomContent } from '../snapshot/random-content.js';
 import { living, vanish } from './living-images.js';
 import { messages } from './on-discs.js';
+import { onTerminal } from './terminal.js';
 
 /** `cbr check` of a repository that lives on images, of which some were moved away. */
 
-/** Snapshots on two images, the first of which is on the shelf. */
-async function shelved() {
+async function twoImages() {
   const it = await living();
   const taken: string[] = [];
   for (let seed = 1; seed <= 5; seed++) taken.push(String((await it.take(seed)).snapshot));
-  const [one, two] = it.images() as [string, string];
+  const images = it.images();
+  expect(images).toHaveLength(2);
+  return { ...it, taken, images };
+}
+
+/** Snapshots on two images, the first of which is on the shelf. */
+async function shelved() {
+  const it = await twoImages();
+  const [one, two] = it.images as [string, string];
   const shelf = join(it.its.root, 'shelf');
   mkdirSync(shelf);
   renameSync(one, join(shelf, 'one.iso'));
   const putBack = () => renameSync(join(shelf, 'one.iso'), one);
-  return { ...it, taken, two, putBack };
+  return { ...it, two, putBack };
 }
 
 const DISC = 'disc 1 of the set repository (CBR_REPOSITORY_0001)';
@@ -92,7 +100,7 @@ test('a snapshot that vanished is found all the same', async () => {
 test('an image that is there and cannot be read was not moved away: what is on it is lost until it is put back', async () => {
   const { cbr, images, putBack } = await shelved();
   putBack();
-  const [one] = images() as [string];
+  const [one] = images as [string];
   const bytes = readFileSync(one);
   writeFileSync(one, randomContent(9, bytes.length));
   const { code, summary, problems } = await cbr('check');
@@ -104,4 +112,30 @@ test('an image that is there and cannot be read was not moved away: what is on i
   expect(messages(problems)).toContain('holds no ISO 9660 file system');
   writeFileSync(one, bytes);
   expect((await cbr('check')).code).toBe(0);
+});
+
+test('the newest image alone tells of all snapshots, and is checked together with the others in a drive', async () => {
+  const { its, taken, images } = await twoImages();
+  const drive = join(its.root, 'drive');
+  const insert = (number: number): void => {
+    rmSync(drive, { force: true });
+    symlinkSync(images[number - 1]!, drive);
+  };
+  insert(2);
+  const listed = await its.json(['snapshots', '-r', `disc:${drive}`]);
+  expect(listed.items.map(({ snapshot }) => snapshot)).toEqual(taken);
+  const serve = (number: number) => ({
+    when: `Disc ${number} of the set repository (CBR_REPOSITORY_000${number}) is needed.`,
+    act: () => insert(number),
+    type: '\n',
+  });
+  // The folders of both are read, and then the content of both.
+  const { code, screen } = await onTerminal(
+    its,
+    ['-r', `disc:${drive}`, 'check', '--read-data'],
+    [serve(1), serve(2)],
+  );
+  expect(screen).toContain('Checked 5 snapshots');
+  expect(screen).toContain('No damage was found');
+  expect(code).toBe(0);
 });

@@ -2,10 +2,12 @@ import type { Command } from 'commander';
 import { createBackend, parseLocation } from '../../backends/index.js';
 import { CbrError } from '../../core/index.js';
 import { consolidate } from '../../disc/index.js';
-import { liesOnDiscs, listSnapshots } from '../../snapshot/index.js';
+import { liesOnDiscs } from '../../snapshot/index.js';
 import type { CommandContext, CommandModule, Outcome } from '../command.js';
+import { snapshotsForDiscs } from '../disc-flags.js';
 import { EXIT } from '../exit-codes.js';
 import { objectProgress } from '../object-progress.js';
+import { gatheredWords } from '../parse-text.js';
 import type { Problem } from '../problem.js';
 import { openOptions, withReadOnly } from '../repository.js';
 import { shortestUnique } from '../short-ids.js';
@@ -14,10 +16,15 @@ import { countOf, sizeText } from '../sizes.js';
 const HELP = `
 What is on a disc stays there, also when its snapshots are forgotten. This puts what the snapshots that are left need on new discs: a
 repository with the same passwords and the same snapshots, to which further ones can be added. Packs are copied as they are; those that no
-snapshot needs are left out. Snapshots that are known of, not here and not forgotten are named, and the new repository does not miss them. The old discs are not touched; when the new ones are good they are no longer needed.
+snapshot needs are left out. With --snapshot it is only those that are named: so what is left of discs of which one was lost can be kept. Snapshots that are known of, not here and not forgotten are named, and the new repository does not miss them. The old discs are not touched; when the new ones are good they are no longer needed.
 
 Example:
   $ cbr disc consolidate -r disc:/srv/discs --to 'disc:/srv/discs-2027?media=dvd+r'`;
+
+interface Flags {
+  readonly to: string;
+  readonly snapshot?: readonly string[];
+}
 
 const unfinished = (folder: string): Problem => ({
   severity: 'warning',
@@ -56,11 +63,16 @@ export const discConsolidate: CommandModule = {
   configure(command: Command): void {
     command
       .requiredOption('--to <location>', 'where the new images are to be: disc:FOLDER?media=MEDIUM')
+      .option(
+        '--snapshot <snapshot>',
+        'what to take along; given several times: all of them (default: all snapshots)',
+        gatheredWords,
+      )
       .addHelpText('after', HELP);
   },
 
   run(context: CommandContext, command: Command): Promise<Outcome> {
-    const { to } = command.opts<{ readonly to: string }>();
+    const { to, snapshot = [] } = command.opts<Flags>();
     const location = parseLocation(to);
     if (location.kind !== 'disc') {
       throw new CbrError('usage', `${JSON.stringify(to)} does not name discs`, {
@@ -69,10 +81,7 @@ export const discConsolidate: CommandModule = {
     }
     return withReadOnly(context, async (repository) => {
       const { output, signal } = context;
-      const { snapshots, damaged } = await listSnapshots(repository);
-      if (damaged[0] !== undefined) throw damaged[0].error;
-      if (snapshots.length === 0) throw new CbrError('not-found', 'there is no snapshot');
-      const oldestFirst = [...snapshots].sort((a, b) => a.about.seconds - b.about.seconds);
+      const oldestFirst = await snapshotsForDiscs(repository, snapshot);
       const { medium, cacheRoot, now } = openOptions(context, 'open');
       const target = await createBackend(location, { ...medium, stagingFolder: cacheRoot, now }).catch(
         (error: unknown) => {

@@ -49,8 +49,8 @@ export interface PlanRequest {
   readonly measure: (files: readonly DiscFile[]) => Promise<number>;
 }
 
-/** Of a disc that is not the last one: tree packs and the index of others may take so much. */
-const SHARED_SHARE = 0.1;
+/** Of a disc that is not the last one: what is on others too may take so much. */
+export const SHARED_SHARE = 0.1;
 /** A disc is measured so often until it is full. */
 const MOST_ATTEMPTS = 6;
 

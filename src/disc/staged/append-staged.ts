@@ -10,8 +10,9 @@ import type { ReportDisc } from '../images/disc-place.js';
 import type { DiscLabel } from '../label.js';
 import { freeBytes, SECTOR_BYTES } from '../media.js';
 import { startsNewDisc } from '../new-disc.js';
-import { inSectors } from '../set/disc-file.js';
+import { estimateBytes, inSectors } from '../set/disc-file.js';
 import type { RestoreSources } from '../set/disc-layout.js';
+import { SHARED_SHARE } from '../set/plan-discs.js';
 import type { ProgramMark } from '../xorriso/program-file.js';
 import { syncPath } from '../xorriso/publish-image.js';
 import { type CurrentImage, currentImage, freshImage, rememberLabel } from './current-image.js';
@@ -30,6 +31,11 @@ export const RECORDS: readonly ObjectKind[] = [
 const NAMED_BY_DIGEST: readonly ObjectKind[] = ['packs', 'index'];
 /** On each image, so that it can be opened by itself. */
 const ON_EACH: readonly ObjectKind[] = ['config', 'keys'];
+/** On each as far as there is room, the first ones first: so the newest disc tells of all that there is. */
+const ON_EACH_THAT_HAS_ROOM: readonly (readonly ObjectKind[])[] = [
+  ['snapshots', 'forgotten', 'notes', 'policies', 'catalog'],
+  ['index'],
+];
 /** A disc is measured so often until it is full. */
 const MOST_ATTEMPTS = 6;
 
@@ -61,8 +67,7 @@ export async function appendStaged(request: AppendRequest): Promise<void> {
   await mkdir(workFolder, { recursive: true });
   try {
     const repository = Buffer.from((await readConfigs(staged))[0].config.repository).toString('hex');
-    const onEach: StagedObject[] = [];
-    for (const kind of ON_EACH) onEach.push(...(await objectsOf(staged, kind)));
+    const records = await notOnImages(request, RECORDS);
     const facts: SessionFacts = {
       label: {
         repository,
@@ -70,7 +75,7 @@ export async function appendStaged(request: AppendRequest): Promise<void> {
         medium: settings.medium.name,
         created: new Date(now()).toISOString(),
       },
-      onEach,
+      onEach: await onEachImage(request, records),
       hidden: await hiddenPaths(request.hidden),
       restore,
       workFolder,
@@ -78,17 +83,43 @@ export async function appendStaged(request: AppendRequest): Promise<void> {
       time: Math.floor(now() / 1000),
       signal,
     };
-    await fillImages(request, facts);
+    await fillImages(request, facts, records);
   } finally {
     await rm(workFolder, { recursive: true, force: true });
   }
 }
 
-async function fillImages(request: AppendRequest, facts: SessionFacts): Promise<void> {
+/** What a new image gets. Nothing of it is new: what a commit names must be on an image before it. */
+async function onEachImage(
+  { staged, settings }: AppendRequest,
+  records: readonly StagedObject[],
+): Promise<readonly StagedObject[]> {
+  const fresh = new Set(records.map(({ to }) => to));
+  let found: readonly StagedObject[] = [];
+  for (const kind of ON_EACH) found = [...found, ...(await objectsOf(staged, kind))];
+  const room = estimateBytes(found) + SHARED_SHARE * capacityOf(settings);
+  for (const kinds of ON_EACH_THAT_HAS_ROOM) {
+    const more = (await Promise.all(kinds.map((kind) => objectsOf(staged, kind)))).flat();
+    const all = [...found, ...more.filter(({ to }) => !fresh.has(to))];
+    if (estimateBytes(all) > room) break;
+    found = all;
+  }
+  return found;
+}
+
+/** Bytes that an image may have. */
+function capacityOf({ medium, cushion }: StagedSettings): number {
+  return Math.floor(freeBytes(medium, undefined, cushion) / SECTOR_BYTES) * SECTOR_BYTES;
+}
+
+async function fillImages(
+  request: AppendRequest,
+  facts: SessionFacts,
+  records: readonly StagedObject[],
+): Promise<void> {
   const { folder, settings } = request;
-  const { set, medium, cushion, newDisc } = settings;
-  const capacity = Math.floor(freeBytes(medium, undefined, cushion) / SECTOR_BYTES) * SECTOR_BYTES;
-  const records = await notOnImages(request, RECORDS);
+  const { set, medium, newDisc } = settings;
+  const capacity = capacityOf(settings);
   let packs = await notOnImages(request, ['packs']);
   let image = await currentImage(folder, set, facts.label.repository);
   if (newDisc !== undefined && !image.isNew) {

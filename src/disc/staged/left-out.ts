@@ -13,7 +13,7 @@ import {
 
 /** Snapshots that a repository knows of and a consolidation does not take along. */
 export interface LeftOut {
-  /** Those that nobody forgot or gave up, sorted. */
+  /** Those that are not there to be taken, though nobody forgot them or gave them up, sorted. */
   readonly snapshots: readonly SessionId[];
   /** Those that what is taken along bears witness to: where they have no outcome they are held for lost. */
   readonly witnessed: readonly SessionId[];
@@ -36,11 +36,12 @@ export async function leftOut(repository: Repository, taken: ReadonlySet<string>
   const { builds } = await readDiscCatalog(repository);
   const onDiscs = builds.flatMap(({ snapshots }) => snapshots as readonly SessionId[]);
   const known = [...witnessed, ...(await lostOutcomes(repository, view, sync)), ...onDiscs];
-  const isGivenUp = (id: SessionId): boolean => {
+  // Given up, or left out because others were chosen.
+  const isSettled = (id: SessionId): boolean => {
     const outcome = outcomes.get(id);
-    return outcome !== undefined && !(outcome instanceof CbrError) && outcome.outcome === 'fence';
+    return outcome !== undefined && !(outcome instanceof CbrError);
   };
-  const snapshots = new Set(known.filter((id) => isLeft(id) && !isGivenUp(id)));
+  const snapshots = new Set(known.filter((id) => isLeft(id) && !isSettled(id)));
   return { snapshots: [...snapshots].sort(), witnessed };
 }
 

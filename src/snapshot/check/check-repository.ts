@@ -92,6 +92,7 @@ async function lookOnce(
   const packs = new PackCheck(its, read.index, choice, pool, threads);
   let healed: string | undefined;
   const structure = async (): Promise<void> => {
+    await gatherTrees(its, read);
     await walkTrees(its, records, read);
     healed = await judgeCache(its, records, read);
   };
@@ -111,6 +112,18 @@ async function hasCompleted(
   if (gathering?.isNeeded !== true) return false;
   const named = new Set<string>(index.packs.map(({ name }) => name));
   return gathering.completeIndex((pack) => named.has(pack), { signal });
+}
+
+/** Each part of the medium is put in once for them, and not whenever a folder of it comes up. */
+async function gatherTrees(
+  { repository: { backend }, signal }: CheckContext,
+  { index }: ReadIndex,
+): Promise<void> {
+  const trees = index.packs.filter(({ kind, counts, present }) => kind === 'tree' && counts && present);
+  await backend.gathering?.gather(
+    trees.map(({ name }) => name),
+    { signal },
+  );
 }
 
 async function walkTrees(
