@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Backend, type ObjectKind, objectPath } from '../../backends/index.js';
-import { BackendError, CbrError } from '../../core/index.js';
+import { BackendError, CbrError, ObjectNotFoundError } from '../../core/index.js';
 import { readConfigs } from '../../repo/index.js';
 import { fillDisc } from '../fit.js';
 import type { DiscBackend } from '../images/disc-backend.js';
@@ -36,6 +36,8 @@ const ON_EACH_THAT_HAS_ROOM: readonly (readonly ObjectKind[])[] = [
   ['snapshots', 'forgotten', 'notes', 'policies', 'catalog'],
   ['index'],
 ];
+/** Of what is staged, in turn. */
+type Groups = readonly (readonly StagedObject[])[];
 /** A disc is measured so often until it is full. */
 const MOST_ATTEMPTS = 6;
 
@@ -67,15 +69,17 @@ export async function appendStaged(request: AppendRequest): Promise<void> {
   await mkdir(workFolder, { recursive: true });
   try {
     const repository = Buffer.from((await readConfigs(staged))[0].config.repository).toString('hex');
+    // First: what is committed after that is not taken for what was on images before.
+    const groups = await groupsThere(staged);
     const records = await notOnImages(request, RECORDS);
-    const facts: SessionFacts = {
+    const facts: Facts = {
       label: {
         repository,
         set: settings.set,
         medium: settings.medium.name,
         created: new Date(now()).toISOString(),
       },
-      onEach: await onEachImage(request, records),
+      ...onNewImages(groups, records, settings),
       hidden: await hiddenPaths(request.hidden),
       restore,
       workFolder,
@@ -89,22 +93,36 @@ export async function appendStaged(request: AppendRequest): Promise<void> {
   }
 }
 
-/** What a new image gets. Nothing of it is new: what a commit names must be on an image before it. */
-async function onEachImage(
-  { staged, settings }: AppendRequest,
-  records: readonly StagedObject[],
-): Promise<readonly StagedObject[]> {
-  const fresh = new Set(records.map(({ to }) => to));
-  let found: readonly StagedObject[] = [];
-  for (const kind of ON_EACH) found = [...found, ...(await objectsOf(staged, kind))];
-  const room = estimateBytes(found) + SHARED_SHARE * capacityOf(settings);
-  for (const kinds of ON_EACH_THAT_HAS_ROOM) {
-    const more = (await Promise.all(kinds.map((kind) => objectsOf(staged, kind)))).flat();
-    const all = [...found, ...more.filter(({ to }) => !fresh.has(to))];
-    if (estimateBytes(all) > room) break;
-    found = all;
+interface Facts extends SessionFacts {
+  /** What a new image gets that has no room for a pack besides all the others. */
+  readonly onEachAtLeast: readonly StagedObject[];
+}
+
+async function groupsThere(staged: Backend): Promise<Groups> {
+  const groups: StagedObject[][] = [];
+  for (const kinds of [ON_EACH, ...ON_EACH_THAT_HAS_ROOM]) {
+    const its: StagedObject[] = [];
+    for (const kind of kinds) its.push(...(await objectsOf(staged, kind)));
+    groups.push(its);
   }
-  return found;
+  return groups;
+}
+
+/** What a new image gets. Nothing of it is new: what a commit names must be on an image before it. */
+function onNewImages(
+  [onEachAtLeast = [], ...more]: Groups,
+  records: readonly StagedObject[],
+  settings: StagedSettings,
+): Pick<Facts, 'onEach' | 'onEachAtLeast'> {
+  const fresh = new Set(records.map(({ to }) => to));
+  const room = estimateBytes(onEachAtLeast) + SHARED_SHARE * capacityOf(settings);
+  let onEach = onEachAtLeast;
+  for (const group of more) {
+    const all = [...onEach, ...group.filter(({ to }) => !fresh.has(to))];
+    if (estimateBytes(all) > room) break;
+    onEach = all;
+  }
+  return { onEach, onEachAtLeast };
 }
 
 /** Bytes that an image may have. */
@@ -114,7 +132,7 @@ function capacityOf({ medium, cushion }: StagedSettings): number {
 
 async function fillImages(
   request: AppendRequest,
-  facts: SessionFacts,
+  facts: Facts,
   records: readonly StagedObject[],
 ): Promise<void> {
   const { folder, settings } = request;
@@ -128,24 +146,30 @@ async function fillImages(
     const room = { available: Math.max(0, capacity - now), required: then - now, factor: newDisc };
     if (startsNewDisc(room)) image = freshImage(folder, set, session.discsWith([]));
   }
+  let onEach = facts.onEach;
   while (packs.length > 0 || records.length > 0) {
-    const session = new ImageSession(image, facts);
+    const session = new ImageSession(image, { ...facts, onEach });
+    const shared = image.isNew ? onEach : [];
     if ((await session.bytesWith(packs, records)) <= capacity) {
-      await settle(request, await session.write(packs, records), packs);
+      await settle(request, await session.write(packs, records), packs, [...shared, ...records]);
       return tellWritten(request, session.image, false);
     }
     const some = await thatFit(session, packs, capacity);
     if (some.length > 0) {
-      await settle(request, await session.write(some, []), some);
+      await settle(request, await session.write(some, []), some, shared);
       tellWritten(request, session.image, true);
       const taken = new Set(some);
       packs = packs.filter((pack) => !taken.has(pack));
+    } else if (image.isNew && onEach.length > facts.onEachAtLeast.length) {
+      onEach = facts.onEachAtLeast;
+      continue;
     } else if (image.isNew) {
       throw new CbrError('limit', `not even one pack fits on a disc of ${medium.name}`, {
         hint: 'It stays in the staging folder. Copy the repository to one for larger media: cbr copy.',
       });
     }
     image = freshImage(folder, set, session.discsWith(some));
+    onEach = facts.onEach;
   }
 }
 
@@ -177,14 +201,33 @@ async function thatFit(
   return [];
 }
 
-/** Remembers the images as they are, says that they have changed, and then removes what they hold now. */
+/**
+ * Remembers the images as they are, says that they have changed, and then removes what they hold now. Of the records that were written, what
+ * another process removed meanwhile is hidden: it may have looked before it was on an image.
+ */
 async function settle(
-  { folder, staged }: AppendRequest,
+  { folder, staged, hidden }: AppendRequest,
   label: DiscLabel,
   packs: readonly StagedObject[],
+  records: readonly StagedObject[],
 ): Promise<void> {
   await rememberLabel(folder, label);
   await removeStaged(folder, staged, packs);
+  for (const { to } of records) {
+    const { kind, name } = objectOf(to);
+    if (await isIn(staged, kind, name)) continue;
+    if (!(await isIn(hidden, kind, name))) await hidden.write(kind, name, new Uint8Array(0));
+  }
+}
+
+async function isIn(backend: Backend, kind: ObjectKind, name: string): Promise<boolean> {
+  try {
+    await backend.stat(kind, name);
+    return true;
+  } catch (error) {
+    if (error instanceof ObjectNotFoundError) return false;
+    throw error;
+  }
 }
 
 async function removeStaged(folder: string, staged: Backend, packs: readonly StagedObject[]): Promise<void> {

@@ -126,16 +126,22 @@ export class ImageSession {
     const removed = [...digests.keys()].filter((path) => hidden.has(path) && !objects.has(path));
     const sums = new Map([...digests].filter(([path]) => !removed.includes(path)));
     const files: MappedFile[] = [];
-    for (const { from, to, sha256 } of objects.values()) {
-      files.push({ from, to });
-      sums.set(to, sha256 ?? digestOf(await readFile(from)));
-    }
     const put = async (to: string, bytes: Uint8Array): Promise<void> => {
       const from = join(made, String(files.length));
       await writeFile(from, bytes);
       files.push({ from, to });
       sums.set(to, digestOf(bytes));
     };
+    for (const { from, to, sha256 } of objects.values()) {
+      if (sha256 !== undefined) {
+        files.push({ from, to });
+        sums.set(to, sha256);
+        continue;
+      }
+      // As it is now: another process may remove it before the image is written.
+      const bytes = await readUnlessGone(from);
+      if (bytes !== undefined) await put(to, bytes);
+    }
     const its = this.labelWith(packs);
     if (isNew) {
       for (const { from, to } of restoreFiles(restore)) await put(to, await readFile(from));
@@ -145,6 +151,15 @@ export class ImageSession {
     sums.delete(SHA256SUMS_FILE);
     await put(SHA256SUMS_FILE, encodeChecksums(sums));
     return { files, removed };
+  }
+}
+
+async function readUnlessGone(path: string): Promise<Uint8Array | undefined> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return undefined;
+    throw error;
   }
 }
 
