@@ -30,18 +30,25 @@ function endOfBracket(body: string, start: number): number | string {
   const open = "the '[' is never closed";
   let i = start + 1;
   if (body[i] === '!' || body[i] === '^') i++;
+  // What is before a '-' is the beginning of a range, if it is a single character.
+  let isCharacter = false;
   // A ']' that comes first is one of the characters.
   for (let first = true; first || body[i] !== ']'; first = false, i++) {
     if (i >= body.length) return open;
+    const isRange = body[i] === '-' && isCharacter && i + 1 < body.length && body[i + 1] !== ']';
+    // Its end is one too, even a '[' with which a class would begin elsewhere.
+    if (isRange) i++;
+    isCharacter = !isRange;
     if (body[i] === '\\') {
       i++;
       if (i >= body.length) return open;
-    } else if (body[i] === '[' && body[i + 1] === ':') {
+    } else if (!isRange && body[i] === '[' && body[i + 1] === ':') {
       const end = body.indexOf(']', i + 2);
       if (end === -1) return open;
       if (end === i + 2 || body[end - 1] !== ':') continue;
       const name = body.slice(i + 2, end - 1);
       if (!CLASSES.has(name)) return `there is no class [:${name}:]`;
+      isCharacter = false;
       i = end;
     }
   }

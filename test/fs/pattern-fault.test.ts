@@ -8,6 +8,7 @@ describe('patternFault', () => {
     expect(patternFault('a[bc')).toBe("the '[' is never closed");
     expect(patternFault('!a[]')).toBe("the '[' is never closed");
     expect(patternFault('[a[:alpha:]')).toBe("the '[' is never closed");
+    expect(patternFault('[[:alpha:]-[:alpha:]')).toBe("the '[' is never closed");
     expect(patternFault('[a\\]')).toBe("the '[' is never closed");
     expect(patternFault('x[[:word:]]')).toBe('there is no class [:word:]');
     expect(patternFault('a\\')).toBe("nothing follows the '\\' at its end");
@@ -29,6 +30,9 @@ describe('patternFault', () => {
       '!\\!',
       'a]',
       '[^a-]/',
+      // The '[' ends a range, and so no class begins with it.
+      '[a-[:alpha:]',
+      '[a-[:word:]',
     ];
     for (const pattern of sound) expect([pattern, patternFault(pattern)]).toEqual([pattern, undefined]);
   });

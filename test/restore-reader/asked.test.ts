@@ -93,8 +93,8 @@ describe('one drive', () => {
     expect(code, screen).toBe(130);
     expect(existsSync(target)).toBe(true);
     expect(readdirSync(target).filter((name) => name.startsWith('.cbr'))).toEqual([]);
-    // Half of the files were on the disc that was there.
-    expect(screen).toMatch(/Restored to .*: [1-9]\d files/);
+    // Some of the files were on the disc that was there.
+    expect(screen).toMatch(/Restored to .*: [1-9]\d* files?/);
   });
 });
 

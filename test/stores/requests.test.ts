@@ -32,8 +32,10 @@ test('a new repository takes few requests, and its store is asked for nothing tw
   const seen = await (await seenRequests('init')).of('init', ...SMALL);
   expect(seen.length).toBeLessThanOrEqual(37);
   // Its content read whole once, three ranges of it; and once more after it was refused, and gone.
-  const [first = ''] = among(seen, 'PutObject parity/probe-1');
-  expect(among(seen, first.replace('PutObject', 'GetObject')).length).toBe(6);
+  const written = among(seen, 'PutObject parity/probe-1');
+  // Others are written at the same time, and not read.
+  const reads = written.map((each) => among(seen, each.replace('PutObject', 'GetObject')).length);
+  expect(Math.max(...reads)).toBe(6);
 });
 
 test('what this machine has committed it does not read again', { timeout: 120_000 }, async () => {
