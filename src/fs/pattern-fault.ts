@@ -35,7 +35,7 @@ function endOfBracket(body: string, start: number): number | string {
   // A ']' that comes first is one of the characters.
   for (let first = true; first || body[i] !== ']'; first = false, i++) {
     if (i >= body.length) return open;
-    const isRange = body[i] === '-' && isCharacter && i + 1 < body.length && body[i + 1] !== ']';
+    const isRange: boolean = body[i] === '-' && isCharacter && i + 1 < body.length && body[i + 1] !== ']';
     // Its end is one too, even a '[' with which a class would begin elsewhere.
     if (isRange) i++;
     isCharacter = !isRange;
